@@ -1,0 +1,9 @@
+//! The contracts: one folder for each, with its routes, wire types, conversion and errors.
+//!
+//! They never import one another, the store or a channel. What more than one of them shows to a caller lives here.
+
+pub mod admin;
+pub mod events;
+pub mod polling;
+pub mod problem;
+pub mod root;

@@ -1,0 +1,27 @@
+//! The polling contract: subscribe, then poll and consume (contracts/polling.md).
+
+use std::time::Duration;
+
+/// What becomes of members of a body that nobody knows (contracts/README.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownMembers {
+    /// They are ignored, counted and logged by name.
+    Ignore,
+    /// They are refused with 400.
+    Refuse,
+}
+
+/// `[api.polling]`
+#[derive(Clone, Debug)]
+pub struct PollingSettings {
+    /// Where it is mounted, without a slash at the end.
+    pub mount: String,
+    /// The results in a page where a poll asks for no other number, 1 to 1000.
+    pub page_size: usize,
+    /// The longest `Prefer: wait`.
+    pub max_wait: Duration,
+    /// What becomes of unknown members of a body.
+    pub unknown_members: UnknownMembers,
+    /// `server.public_url`, without a slash at the end.
+    pub public_url: String,
+}

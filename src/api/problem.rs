@@ -1,0 +1,181 @@
+//! RFC 9457 `application/problem+json`: the error body of the events contract and of every path outside the mounts.
+
+use std::fmt::Write as _;
+
+use hyper::StatusCode;
+
+/// The problems that we name, each explained at `{public_url}/problems/{name}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// 400
+    InvalidRequest,
+    /// 401
+    Unauthenticated,
+    /// 403
+    Forbidden,
+    /// 404
+    NotFound,
+    /// 405
+    MethodNotAllowed,
+    /// 408
+    BodyTimeout,
+    /// 409
+    IdentityConflict,
+    /// 413
+    BodyTooLarge,
+    /// 415
+    UnsupportedMediaType,
+    /// 500
+    Internal,
+    /// 503
+    Unavailable,
+}
+
+/// What a problem is called, and what its page says.
+#[derive(Clone, Copy, Debug)]
+pub struct ProblemText {
+    /// The last segment of its `type` URL.
+    pub name: &'static str,
+    /// Its `title`.
+    pub title: &'static str,
+    /// Its `status`.
+    pub status: StatusCode,
+    /// What it means and what to do.
+    pub explanation: &'static str,
+}
+
+impl Problem {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::InvalidRequest,
+        Self::Unauthenticated,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::BodyTimeout,
+        Self::IdentityConflict,
+        Self::BodyTooLarge,
+        Self::UnsupportedMediaType,
+        Self::Internal,
+        Self::Unavailable,
+    ];
+
+    /// Its texts.
+    #[must_use]
+    pub const fn text(self) -> ProblemText {
+        let (name, title, status, explanation) = match self {
+            Self::InvalidRequest => (
+                "invalid-request",
+                "The request is not valid",
+                StatusCode::BAD_REQUEST,
+                "Something in the request cannot be taken as it is. `detail` says what; `errors` lists every problem of the \
+                 body with the place where it stands (JSON Pointer, RFC 6901). Nothing was stored. Correct the request and \
+                 send it again.",
+            ),
+            Self::Unauthenticated => (
+                "unauthenticated",
+                "A valid credential is needed",
+                StatusCode::UNAUTHORIZED,
+                "The request carries no credential, or one that is not valid (any more). Get a token from the token \
+                 endpoint and send it as `Authorization: Bearer …`.",
+            ),
+            Self::Forbidden => (
+                "forbidden",
+                "The credential does not allow this",
+                StatusCode::FORBIDDEN,
+                "The credential is valid but not good for this. `detail` names the scope that is needed; the operator gives \
+                 it to a client in `[[clients]] scopes`.",
+            ),
+            Self::NotFound => (
+                "not-found",
+                "There is nothing here",
+                StatusCode::NOT_FOUND,
+                "No operation has this path, or what it names does not exist, or belongs to somebody else.",
+            ),
+            Self::MethodNotAllowed => (
+                "method-not-allowed",
+                "The path has other methods",
+                StatusCode::METHOD_NOT_ALLOWED,
+                "The path exists, but not with this method. The `Allow` header lists the methods that it has.",
+            ),
+            Self::BodyTimeout => (
+                "body-timeout",
+                "The body did not arrive in time",
+                StatusCode::REQUEST_TIMEOUT,
+                "The whole body has to arrive within `server.body_timeout`. Nothing was stored. Send it again.",
+            ),
+            Self::IdentityConflict => (
+                "identity-conflict",
+                "Another event has this identity",
+                StatusCode::CONFLICT,
+                "An event with the same `source` and `id` was published before by the same client with another type, subject, \
+                 audience or data. Nothing was stored. Give every event an `id` of its own.",
+            ),
+            Self::BodyTooLarge => (
+                "body-too-large",
+                "The body is too large",
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "An event is at most `server.max_body`, a batch at most `api.events.max_batch`. Nothing was stored. Send \
+                 smaller events or smaller batches.",
+            ),
+            Self::UnsupportedMediaType => (
+                "unsupported-media-type",
+                "The body's type is not taken",
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "Events come as application/cloudevents+json, application/cloudevents-batch+json, application/json, or in \
+                 binary mode with ce- headers; their data is JSON.",
+            ),
+            Self::Internal => (
+                "internal",
+                "Something went wrong inside",
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "The server failed. Its log has the reason under the `X-Request-Id` of this answer. A publish may be sent \
+                 again: with the same `source` and `id` it is stored once.",
+            ),
+            Self::Unavailable => (
+                "unavailable",
+                "It cannot be done now",
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The server cannot take this now; `detail` says why. Try again after `Retry-After` seconds; with the same \
+                 `source` and `id` an event is stored once.",
+            ),
+        };
+        ProblemText { name, title, status, explanation }
+    }
+
+    /// The problem whose page has this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|p| p.text().name == name)
+    }
+}
+
+/// One problem of a body and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// A JSON Pointer (RFC 6901) into the body.
+    pub pointer: String,
+    /// What is wrong there.
+    pub detail: String,
+}
+
+/// The JSON body for `problem`; `public_url` has no slash at its end.
+#[must_use]
+pub fn body(public_url: &str, problem: Problem, detail: &str, errors: &[FieldError]) -> String {
+    let text = problem.text();
+    let quote = |text: &str| serde_json::Value::from(text).to_string();
+    let mut out = format!(
+        "{{\"type\":{},\"title\":{},\"status\":{},\"detail\":{}",
+        quote(&format!("{public_url}/problems/{}", text.name)),
+        quote(text.title),
+        text.status.as_u16(),
+        quote(detail),
+    );
+    for (index, error) in errors.iter().enumerate() {
+        out.push_str(if index == 0 { ",\"errors\":[" } else { "," });
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{{\"pointer\":{},\"detail\":{}}}", quote(&error.pointer), quote(&error.detail));
+    }
+    out.push_str(if errors.is_empty() { "}" } else { "]}" });
+    out
+}

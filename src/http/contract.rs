@@ -1,0 +1,201 @@
+//! What a contract gives to the server, and what the server gives to a contract.
+//!
+//! One [`Route`] table for each contract feeds routing, scope checks and metric labels. What the server itself
+//! refuses ([`Refusal`]) is turned into the contract's own body by the contract.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use hyper::{Method, StatusCode, header::HeaderMap};
+
+use crate::auth::Principal;
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anyone, without a token.
+    Public,
+    /// Whoever has a valid token with this scope.
+    Scope(&'static str),
+}
+
+/// One operation of a contract.
+#[derive(Clone, Copy, Debug)]
+pub struct Route<Operation> {
+    /// The method. There is no implied HEAD: a HEAD that is not listed is 405.
+    pub method: Verb,
+    /// The path below the mount in matchit's form, for example `/subscriptions/{id}`.
+    pub path: &'static str,
+    /// What it does: the contract's own name of it.
+    pub operation: Operation,
+    /// The metric label, for example `poll`.
+    pub label: &'static str,
+    /// Who may call it.
+    pub access: Access,
+    /// How large its body may be.
+    pub body: BodyRule,
+}
+
+/// What a route expects of a request's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyRule {
+    /// None is needed; one that comes is read within `max_body` and dropped.
+    None,
+    /// At most `server.max_body`.
+    Ordinary,
+    /// At most the contract's own larger limit ([`Contract::max_body`]).
+    Large,
+}
+
+/// What the server refuses on a contract's behalf; each contract answers it in its own body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// 404: no route has this path.
+    NoSuchPath,
+    /// 405: the path has other methods; `allow` is the value of the `Allow` header, which the server adds.
+    MethodNotAllowed {
+        /// For example `GET, DELETE`.
+        allow: String,
+    },
+    /// 401: no credential, or a bad one; the server adds `WWW-Authenticate`.
+    Unauthenticated {
+        /// What is wrong, for the caller.
+        detail: String,
+    },
+    /// 403: the scope is missing.
+    Forbidden {
+        /// The scope that is needed.
+        scope: &'static str,
+    },
+    /// 413: the body is larger than `limit` bytes.
+    BodyTooLarge {
+        /// The limit.
+        limit: usize,
+    },
+    /// 400: the body did not arrive as announced (broken chunking, cut short), or the request line or a header is bad.
+    BadRequest {
+        /// What is wrong, for the caller.
+        detail: String,
+    },
+    /// 408 or what the contract has for it: the body did not arrive in time.
+    BodyTimeout {
+        /// How long was waited, in seconds.
+        seconds: u64,
+    },
+    /// 503: cannot take it now; the server adds `Retry-After`.
+    Unavailable {
+        /// What cannot be done, for the caller.
+        detail: String,
+    },
+    /// 500: the handler panicked or failed; nothing of the inside is shown.
+    Internal,
+}
+
+/// A request whose route has been found, credential checked and body read.
+#[derive(Debug)]
+pub struct Request {
+    /// The request's id, also in the answer's `X-Request-Id` and in the log.
+    pub id: String,
+    /// The caller's address; `None` on a unix socket.
+    pub peer: Option<SocketAddr>,
+    /// The path below the mount.
+    pub path: String,
+    /// Parameters of the path, percent-decoded.
+    pub params: Vec<(String, String)>,
+    /// The query string without its `?`; empty without one.
+    pub query: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// Who calls; `None` on public routes.
+    pub principal: Option<Principal>,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+impl Request {
+    /// The path's parameter `name`; empty if the route has none.
+    #[must_use]
+    pub fn param(&self, name: &str) -> &str {
+        self.params.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v)
+    }
+
+    /// The first value of the query's parameter `name`, percent-decoded.
+    #[must_use]
+    pub fn query_value(&self, name: &str) -> Option<String> {
+        form_urlencoded::parse(self.query.as_bytes()).find(|(n, _)| n == name).map(|(_, v)| v.into_owned())
+    }
+
+    /// A header's value, `None` if it is absent or not visible ASCII.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|v| v.to_str().ok())
+    }
+}
+
+/// Told whether an answer reached the socket whole: [`Delivery::written`] once, or dropped without it.
+pub trait Delivery: Send + Sync {
+    /// The last byte has been handed to the socket.
+    fn written(&self);
+    /// It has not, and will not be.
+    fn lost(&self);
+}
+
+/// An answer.
+pub struct Response {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers, without `Content-Length`, `X-Request-Id` and `Date`, which the server adds.
+    pub headers: HeaderMap,
+    /// The body, whole.
+    pub body: Bytes,
+    /// Who wants to know whether it was written whole.
+    pub delivery: Option<Arc<dyn Delivery>>,
+}
+
+/// A method as a constant can hold it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// GET
+    Get,
+    /// POST
+    Post,
+    /// PUT
+    Put,
+    /// PATCH
+    Patch,
+    /// DELETE
+    Delete,
+}
+
+impl Verb {
+    /// hyper's method.
+    #[must_use]
+    pub const fn as_hyper(self) -> Method {
+        match self {
+            Self::Get => Method::GET,
+            Self::Post => Method::POST,
+            Self::Put => Method::PUT,
+            Self::Patch => Method::PATCH,
+            Self::Delete => Method::DELETE,
+        }
+    }
+}
+
+/// A contract, mounted. The index that the server calls with is that of the route in [`Contract::routes`].
+#[async_trait]
+pub trait Contract: Send + Sync + 'static {
+    /// Its name in metrics and logs, for example `polling`.
+    fn name(&self) -> &'static str;
+    /// Where it is mounted: `""` for the root, else `/…` without a slash at the end.
+    fn mount(&self) -> &str;
+    /// Its routes, without the operations.
+    fn routes(&self) -> Vec<Route<()>>;
+    /// The limit of [`BodyRule::Large`] in bytes.
+    fn max_body(&self) -> usize;
+    /// Answers a request.
+    async fn call(&self, route: usize, request: Request) -> Response;
+    /// Answers what the server refuses, in the contract's own body.
+    fn refuse(&self, refusal: &Refusal, request_id: &str) -> Response;
+}

@@ -1,0 +1,91 @@
+//! The catalogue of event types.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::id::EventTypeId;
+use super::notification::{ByKind, EndpointKind};
+use super::subscription::ContractName;
+
+/// One declared event type.
+#[derive(Clone, Debug)]
+pub struct EventType {
+    /// Its id.
+    pub id: EventTypeId,
+    /// The name shown to people; the id where none is declared.
+    pub name: String,
+    /// The category shown to people; may be empty.
+    pub category: String,
+    /// The kinds of endpoint that may have it; `None`: all.
+    pub channels: Option<Vec<EndpointKind>>,
+    /// Where it can be subscribed to; `None`: everywhere. Names of contracts that come later are kept as text.
+    pub contracts: Option<Vec<String>>,
+    /// How long its notifications live, where it differs from `[events] ttl`.
+    pub ttl: ByKind<Option<Duration>>,
+    /// Whether an event of it must name its audience.
+    pub audience_required: bool,
+}
+
+/// The declared event types, and what holds for those that are not.
+#[derive(Clone, Debug)]
+pub struct Catalogue {
+    /// Whether undeclared types are refused.
+    pub closed: bool,
+    /// How long notifications live by default.
+    pub ttl: ByKind<Duration>,
+    /// Whether every event must name its audience.
+    pub audience_required: bool,
+    types: HashMap<EventTypeId, EventType>,
+}
+
+impl Catalogue {
+    /// A catalogue of `types`.
+    #[must_use]
+    pub fn new(closed: bool, ttl: ByKind<Duration>, audience_required: bool, types: Vec<EventType>) -> Self {
+        let types = types.into_iter().map(|t| (t.id.clone(), t)).collect();
+        Self { closed, ttl, audience_required, types }
+    }
+
+    /// The declared type with this id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&EventType> {
+        self.types.get(id)
+    }
+
+    /// Whether events of this type are taken: it is declared, or the catalogue is open.
+    #[must_use]
+    pub fn knows(&self, id: &str) -> bool {
+        !self.closed || self.types.contains_key(id)
+    }
+
+    /// Whether the type can be subscribed to in `contract` with an endpoint of `kind`.
+    #[must_use]
+    pub fn is_open_to(&self, id: &str, contract: ContractName, kind: EndpointKind) -> bool {
+        match self.types.get(id) {
+            None => !self.closed,
+            Some(t) => {
+                t.contracts.as_ref().is_none_or(|c| c.iter().any(|c| c == contract.as_str())) && t.may_go_to(kind)
+            }
+        }
+    }
+
+    /// How long a notification of this type lives at an endpoint of `kind`.
+    #[must_use]
+    pub fn ttl(&self, id: &str, kind: EndpointKind) -> Duration {
+        self.types.get(id).and_then(|t| *t.ttl.get(kind)).unwrap_or(*self.ttl.get(kind))
+    }
+
+    /// Whether an event of this type must name its audience.
+    #[must_use]
+    pub fn requires_audience(&self, id: &str) -> bool {
+        self.audience_required || self.types.get(id).is_some_and(|t| t.audience_required)
+    }
+}
+
+impl EventType {
+    /// Whether endpoints of `kind` may have it.
+    #[must_use]
+    pub fn may_go_to(&self, kind: EndpointKind) -> bool {
+        self.channels.as_ref().is_none_or(|c| c.contains(&kind))
+    }
+}

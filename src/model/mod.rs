@@ -1,0 +1,9 @@
+//! The nouns of design.md: pure values, no I/O, no async, no clock reads.
+
+pub mod catalogue;
+pub mod event;
+pub mod id;
+pub mod json;
+pub mod notification;
+pub mod owners;
+pub mod subscription;

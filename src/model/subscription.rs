@@ -1,0 +1,177 @@
+//! A subscription: who wants which event types, and the set of them that events are matched against.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::id::{ClientId, EndpointNumber, EventTypeId, SubscriptionId};
+use super::notification::EndpointKind;
+use crate::base::clock::Timestamp;
+
+/// The contract that a subscription belongs to: it is not visible through another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContractName {
+    /// contracts/polling.md
+    Polling,
+}
+
+impl ContractName {
+    /// The name in configuration and answers.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Polling => "polling",
+        }
+    }
+}
+
+/// Where a subscription comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A call of an API.
+    Api,
+    /// The configuration: read-only through the APIs.
+    Configuration,
+}
+
+/// Whether events are still matched against a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intake {
+    /// Yes.
+    Open,
+    /// No: the files no longer name it; what waits is still handed out or expires.
+    Draining,
+}
+
+/// One endpoint of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its number in the store.
+    pub number: EndpointNumber,
+    /// How it is served.
+    pub kind: EndpointKind,
+}
+
+/// What a subscription is made of, before a store has numbered its endpoints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionDraft {
+    /// Its id.
+    pub id: SubscriptionId,
+    /// The contract that it belongs to.
+    pub contract: ContractName,
+    /// The client that it is for.
+    pub client_id: ClientId,
+    /// The types that it wants; not empty, each once.
+    pub event_types: Vec<EventTypeId>,
+    /// Who made it: the subject of the creating token, else its client; `configuration` for a declared one.
+    pub created_by: String,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// One endpoint is made for each.
+    pub endpoints: Vec<EndpointKind>,
+}
+
+/// Who wants which event types.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// Its id.
+    pub id: SubscriptionId,
+    /// The contract that it belongs to.
+    pub contract: ContractName,
+    /// The client that it is for: its owners decide what the subscription may see.
+    pub client_id: ClientId,
+    /// The types that it wants; not empty, each once.
+    pub event_types: Vec<EventTypeId>,
+    /// Who made it.
+    pub created_by: String,
+    /// When it was made, in ledger time.
+    pub created_at: Timestamp,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Whether events are still matched against it.
+    pub intake: Intake,
+    /// Where its notifications go; never empty.
+    pub endpoints: Vec<Endpoint>,
+}
+
+impl Subscription {
+    /// The queue that a client polls, where it has one.
+    #[must_use]
+    pub fn poll_endpoint(&self) -> Option<EndpointNumber> {
+        self.endpoints.iter().find(|e| e.kind == EndpointKind::Poll).map(|e| e.number)
+    }
+}
+
+/// The version of a [`SubscriptionSet`]: it rises with every change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SetVersion(pub u64);
+
+/// All subscriptions, found by id and by event type.
+#[derive(Clone, Debug, Default)]
+pub struct SubscriptionSet {
+    version: SetVersion,
+    by_id: HashMap<SubscriptionId, Arc<Subscription>>,
+    by_type: HashMap<EventTypeId, Vec<Arc<Subscription>>>,
+}
+
+impl SubscriptionSet {
+    /// The version: what was matched against it holds while the store's set has the same.
+    #[must_use]
+    pub const fn version(&self) -> SetVersion {
+        self.version
+    }
+
+    /// The subscription with this id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Arc<Subscription>> {
+        self.by_id.get(id)
+    }
+
+    /// All subscriptions, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Subscription>> {
+        self.by_id.values()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
+    /// The subscriptions that want events of this type and still take some.
+    #[must_use]
+    pub fn wanting(&self, event_type: &EventTypeId) -> &[Arc<Subscription>] {
+        self.by_type.get(event_type).map_or(&[], Vec::as_slice)
+    }
+
+    /// Puts `subscription` in the place of the one with its id, if there is one. Raises the version.
+    pub fn insert(&mut self, subscription: Arc<Subscription>) {
+        self.remove(&subscription.id.clone());
+        if subscription.intake == Intake::Open {
+            for event_type in &subscription.event_types {
+                self.by_type.entry(event_type.clone()).or_default().push(Arc::clone(&subscription));
+            }
+        }
+        self.by_id.insert(subscription.id.clone(), subscription);
+    }
+
+    /// Takes the subscription with this id out. Raises the version, also if there is none.
+    pub fn remove(&mut self, id: &SubscriptionId) -> Option<Arc<Subscription>> {
+        self.version.0 += 1;
+        let subscription = self.by_id.remove(id)?;
+        for event_type in &subscription.event_types {
+            if let Some(wanting) = self.by_type.get_mut(event_type) {
+                wanting.retain(|s| s.id != *id);
+                if wanting.is_empty() {
+                    self.by_type.remove(event_type);
+                }
+            }
+        }
+        Some(subscription)
+    }
+}

@@ -1,0 +1,367 @@
+//! The ledger: one store, in operations of the domain, not gets and puts.
+//!
+//! [`Store`] is what everything above knows. Queues, duplicate identities, wake-ups, the ledger's time and group
+//! commit live behind it; a second store on a distributed engine must pass the same test-suite
+//! (`tests/store/`). Promises that every store keeps:
+//!
+//! - Nothing is answered before it is on disk, and memory follows a commit, never leads it.
+//! - An [`Append`] is all or nothing. It names the version of the subscription set that it was matched against, and a
+//!   stale one is refused with [`AppendError::Stale`], to be matched again.
+//! - A notification is in at most one page of [`Store::take`], unless the page is repeated under its key.
+//! - After its deadline a notification is in no page, whether or not a sweep has run.
+//! - The ledger's time never goes backwards.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::base::clock::Timestamp;
+use crate::model::event::{Event, EventDraft, Identity};
+use crate::model::id::{ClientId, EndpointNumber, LedgerId, SubscriptionId};
+use crate::model::notification::{ByKind, EndpointKind, Sums};
+use crate::model::subscription::{SetVersion, Subscription, SubscriptionDraft, SubscriptionSet};
+
+/// What a store is told when it is opened; the keys of design.md that it answers to.
+#[derive(Clone, Debug)]
+pub struct StoreSettings {
+    /// `limits.queue_depth`: waiting notifications of one subscription; beyond it its new ones fail as `queue-full`.
+    pub queue_depth: u64,
+    /// `limits.queue_total`: waiting notifications in all; beyond it an append is refused.
+    pub queue_total: u64,
+    /// `events.duplicate_window`: how long an identity is remembered.
+    pub duplicate_window: Duration,
+    /// `events.duplicate_events`: how many identities are remembered at most.
+    pub duplicate_events: usize,
+    /// `events.history`: how long ended notifications and their bodies can be looked up.
+    pub history: Duration,
+    /// `events.history_max`: bytes of bodies beyond which the oldest ended ones go early.
+    pub history_max: u64,
+    /// How long the page of an idempotency key is kept (contracts/polling.md: 10 minutes).
+    pub page_key_lifetime: Duration,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            queue_depth: 1_000_000,
+            queue_total: 5_000_000,
+            duplicate_window: Duration::from_hours(24),
+            duplicate_events: 1_000_000,
+            history: Duration::from_hours(7 * 24),
+            history_max: 2 << 30,
+            page_key_lifetime: Duration::from_mins(10),
+        }
+    }
+}
+
+/// Endpoints of one kind that an event goes to, and how long its notifications live there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetGroup {
+    /// How they are served.
+    pub kind: EndpointKind,
+    /// From acceptance to the deadline, which is never after the event's own expiry.
+    pub ttl: Duration,
+    /// The endpoints in ascending order, each once; not empty.
+    pub endpoints: Vec<EndpointNumber>,
+}
+
+/// One event to be stored and fanned out.
+#[derive(Clone, Debug)]
+pub struct NewEvent {
+    /// The event.
+    pub draft: EventDraft,
+    /// What makes a repeat of it; see [`EventDraft::identity`].
+    pub identity: Option<Identity>,
+    /// How many subscriptions it matched.
+    pub matched: u32,
+    /// Where it goes; at most [`crate::model::id::MAX_TARGETS`] endpoints in all.
+    pub targets: Vec<TargetGroup>,
+}
+
+/// Events to be stored in one transaction, all or none.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// The version of the subscription set that they were matched against.
+    pub matched_against: SetVersion,
+    /// The events, in order; not empty.
+    pub events: Vec<NewEvent>,
+}
+
+/// What became of one event of an [`Append`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Our id; for a repeat that of the first.
+    pub id: LedgerId,
+    /// Whether the identity was known: then nothing was stored, and all else is the first answer's.
+    pub duplicate: bool,
+    /// How many subscriptions it matched.
+    pub matched: u32,
+    /// Its notifications.
+    pub notifications: ByKind<u32>,
+    /// The latest deadline of its notifications; `None` without any.
+    pub expires: Option<Timestamp>,
+}
+
+/// Why an [`Append`] stored nothing.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The subscription set has changed since: match again.
+    #[error("the subscriptions have changed meanwhile")]
+    Stale,
+    /// The event at `index` has the identity of a remembered one, but another type, subject, audience or data.
+    #[error("event {index} of the batch has the identity of another event")]
+    Conflict {
+        /// Its place in the batch, from 0.
+        index: usize,
+    },
+    /// `limits.queue_total` is reached.
+    #[error("{waiting} notifications are waiting, which is the limit")]
+    Full {
+        /// How many wait.
+        waiting: u64,
+    },
+    /// The store cannot write.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a store did not do what it was asked for. Nothing was changed, or it is not known whether it was.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A write, a flush or a read failed, or an earlier one did: `detail` is for the log, not for callers.
+    #[error("the data file cannot be used: {detail}")]
+    Unavailable {
+        /// What the layer below said.
+        detail: String,
+    },
+    /// It has been closed.
+    #[error("the store is closed")]
+    Closed,
+    /// A record cannot be read.
+    #[error("the data file holds a record that cannot be read: {detail}")]
+    Corrupt {
+        /// Which, and what is wrong with it.
+        detail: String,
+    },
+}
+
+/// An `Idempotency-Key` (contracts/polling.md): 1 to 64 visible ASCII characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// The key `text`, `None` if it is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let legal = (1..=64).contains(&text.len()) && text.bytes().all(|b| matches!(b, 0x21..=0x7e));
+        legal.then(|| Self(text.to_owned()))
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A request to consume a page.
+#[derive(Clone, Debug)]
+pub struct Take {
+    /// Whose queue.
+    pub endpoint: EndpointNumber,
+    /// The most notifications in the page, 1 to 1000.
+    pub max: usize,
+    /// The page ends when its events reach this many bytes; at least one is given.
+    pub max_bytes: usize,
+    /// Who asks.
+    pub client: ClientId,
+    /// The request that asks, kept with the page.
+    pub request_id: String,
+    /// Gives the same page again while it is kept.
+    pub key: Option<IdempotencyKey>,
+}
+
+/// A page that has been consumed, and by which [`Store::confirm`] knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PageId {
+    /// Whose queue.
+    pub endpoint: EndpointNumber,
+    /// The store's number of the page.
+    pub number: u64,
+}
+
+/// A consumed page.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Which page; `None` for an empty one, which is not recorded.
+    pub id: Option<PageId>,
+    /// Whether it was given before under the same key.
+    pub repeated: bool,
+    /// Its notifications, oldest first.
+    pub notifications: Vec<Handed>,
+}
+
+/// A notification in a page.
+#[derive(Clone, Debug)]
+pub struct Handed {
+    /// The notification's id.
+    pub id: LedgerId,
+    /// Its event.
+    pub event: Event,
+}
+
+/// A change of the subscription set.
+#[derive(Clone, Debug)]
+pub enum SubscriptionChange {
+    /// Makes a subscription; its id must not be taken.
+    Create(SubscriptionDraft),
+    /// Gives the declared subscription of this id new event types, client and contract, and opens its intake. Its queue stays.
+    Update(SubscriptionDraft),
+    /// Adds nothing more to it; what waits is still handed out.
+    Drain(SubscriptionId),
+    /// Ends it: what waits is cancelled, however much it is, at once.
+    Remove(SubscriptionId),
+}
+
+/// Why a change of the subscription set was not made.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SubscribeError {
+    /// The id of a `Create` is taken.
+    #[error("the subscription {0} exists already")]
+    Exists(SubscriptionId),
+    /// The id of another change is not there.
+    #[error("there is no subscription {0}")]
+    Missing(SubscriptionId),
+    /// The store cannot write.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What a subscription's queue looks like now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueStatus {
+    /// Queued and unexpired, whether or not a sweep has run.
+    pub waiting: u64,
+    /// When it was last polled.
+    pub last_polled: Option<Timestamp>,
+}
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Notifications found past their deadline.
+    pub expired: u64,
+    /// Events of the history that were removed.
+    pub removed: u64,
+    /// Whether there is more to do at once.
+    pub more: bool,
+}
+
+/// Figures for metrics and readiness; all are taken without the disk.
+#[derive(Clone, Debug, Default)]
+pub struct Figures {
+    /// Events accepted.
+    pub accepted: u64,
+    /// Events that matched a subscription.
+    pub matched: u64,
+    /// Events that matched none.
+    pub unmatched: u64,
+    /// Appended events that were repeats, since the start.
+    pub duplicates: u64,
+    /// Notifications by state, for each kind.
+    pub sums: ByKind<Sums>,
+    /// Notifications failed as `queue-full`, since the start.
+    pub queue_full: u64,
+    /// Notifications in pages whose answer did not reach the socket whole, since the start (with those found at it).
+    pub answer_unconfirmed: u64,
+    /// When the oldest waiting notification was accepted.
+    pub oldest_waiting: Option<Timestamp>,
+    /// How many subscriptions there are.
+    pub subscriptions: u64,
+    /// Identities remembered.
+    pub identities: u64,
+    /// Bytes of the data file.
+    pub file_bytes: u64,
+    /// Bytes inside the file that are used, as far as the store counts them.
+    pub body_bytes: u64,
+    /// Free bytes on the file's volume.
+    pub free_bytes: u64,
+    /// The ledger's time.
+    pub ledger_time: Timestamp,
+    /// The store's epoch.
+    pub epoch: u16,
+}
+
+/// The sums of one subscription.
+#[derive(Clone, Debug)]
+pub struct SubscriptionSums {
+    /// Which.
+    pub id: SubscriptionId,
+    /// Its notifications by state.
+    pub sums: Sums,
+}
+
+/// The ledger (see the module's documentation).
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Stores events, fans them out, numbers and schedules them in one transaction.
+    async fn append(&self, append: Append) -> Result<Vec<Receipt>, AppendError>;
+
+    /// Consumes the oldest waiting notifications of a queue, or repeats a page. An empty queue is answered without
+    /// the writer and without the disk. A call that is dropped before it is started consumes nothing.
+    async fn take(&self, take: Take) -> Result<Page, StoreError>;
+
+    /// Says that the answer with this page has reached the socket whole; stored with the next transaction.
+    fn confirm(&self, page: PageId);
+
+    /// Says that it has not: counted. The page stays without its mark.
+    fn unconfirmed(&self, page: PageId, notifications: u64);
+
+    /// Resolves once the queue has something to hand out, or is gone.
+    async fn wait(&self, endpoint: EndpointNumber);
+
+    /// What a queue looks like.
+    fn queue(&self, endpoint: EndpointNumber) -> QueueStatus;
+
+    /// Notes that a queue was polled now; kept in memory and stored with the next transaction.
+    fn polled(&self, endpoint: EndpointNumber);
+
+    /// The subscriptions as they are now. What was answered before this call is in it.
+    fn subscriptions(&self) -> Arc<SubscriptionSet>;
+
+    /// Makes changes of the subscription set, all or none, in one transaction. The subscriptions that were created or
+    /// updated are answered in order.
+    async fn change_subscriptions(
+        &self,
+        changes: Vec<SubscriptionChange>,
+    ) -> Result<Vec<Arc<Subscription>>, SubscribeError>;
+
+    /// An event by its id, `None` if it is not there any more.
+    async fn event(&self, id: LedgerId) -> Result<Option<Event>, StoreError>;
+
+    /// A sealed secret of the appliance itself (signing keys) by name.
+    async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Keeps a secret, sealed, unless there is one of that name already; answers the one that is there then.
+    async fn keep_secret(&self, name: &str, value: Vec<u8>) -> Result<Vec<u8>, StoreError>;
+
+    /// One bounded step of what time has brought: ends what is expired, settles what has ended, removes what is
+    /// older than the history. Idempotent.
+    async fn sweep(&self) -> Result<Swept, StoreError>;
+
+    /// The ledger's time now: the clock's, but never before that of the last transaction.
+    fn now(&self) -> Timestamp;
+
+    /// Figures for metrics.
+    fn figures(&self) -> Figures;
+
+    /// The sums of each subscription.
+    fn subscription_sums(&self) -> Vec<SubscriptionSums>;
+
+    /// Why it cannot commit, `None` if it can.
+    fn trouble(&self) -> Option<String>;
+
+    /// Finishes what was begun, flushes and closes. Later calls answer [`StoreError::Closed`].
+    async fn close(&self);
+}
