@@ -21,7 +21,7 @@ impl Timestamp {
     /// The earliest instant that can be shown as RFC 3339 (year -9999) and the latest (year 9999).
     pub const MIN: Self = Self(-377_705_023_201_000);
     /// See [`Timestamp::MIN`].
-    pub const MAX: Self = Self(253_402_207_200_999);
+    pub const MAX: Self = Self(253_402_207_200_000);
 
     /// The instant `millis` milliseconds after the Unix epoch, brought into `MIN..=MAX`.
     #[must_use]
