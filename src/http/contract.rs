@@ -38,6 +38,15 @@ pub struct Route<Operation> {
     pub body: BodyRule,
 }
 
+impl<Operation> Route<Operation> {
+    /// The route as the server needs it.
+    #[must_use]
+    pub fn without_operation(self) -> Route<()> {
+        let Self { method, path, operation: _, label, access, body } = self;
+        Route { method, path, operation: (), label, access, body }
+    }
+}
+
 /// What a route expects of a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyRule {
