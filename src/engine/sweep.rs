@@ -56,10 +56,7 @@ impl Engine {
     async fn sweep(&self) -> Result<(), String> {
         loop {
             let swept = self.sweep_step().await?;
-            let mut status = self.sweeps.0.lock();
-            status.expired += swept.expired;
-            status.removed += swept.removed;
-            drop(status);
+            self.count(swept);
             if !swept.more || self.stop.is_stopped() {
                 return Ok(());
             }
@@ -74,6 +71,12 @@ impl Engine {
             Ok(result) => result.map_err(|error: StoreError| error.to_string()),
             Err(ended) => Err(format!("the sweep ended early: {ended}")),
         }
+    }
+
+    fn count(&self, swept: Swept) {
+        let mut status = self.sweeps.0.lock();
+        status.expired += swept.expired;
+        status.removed += swept.removed;
     }
 
     /// Notes a run; the log has the first failure of a row and its end.
