@@ -10,6 +10,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use tidings::api::events::{EventsContract, EventsSettings};
 use tidings::api::polling::{PollingContract, PollingSettings, UnknownMembers};
@@ -112,6 +114,7 @@ pub(crate) struct Appliance {
     pub(crate) address: SocketAddr,
     pub(crate) stop: Stop,
     tokens: TokenService,
+    metrics: HttpMetrics,
     folder: Option<TempDir>,
 }
 
@@ -159,6 +162,7 @@ impl Appliance {
         let keys = Arc::new(SigningKeys::load(&*store).await.unwrap());
         let clients = Arc::new(Clients::new(&auth.clients));
         let token_service = || TokenService::new(&auth, keys.clone(), clients.clone(), random.clone());
+        let metrics = HttpMetrics::new();
         let polling = Arc::new(PollingContract::new(polling_settings(&setup), engine.clone()));
         let root = RootSettings { token_paths: vec!["/oauth2/token".to_owned()], public_url: PUBLIC_URL.to_owned() };
         let parts = ServerParts {
@@ -168,7 +172,7 @@ impl Appliance {
                 Arc::new(RootContract::new(root, Arc::new(token_service()), Arc::new(clock.clone()))),
             ],
             authenticator: Arc::new(Tokens(Authenticator::new(&auth, keys.clone(), clients.clone()), clock.clone())),
-            metrics: HttpMetrics::new(),
+            metrics: metrics.clone(),
             clock: Arc::new(clock.clone()),
             random: random.clone(),
             stop: stop.clone(),
@@ -177,7 +181,16 @@ impl Appliance {
         let server = Server::bind(&server_settings(&setup), parts).unwrap();
         let ListenAddress::Tcp(address) = server.local_addresses()[0] else { panic!("a TCP address was asked for") };
         tokio::spawn(server.run());
-        Self { tokens: token_service(), clock, store, engine, polling, address, stop, folder: Some(folder) }
+        Self { tokens: token_service(), metrics, clock, store, engine, polling, address, stop, folder: Some(folder) }
+    }
+
+    /// The server's metrics in the text format.
+    pub(crate) fn metrics(&self) -> String {
+        let mut registry = Registry::default();
+        self.metrics.register(&mut registry);
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        text
     }
 
     /// A token of `client` with all its scopes, good for an hour from now.
@@ -190,6 +203,16 @@ impl Appliance {
         };
         self.tokens.issue(&request, self.clock.now()).unwrap().access_token.expose_secret().to_owned()
     }
+}
+
+/// Waits until `condition` holds; fails after ten seconds.
+pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let holds = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(10), holds).await.is_ok(), "not in time: {what}");
 }
 
 impl Drop for Appliance {

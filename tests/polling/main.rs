@@ -1,0 +1,9 @@
+//! The polling contract through the front door (contracts/polling.md): a real server, a real store.
+
+mod errors;
+mod keys;
+mod pages;
+mod subscriptions;
+#[path = "../support/mod.rs"]
+mod support;
+mod waiting;
