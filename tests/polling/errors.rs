@@ -1,15 +1,12 @@
 //! Every row of the contract's error table, in the contract's body.
 
-use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::Method;
 use tidings::store::Store as _;
-use tidings::store::redb::Faults;
 
 use crate::support::client::{Answer, Call, notifications, subscription};
-use crate::support::{Appliance, Setup, declared, event_type};
+use crate::support::{Appliance, BadDisk, Setup, declared, event_type, until};
 
 const SUBSCRIPTIONS: &str = "/notification/v1/subscriptions";
 
@@ -166,34 +163,13 @@ async fn types_that_cannot_be_polled_are_all_named() {
     }
 }
 
-#[derive(Debug, Default)]
-struct BadDisk(AtomicBool);
-
-impl BadDisk {
-    fn check(&self) -> io::Result<()> {
-        if self.0.load(Ordering::Acquire) { Err(io::Error::other("the disk has burnt")) } else { Ok(()) }
-    }
-}
-
-impl Faults for BadDisk {
-    fn write(&self, _: u64, _: usize) -> io::Result<()> {
-        self.check()
-    }
-    fn flush(&self) -> io::Result<()> {
-        self.check()
-    }
-    fn extend(&self, _: u64) -> io::Result<()> {
-        self.check()
-    }
-}
-
 #[tokio::test]
 async fn a_store_that_cannot_write_is_503_and_nothing_is_lost() {
     let disk = Arc::new(BadDisk::default());
     let appliance = Appliance::start(Setup { faults: Some(disk.clone()), ..Setup::default() }).await;
     let id = appliance.subscribe("crm", &["301"]).await;
     appliance.publish(r#"{"type":"301"}"#).await;
-    disk.0.store(true, Ordering::Release);
+    disk.fail(true);
     let answer = appliance.send(Call::get(&notifications(&id), "crm")).await;
     assert!(answer.header("retry-after").is_some());
     let description = row(answer, 503, "NOT000011");
@@ -201,7 +177,7 @@ async fn a_store_that_cannot_write_is_503_and_nothing_is_lost() {
     let answer = appliance.send(Call::post("/v1/events", "crm", r#"{"type":"301"}"#)).await.expect(503);
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
     assert!(!answer.text().contains("burnt"));
-    disk.0.store(false, Ordering::Release);
-    crate::support::until("the store is well again", || appliance.store.trouble().is_none()).await;
+    disk.fail(false);
+    until("the store is well again", || appliance.store.trouble().is_none()).await;
     assert_eq!(appliance.poll(&id).await.len(), 1);
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::client::{Call, notifications};
-use crate::support::{Appliance, Setup, declared};
+use crate::support::{Appliance, Setup, declared, just_before};
 
 async fn poll(appliance: &Appliance, id: &str, size: usize, key: &str) -> String {
     let call = Call::get(&format!("{}?size={size}", notifications(id)), "crm").header("idempotency-key", key);
@@ -42,7 +42,7 @@ async fn it_is_kept_for_ten_minutes_whatever_has_expired() {
     let first = poll(&appliance, &id, 10, "k").await;
     assert!(first.len() > 10);
     appliance.publish(r#"{"type":"301"}"#).await;
-    appliance.clock.advance(Duration::from_mins(10) - Duration::from_millis(1));
+    appliance.clock.advance(just_before(Duration::from_mins(10)));
     assert_eq!(poll(&appliance, &id, 10, "k").await, first);
     appliance.clock.advance(Duration::from_millis(1));
     let next = poll(&appliance, &id, 10, "k").await;

@@ -10,7 +10,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpSocket;
 
 use crate::support::client::{Call, notifications};
-use crate::support::{Appliance, Setup, event_type, until};
+use crate::support::{Appliance, Setup, event_type, just_before, until};
 
 async fn page(appliance: &Appliance, id: &str, size: usize) -> Value {
     appliance.send(Call::get(&format!("{}?size={size}", notifications(id)), "crm")).await.expect(200).json()
@@ -108,11 +108,11 @@ async fn after_its_deadline_a_notification_is_never_handed_out() {
         appliance.publish(r#"{"type":"301"}"#).await;
         appliance.publish(r#"{"type":"302"}"#).await;
     }
-    appliance.clock.advance(Duration::from_mins(10) - Duration::from_millis(1));
+    appliance.clock.advance(just_before(Duration::from_mins(10)));
     assert_eq!(ids(&page(&appliance, &short, 1).await).len(), 1);
     appliance.clock.advance(Duration::from_millis(1));
     assert_eq!(ids(&page(&appliance, &short, 1).await).len(), 0, "not swept, but past its deadline");
-    appliance.clock.advance(Duration::from_hours(6) - Duration::from_mins(10) - Duration::from_millis(1));
+    appliance.clock.advance(just_before(Duration::from_mins(6 * 60 - 10)));
     assert_eq!(ids(&page(&appliance, &long, 1).await).len(), 1);
     appliance.clock.advance(Duration::from_millis(1));
     assert_eq!(ids(&page(&appliance, &long, 1).await).len(), 0);

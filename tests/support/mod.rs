@@ -6,8 +6,10 @@
 pub(crate) mod client;
 
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
@@ -34,7 +36,7 @@ use tidings::model::notification::{ByKind, EndpointKind};
 use tidings::model::owners::Owners;
 use tidings::model::subscription::{ContractName, Origin, SubscriptionDraft};
 use tidings::store::redb::{Faults, Options, RedbStore};
-use tidings::store::{Store, StoreMetrics, StoreSettings};
+use tidings::store::{Figures, Store, StoreMetrics, StoreSettings};
 
 /// What the clock shows at first.
 pub(crate) const START: &str = "2026-11-22T10:00:00.250Z";
@@ -184,6 +186,11 @@ impl Appliance {
         Self { tokens: token_service(), metrics, clock, store, engine, polling, address, stop, folder: Some(folder) }
     }
 
+    /// The store's figures.
+    pub(crate) fn store_figures(&self) -> Figures {
+        self.store.figures()
+    }
+
     /// The server's metrics in the text format.
     pub(crate) fn metrics(&self) -> String {
         let mut registry = Registry::default();
@@ -205,6 +212,11 @@ impl Appliance {
     }
 }
 
+/// A millisecond less than `duration`: the last moment before a limit.
+pub(crate) fn just_before(duration: Duration) -> Duration {
+    duration.saturating_sub(Duration::from_millis(1))
+}
+
 /// Waits until `condition` holds; fails after ten seconds.
 pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let holds = async {
@@ -218,6 +230,32 @@ pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 impl Drop for Appliance {
     fn drop(&mut self) {
         self.stop.stop();
+    }
+}
+
+/// A disk that fails while it is told to.
+#[derive(Debug, Default)]
+pub(crate) struct BadDisk(AtomicBool);
+
+impl BadDisk {
+    pub(crate) fn fail(&self, fail: bool) {
+        self.0.store(fail, Ordering::Release);
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.0.load(Ordering::Acquire) { Err(io::Error::other("the disk has burnt")) } else { Ok(()) }
+    }
+}
+
+impl Faults for BadDisk {
+    fn write(&self, _: u64, _: usize) -> io::Result<()> {
+        self.check()
+    }
+    fn flush(&self) -> io::Result<()> {
+        self.check()
+    }
+    fn extend(&self, _: u64) -> io::Result<()> {
+        self.check()
     }
 }
 
