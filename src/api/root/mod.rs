@@ -9,6 +9,8 @@ mod credentials;
 mod parameters;
 mod refusal;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use contract::RootContract;
