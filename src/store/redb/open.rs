@@ -107,8 +107,8 @@ pub(super) fn open_database(
     faults: Option<Arc<dyn Faults>>,
     progress: &Progress,
 ) -> Result<Database, OpenError> {
-    let io = |detail: String| OpenError::Io { path: path.to_owned(), detail };
-    let backend = file.and_then(|f| GrowingFile::new(f, faults)).map_err(|e| io(e.to_string()))?;
+    let io_error = |detail: String| OpenError::Io { path: path.to_owned(), detail };
+    let backend = file.and_then(|f| GrowingFile::new(f, faults)).map_err(|e| io_error(e.to_string()))?;
     let progress = Arc::clone(progress);
     let opened = Database::builder()
         .set_cache_size(CACHE_BYTES)
@@ -116,7 +116,9 @@ pub(super) fn open_database(
         .create_with_backend(backend);
     opened.map_err(|e| match e {
         redb::DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.to_owned() },
-        redb::DatabaseError::Storage(redb::StorageError::Io(e)) => io(e.to_string()),
+        redb::DatabaseError::Storage(redb::StorageError::Io(e)) if e.kind() != io::ErrorKind::InvalidData => {
+            io_error(e.to_string())
+        }
         other => OpenError::Damaged { path: path.to_owned(), detail: other.to_string() },
     })
 }
