@@ -63,7 +63,7 @@ fn quiet() -> Progress {
     Arc::new(|_| {})
 }
 
-/// Asks until the store can commit again: it tries the file once a second.
+/// Asks until the store can commit again: it tries the file twice a second.
 async fn recovered(store: &dyn Store) {
     while store.trouble().is_some() {
         tokio::time::sleep(Duration::from_millis(20)).await;
