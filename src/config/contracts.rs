@@ -57,7 +57,8 @@ fn read_events(section: &Section<'_>, servers: &Servers) -> (Option<EventsSettin
         max_event: servers.server.max_body,
         public_url: servers.public_url.clone(),
     };
-    if settings.max_batch < settings.max_event {
+    // 0 stands for one that has been refused already.
+    if (1..settings.max_event).contains(&settings.max_batch) {
         let message = "is smaller than server.max_body, so that a batch could not hold every event";
         section.reader.error(&super::places::join_key(&section.path, "max_batch"), message);
     }

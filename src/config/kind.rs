@@ -39,7 +39,7 @@ pub(super) fn boolean(item: &Item<'_>) -> Option<bool> {
 /// A whole number within `bounds`.
 pub(super) fn number(bounds: RangeInclusive<u64>) -> impl Fn(&Item<'_>) -> Option<u64> {
     move |item| {
-        let Some(number) = item.as_number() else { return item.refuse_kind("a whole number, not negative") };
+        let Some(number) = item.as_number() else { return item.refuse_kind("a whole number") };
         within(item, &bounds, number, u64::to_string)
     }
 }

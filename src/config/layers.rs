@@ -35,7 +35,7 @@ pub(super) fn assemble(sources: &Sources) -> Layered {
     for assignment in assignments(sources) {
         figment = assignment.lay(figment, &mut places, &mut problems);
     }
-    problems.extend(places.take_conflicts());
+    problems.extend_from_slice(places.conflicts());
     Layered { values: values_of(&figment), places, files, problems, complete }
 }
 

@@ -104,8 +104,13 @@ impl Places {
     }
 
     /// What the sources disagree about.
-    pub(super) fn take_conflicts(&mut self) -> Vec<Problem> {
-        std::mem::take(&mut self.conflicts)
+    pub(super) fn conflicts(&self) -> &[Problem] {
+        &self.conflicts
+    }
+
+    /// Whether the sources disagree about the table at `path`, so that what was below it is lost.
+    pub(super) fn in_conflict(&self, path: &str) -> bool {
+        self.conflicts.iter().any(|problem| problem.key == path)
     }
 }
 

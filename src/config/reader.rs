@@ -144,9 +144,8 @@ impl<'r> Section<'r> {
 
     /// Says that `key` is not there though it has to be.
     pub(super) fn missing(&self, key: &str) {
-        if self.values.is_some() {
-            let message = format!("the required key {key} is missing");
-            self.reader.error(&self.path, message);
+        if self.values.is_some() && !self.reader.places.in_conflict(&self.path) {
+            self.reader.error(&self.path, format!("the required key {key} is missing"));
         }
     }
 
@@ -269,6 +268,7 @@ fn kind_name(value: &Value) -> &'static str {
         Value::String(..) | Value::Char(..) => "text",
         Value::Bool(..) => "true or false",
         Value::Num(_, number) if number.to_f64().is_some() => "a fraction or too large a number",
+        Value::Num(_, number) if number.to_i128().is_some() => "a negative number",
         Value::Num(..) => "a number",
         Value::Empty(..) => "a date",
         Value::Dict(..) => "a table",

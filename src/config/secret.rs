@@ -59,16 +59,27 @@ fn in_the_open(item: &Item<'_>) -> Option<Secret> {
 }
 
 fn checked(item: &Item<'_>, read: Result<Zeroizing<Vec<u8>>, String>, in_the_open: bool) -> Option<Secret> {
-    match read {
-        Ok(bytes) if bytes.is_empty() => item.refuse("the secret is empty"),
-        Ok(bytes) if bytes.len() as u64 > MAX_SECRET => {
-            item.refuse(format!("the secret is larger than {MAX_SECRET} bytes"))
-        }
-        Ok(bytes) if std::str::from_utf8(&bytes).is_err() => {
-            item.refuse("the secret is not UTF-8 text, so that no client could send it")
-        }
-        Ok(bytes) => Some(Secret { bytes, in_the_open }),
-        Err(message) => item.refuse(message),
+    let bytes = match read {
+        Ok(bytes) => bytes,
+        Err(message) => return item.refuse(message),
+    };
+    match fault(&bytes) {
+        Some(fault) => item.refuse(fault),
+        None => Some(Secret { bytes, in_the_open }),
+    }
+}
+
+/// Why no client could send it as a secret.
+fn fault(bytes: &[u8]) -> Option<String> {
+    let Ok(text) = std::str::from_utf8(bytes) else { return Some("the secret is not UTF-8 text".to_owned()) };
+    if text.is_empty() {
+        Some("the secret is empty".to_owned())
+    } else if text.len() as u64 > MAX_SECRET {
+        Some(format!("the secret is larger than {MAX_SECRET} bytes"))
+    } else if text.chars().any(char::is_control) {
+        Some("the secret has a line end or another control character in it".to_owned())
+    } else {
+        None
     }
 }
 

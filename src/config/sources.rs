@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::string::FromUtf8Error;
 
 use serde::Serialize;
 
@@ -91,12 +92,9 @@ pub(super) fn read_all(main: &Path, files: &mut Files, problems: &mut Vec<Proble
     let mut paths = vec![main.to_owned()];
     paths.extend(list_directory(&main.with_file_name("conf.d"), files, problems));
     for file in paths {
-        match read_file(&file) {
-            Ok(content) => {
-                files.read.push(file.clone());
-                texts.push(Text { file, content });
-            }
-            Err(problem) => problems.push(problem),
+        if let Some(content) = read_file(&file, problems) {
+            files.read.push(file.clone());
+            texts.push(Text { file, content });
         }
     }
     texts
@@ -156,15 +154,21 @@ fn left_over(name: &str) -> Option<&'static str> {
     }
 }
 
-fn read_file(file: &Path) -> Result<String, Problem> {
-    let bytes = read_bounded(file, MAX_FILE).map_err(|message| Problem::with_file(file, message))?;
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]).into_owned();
-        let (before, last_line) = valid.rsplit_once('\n').unwrap_or(("", &valid));
-        let line = Some(1 + usize::from(valid.contains('\n')) + before.matches('\n').count());
-        let place = Place::File { file: file.to_owned(), line, column: Some(last_line.chars().count() + 1) };
-        Problem { place, ..Problem::with_file(file, "not UTF-8; save the file as UTF-8".to_owned()) }
-    })
+fn read_file(file: &Path, problems: &mut Vec<Problem>) -> Option<String> {
+    match read_bounded(file, MAX_FILE).map(String::from_utf8) {
+        Ok(Ok(text)) => return Some(text),
+        Ok(Err(error)) => problems.push(not_utf8(file, &error)),
+        Err(message) => problems.push(Problem::with_file(file, message)),
+    }
+    None
+}
+
+fn not_utf8(file: &Path, error: &FromUtf8Error) -> Problem {
+    let valid = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
+    let line_start = valid.rfind('\n').map_or(0, |end| end + 1);
+    let line = Some(1 + valid[..line_start].matches('\n').count());
+    let place = Place::File { file: file.to_owned(), line, column: Some(valid[line_start..].chars().count() + 1) };
+    Problem { place, ..Problem::with_file(file, "not UTF-8; save the file as UTF-8".to_owned()) }
 }
 
 /// Reads a regular file of at most `max` bytes; the error is for people.
