@@ -190,3 +190,51 @@ fn denied(error: &JwtError) -> Denied {
         _ => Denied::Foreign,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+
+    use super::*;
+    use crate::auth::{TokenRequest, TokenService};
+    use crate::base::random::SeededRandomness;
+    use crate::base::secret::{ExposeSecret, SecretHash};
+    use crate::model::owners::Owners;
+
+    #[test]
+    fn no_more_tokens_are_remembered_than_there_is_room_for() {
+        let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
+        let keys = Arc::new(SigningKeys::from_pkcs8(key.as_ref()).unwrap());
+        let client = ClientSettings {
+            id: "crm".into(),
+            secrets: vec![SecretHash::of(b"s3cret")],
+            scopes: BTreeSet::from(["a".to_owned()]),
+            owners: Owners::default(),
+        };
+        let settings = AuthSettings {
+            audience: "tidings".into(),
+            issuer: "http://127.0.0.1:8420".into(),
+            token_lifetime: Duration::from_hours(1),
+            clients: vec![client],
+        };
+        let clients = Arc::new(Clients::new(&settings.clients));
+        let random = Arc::new(SeededRandomness::new(1));
+        let service = TokenService::new(&settings, Arc::clone(&keys), Arc::clone(&clients), random);
+        let authenticator = Authenticator::remembering(32, &settings, keys, clients);
+        let request = TokenRequest {
+            grant_type: Some("client_credentials".into()),
+            client_id: "crm".into(),
+            client_secret: "s3cret".into(),
+            scope: None,
+        };
+        let now = Timestamp::from_millis(0);
+        let tokens: Vec<_> = (0..200).map(|_| service.issue(&request, now).unwrap().access_token).collect();
+        for token in tokens.iter().chain(&tokens) {
+            authenticator.bearer(token.expose_secret(), now).unwrap();
+            assert!((1..=32).contains(&authenticator.remembered()));
+        }
+    }
+}

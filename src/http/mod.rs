@@ -31,4 +31,4 @@ mod stream;
 
 pub use credential::Authenticate;
 pub use listener::BindError;
-pub use server::{Drained, Server, ServerParts};
+pub use server::{Drained, Server, ServerParts, Sockets};

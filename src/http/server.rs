@@ -43,6 +43,23 @@ pub struct ServerParts {
     pub drain_limit: Duration,
 }
 
+/// Bound addresses, before there is a server on them: what has to know the port that was given for port 0 can be made
+/// in between. Nobody is answered meanwhile; who connects waits.
+pub struct Sockets(Vec<Listener>);
+
+impl Sockets {
+    /// Binds all addresses. Has to be called within a tokio runtime.
+    pub fn bind(listen: &[ListenAddress]) -> Result<Self, BindError> {
+        listen.iter().map(Listener::bind).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The addresses, in their order; port 0 has become the port that was given.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<ListenAddress> {
+        self.0.iter().map(Listener::address).collect()
+    }
+}
+
 /// A bound server.
 pub struct Server {
     listeners: Vec<Listener>,
@@ -62,8 +79,13 @@ pub struct Drained {
 impl Server {
     /// Binds all addresses; connections are taken once it runs. Has to be called within a tokio runtime.
     pub fn bind(settings: &ServerSettings, parts: ServerParts) -> Result<Self, BindError> {
+        Self::on(Sockets::bind(&settings.listen)?, settings, parts)
+    }
+
+    /// The same on sockets that are bound already; the addresses in `settings` are not looked at.
+    pub fn on(sockets: Sockets, settings: &ServerSettings, parts: ServerParts) -> Result<Self, BindError> {
         let routing = Routing::new(parts.contracts, settings.max_body, &parts.metrics)?;
-        let listeners = settings.listen.iter().map(Listener::bind).collect::<Result<_, _>>()?;
+        let Sockets(listeners) = sockets;
         let desk = Desk {
             routing,
             authenticator: parts.authenticator,

@@ -6,8 +6,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use zeroize::Zeroizing;
 
+use super::answer::Failure;
 use super::parameters::{Parameters, form_decode};
-use super::token::Failure;
 use crate::base::secret::SecretString;
 
 /// RFC 7617 wants padding; clients that leave it out are understood.

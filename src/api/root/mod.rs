@@ -4,11 +4,14 @@
 //! The token endpoint speaks RFC 6749: its own answers, errors too, are in the form of section 5, while what the server
 //! refuses before the endpoint is asked (404, 405, 413, …) is problem+json like all else at the root.
 
+mod answer;
 mod contract;
 mod credentials;
 mod parameters;
 mod refusal;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use contract::RootContract;

@@ -6,8 +6,8 @@
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use percent_encoding::percent_decode_str;
 
-use super::token::Failure;
-use crate::base::secret::SecretString;
+use super::answer::Failure;
+use crate::base::secret::{ExposeSecret, SecretString};
 use crate::model::json;
 
 /// What the request's body says.
@@ -76,7 +76,6 @@ impl Parameters {
     }
 
     fn without_empty(self) -> Self {
-        use crate::base::secret::ExposeSecret;
         let Self { grant_type, client_id, client_secret, scope } = self;
         let filled = |value: &String| !value.is_empty();
         Self {

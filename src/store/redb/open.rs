@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -89,7 +90,7 @@ pub enum OpenError {
 
 /// Opens the file and reads memory from it.
 pub(super) fn open(options: &Options) -> Result<(Database, Memory), OpenError> {
-    let file = File::options().read(true).write(true).create(true).truncate(false).open(&options.path);
+    let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&options.path);
     let db = open_database(&options.path, file, options.faults.clone(), &options.progress)?;
     let damaged = |e: StoreError| OpenError::Damaged { path: options.path.clone(), detail: e.to_string() };
     let found = create_tables(&db).map_err(damaged)?;
@@ -107,8 +108,8 @@ pub(super) fn open_database(
     faults: Option<Arc<dyn Faults>>,
     progress: &Progress,
 ) -> Result<Database, OpenError> {
-    let io = |detail: String| OpenError::Io { path: path.to_owned(), detail };
-    let backend = file.and_then(|f| GrowingFile::new(f, faults)).map_err(|e| io(e.to_string()))?;
+    let io_error = |detail: String| OpenError::Io { path: path.to_owned(), detail };
+    let backend = file.and_then(|f| GrowingFile::new(f, faults)).map_err(|e| io_error(e.to_string()))?;
     let progress = Arc::clone(progress);
     let opened = Database::builder()
         .set_cache_size(CACHE_BYTES)
@@ -116,7 +117,9 @@ pub(super) fn open_database(
         .create_with_backend(backend);
     opened.map_err(|e| match e {
         redb::DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.to_owned() },
-        redb::DatabaseError::Storage(redb::StorageError::Io(e)) => io(e.to_string()),
+        redb::DatabaseError::Storage(redb::StorageError::Io(e)) if e.kind() != io::ErrorKind::InvalidData => {
+            io_error(e.to_string())
+        }
         other => OpenError::Damaged { path: path.to_owned(), detail: other.to_string() },
     })
 }

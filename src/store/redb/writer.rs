@@ -32,7 +32,7 @@ const MAX_GROUP: usize = 1024;
 const MAX_GROUP_BYTES: usize = 16 << 20;
 
 /// How often the file is tried again after a fault.
-const REOPEN_EVERY: Duration = Duration::from_secs(1);
+const REOPEN_EVERY: Duration = Duration::from_millis(500);
 
 /// How long readers of the old handle are waited for before the file is opened anew.
 const READERS_LEAVE: Duration = Duration::from_secs(10);

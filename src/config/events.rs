@@ -1,0 +1,102 @@
+//! `[events]` and `[[event_types]]`: the catalogue and the history.
+
+use std::time::Duration;
+
+use super::clients::refuse_same_ids;
+use super::kind::{DAY, SECOND, TIB, count, duration, list, located, size, text, type_id};
+use super::reader::{Item, Located, Section};
+use crate::model::catalogue::{Catalogue, EventType};
+use crate::model::id::EventTypeId;
+use crate::model::notification::{ByKind, EndpointKind};
+use crate::store::StoreSettings;
+
+/// The longest that anything waits or is kept.
+const LONGEST: Duration = Duration::from_hours(24 * 3660);
+
+/// The contracts that a type can be open to (contracts/README.md), also those of later releases.
+const CONTRACTS: [(&str, &str); 5] = [
+    ("polling", "polling"),
+    ("registrations", "registrations"),
+    ("management", "management"),
+    ("recipients", "recipients"),
+    ("trigger", "trigger"),
+];
+
+const AUDIENCE: [(&str, bool); 2] = [("optional", false), ("required", true)];
+
+/// Reads `[events]`, `[[event_types]]` and `[limits]`.
+pub(super) fn read(top: &Section<'_>) -> (Catalogue, StoreSettings) {
+    let types = read_types(top);
+    let (queue_depth, queue_total) = read_limits(top);
+    top.section("events", |events| {
+        let ttl = events.section("ttl", |ttl| ByKind {
+            poll: ttl.required("poll", lifetime),
+            webhook: ttl.required("webhook", lifetime),
+            email: ttl.required("email", lifetime),
+        });
+        let closed = events.choice("catalogue", &[("open", false), ("closed", true)]);
+        let catalogue = Catalogue::new(closed, ttl, events.choice("audience", &AUDIENCE), types);
+        let store = StoreSettings {
+            queue_depth,
+            queue_total,
+            duplicate_window: events.required("duplicate_window", duration(Duration::ZERO..=LONGEST)),
+            duplicate_events: events.required("duplicate_events", count(0..=100_000_000)),
+            history: events.required("history", duration(Duration::ZERO..=LONGEST)),
+            history_max: events.required("history_max", size(0..=1024 * TIB)),
+            ..StoreSettings::default()
+        };
+        (catalogue, store)
+    })
+}
+
+fn read_limits(top: &Section<'_>) -> (u64, u64) {
+    let waiting = || super::kind::number(1..=1_000_000_000);
+    top.section("limits", |limits| {
+        (limits.required("queue_depth", waiting()), limits.required("queue_total", waiting()))
+    })
+}
+
+fn lifetime(item: &Item<'_>) -> Option<Duration> {
+    duration(SECOND..=366 * DAY)(item)
+}
+
+fn read_types(top: &Section<'_>) -> Vec<EventType> {
+    let types = top.list("event_types", read_type);
+    refuse_same_ids(top, types.iter().map(|(id, _)| id));
+    types.into_iter().map(|(_, event_type)| event_type).collect()
+}
+
+fn read_type(entry: &Section<'_>) -> (Located<String>, EventType) {
+    let id = entry.required("id", located(type_id));
+    let event_type = EventType {
+        id: EventTypeId::new(&id.value),
+        name: entry.optional("name", text).unwrap_or_else(|| id.value.clone()),
+        category: entry.optional("category", text).unwrap_or_default(),
+        channels: entry.optional("channels", list(1, channel)).map(kinds),
+        contracts: entry.optional("contracts", list(1, contract)).map(names),
+        ttl: entry.section("ttl", |ttl| ByKind {
+            poll: ttl.optional("poll", lifetime),
+            webhook: ttl.optional("webhook", lifetime),
+            email: ttl.optional("email", lifetime),
+        }),
+        audience_required: entry.optional("audience", |item| item.one_of(&AUDIENCE)).unwrap_or_default(),
+    };
+    (id, event_type)
+}
+
+fn channel(item: &Item<'_>) -> Option<String> {
+    item.one_of(&EndpointKind::ALL.map(|kind| (kind.as_str(), kind))).map(|kind| kind.as_str().to_owned())
+}
+
+fn contract(item: &Item<'_>) -> Option<String> {
+    item.one_of(&CONTRACTS).map(str::to_owned)
+}
+
+fn kinds(names: Vec<Located<String>>) -> Vec<EndpointKind> {
+    let of_name = |name: Located<String>| EndpointKind::ALL.into_iter().find(|kind| kind.as_str() == name.value);
+    names.into_iter().filter_map(of_name).collect()
+}
+
+fn names(located: Vec<Located<String>>) -> Vec<String> {
+    located.into_iter().map(|name| name.value).collect()
+}

@@ -1,0 +1,146 @@
+//! `[server]` and `[admin]`: addresses, the public URL, limits of the wire.
+
+use std::collections::HashSet;
+
+use super::kind::{HOUR, KIB, MIB, SECOND, count, duration, list, memory, text};
+use super::reader::{Item, Located, Section, Shown};
+use crate::http::settings::{ListenAddress, ServerSettings};
+
+/// The longest path of a unix socket in bytes: `sun_path` of unix(7) less its final zero.
+const MAX_SOCKET_PATH: usize = 107;
+
+/// `[server]` and `[admin]`.
+pub(super) struct Servers {
+    pub(super) server: ServerSettings,
+    pub(super) admin: ServerSettings,
+    pub(super) public_url: String,
+}
+
+/// Reads `[server]` and `[admin]`.
+pub(super) fn read(top: &Section<'_>) -> Servers {
+    let (server, addresses, public_url, plaintext) = top.section("server", |server| {
+        let addresses = server.required("listen", list(1, listen_address));
+        let public_url = server.optional("public_url", public_url);
+        let plaintext = server.optional("plaintext", |item| item.one_of(&[("behind-proxy", ())])).is_some();
+        let settings = ServerSettings {
+            listen: addresses.iter().map(|a| a.value.clone()).collect(),
+            max_body: server.required("max_body", memory(KIB..=16 * MIB)),
+            max_connections: server.required("max_connections", count(1..=1_000_000)),
+            header_timeout: server.required("header_timeout", duration(SECOND..=HOUR)),
+            body_timeout: server.required("body_timeout", duration(SECOND..=HOUR)),
+        };
+        let public_url = public_url.unwrap_or_else(|| default_public_url(server, &addresses));
+        (settings, addresses, public_url, plaintext)
+    });
+    let admin_addresses = top.section("admin", |admin| admin.required("listen", list(1, listen_address)));
+    let all: Vec<_> = addresses.into_iter().chain(admin_addresses.iter().cloned()).collect();
+    check_addresses(top, &all, plaintext);
+    let admin = ServerSettings { listen: admin_addresses.into_iter().map(|a| a.value).collect(), ..server.clone() };
+    Servers { server, admin, public_url }
+}
+
+fn listen_address(item: &Item<'_>) -> Option<ListenAddress> {
+    let text = text(item)?;
+    match ListenAddress::parse(&text) {
+        Some(ListenAddress::Unix(path)) if path.as_os_str().len() > MAX_SOCKET_PATH => {
+            item.refuse(format!("the path of a socket has at most {MAX_SOCKET_PATH} bytes"))
+        }
+        Some(address) => Some(address),
+        None => item.refuse(format!(
+            "must be an address and port such as \"127.0.0.1:8420\" or \"[::1]:8420\" (no host name), or a socket \
+             such as \"unix:/run/tidings/api.sock\", not {}",
+            Shown(&text)
+        )),
+    }
+}
+
+/// The URL of the first address, which only this machine can reach: others need one that they can.
+fn default_public_url(server: &Section<'_>, addresses: &[Located<ListenAddress>]) -> String {
+    if let Some(open) = addresses.iter().find(|a| !a.value.is_local()) {
+        let message = format!("is required, because {} can be reached from other machines", open.value);
+        let advice = "set it to the URL that clients use, such as \"https://tidings.example.com\"".to_owned();
+        server.reader.missing_elsewhere("server.public_url", message, Some(advice));
+    }
+    let tcp = addresses.iter().find_map(|a| match &a.value {
+        ListenAddress::Tcp(address) => Some(format!("http://{address}")),
+        ListenAddress::Unix(_) => None,
+    });
+    tcp.unwrap_or_else(|| "http://localhost".to_owned())
+}
+
+fn check_addresses(top: &Section<'_>, addresses: &[Located<ListenAddress>], plaintext: bool) {
+    let mut seen = HashSet::new();
+    for address in addresses {
+        let any_port = matches!(&address.value, ListenAddress::Tcp(tcp) if tcp.port() == 0);
+        // Twice within one list has been reported by the list.
+        if !seen.insert(&address.value) && !any_port && address.path.starts_with("admin") {
+            top.reader.error(&address.path, format!("{} is listened on already", address.value));
+        }
+        if !address.value.is_local() && !plaintext {
+            top.reader.error_with(&address.path, exposed(&address.value), Some(HOW_TO_EXPOSE.to_owned()));
+        }
+    }
+}
+
+const HOW_TO_EXPOSE: &str = "listen on a loopback address or a unix socket, or put a proxy that does TLS in front and \
+                             write server.plaintext = \"behind-proxy\"";
+
+fn exposed(address: &ListenAddress) -> String {
+    format!(
+        "{address} can be reached from other machines, and tokens must not cross a network in the clear (TLS of our own comes with a later release)"
+    )
+}
+
+/// `http` or `https`, a host, perhaps a port and a path: what our own URLs are made of by appending.
+fn public_url(item: &Item<'_>) -> Option<String> {
+    let text = text(item)?;
+    match url_fault(&text) {
+        None => Some(text),
+        Some(fault) => item.refuse(format!("{fault}: {}", Shown(&text))),
+    }
+}
+
+fn url_fault(text: &str) -> Option<&'static str> {
+    let Ok(uri) = text.parse::<::http::Uri>() else {
+        return Some("must be a URL such as \"https://tidings.example.com\"");
+    };
+    let authority = uri.authority().map_or("", ::http::uri::Authority::as_str);
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        Some("must begin with http:// or https://")
+    } else if uri.host().is_none_or(str::is_empty) || authority.contains('@') {
+        Some("must have a host, and no user name")
+    } else if text.contains(['?', '#']) {
+        Some("must have no query and no fragment")
+    } else if text.ends_with('/') {
+        Some("must not end with a slash")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_urls_can_be_appended_to() {
+        for good in ["http://127.0.0.1:8420", "https://tidings.example.com", "https://[::1]:1/a/b", "http://h:80"] {
+            assert_eq!(url_fault(good), None, "{good}");
+        }
+        for bad in [
+            "",
+            "h",
+            "/a",
+            "ftp://h",
+            "http://",
+            "http:///a",
+            "http://h/",
+            "http://h?a",
+            "http://h#a",
+            "http://u@h",
+            "http://h /",
+        ] {
+            assert!(url_fault(bad).is_some(), "{bad}");
+        }
+    }
+}

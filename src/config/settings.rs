@@ -1,0 +1,157 @@
+//! All that the files say, checked; and the reading of it from the merged values.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::clients::{self, Auth, Client};
+use super::contracts::{self, Contracts};
+use super::events;
+use super::kind::text;
+use super::reader::Section;
+use super::server;
+use super::sources::Sources;
+use super::subscriptions::{self, Known};
+use crate::api::events::EventsSettings;
+use crate::api::polling::PollingSettings;
+use crate::api::root::RootSettings;
+use crate::auth::{AuthSettings, scope};
+use crate::engine::EngineSettings;
+use crate::http::settings::ServerSettings;
+use crate::model::subscription::SubscriptionDraft;
+use crate::store::StoreSettings;
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// journald's where stderr is connected to it, else text.
+    Auto,
+    /// Lines with a priority prefix, as journald reads them from stderr (sd-daemon(3)).
+    Journald,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// `[log]`
+#[derive(Clone, Copy, Debug)]
+pub struct LogSettings {
+    /// Its form.
+    pub format: LogFormat,
+    /// The least severe level that is shown.
+    pub level: tracing::Level,
+}
+
+/// All that the files say, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `data_dir`; a relative path is relative to the working directory.
+    pub data_dir: PathBuf,
+    /// `[server]`
+    pub server: ServerSettings,
+    /// `server.public_url`, without a slash at the end.
+    pub public_url: String,
+    /// `[admin]`, with the server's limits.
+    pub admin: ServerSettings,
+    /// `[api.polling]`; `None` where it is not enabled.
+    pub polling: Option<PollingSettings>,
+    /// `[api.events]`; `None` where it is not enabled.
+    pub events: Option<EventsSettings>,
+    /// `auth.token_paths`.
+    pub root: RootSettings,
+    /// `[auth]`, `[[clients]]`
+    pub auth: AuthSettings,
+    /// `[events]`, `[[event_types]]`, `[[subscriptions]]`
+    pub engine: EngineSettings,
+    /// `[events]`, `[limits]`
+    pub store: StoreSettings,
+    /// `[log]`
+    pub log: LogSettings,
+    /// The `curl` lines of a sample configuration: set where a client's secret stands in the file as `value`, so
+    /// that it is no secret, and the client can publish and poll a declared subscription.
+    pub sample: Option<Sample>,
+}
+
+/// What is needed to show somebody how to try a sample configuration.
+#[derive(Clone)]
+pub struct Sample {
+    /// The client.
+    pub client_id: String,
+    /// The sample's secret, as it stands in the file for all to see.
+    pub secret: String,
+    /// The declared subscription.
+    pub subscription: String,
+    /// One of its event types.
+    pub event_type: String,
+}
+
+impl fmt::Debug for Sample {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { client_id, secret: _, subscription, event_type } = self;
+        write!(f, "Sample({client_id}, {subscription}, {event_type}, …)")
+    }
+}
+
+/// Reads the merged values. What is wrong with them is with the reader.
+pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
+    let data_dir = PathBuf::from(top.required("data_dir", text));
+    let servers = server::read(top);
+    let Auth { audience, token_lifetime, token_paths } = clients::read_auth(top);
+    let Contracts { polling, events, root } = contracts::read(top, &servers, token_paths);
+    let clients = clients::read(top, sources);
+    let (catalogue, store) = events::read(top);
+    let known = Known { clients: &clients, catalogue: &catalogue, polling: polling.is_some() };
+    let declared = subscriptions::read(top, &known);
+    let log = read_log(top);
+    let sample = polling.as_ref().and(events.as_ref()).and_then(|_| find_sample(&clients, &declared));
+    let owners = clients.iter().map(|c| (c.settings.id.clone(), c.settings.owners.clone())).collect();
+    let issuer = servers.public_url.clone();
+    let clients = clients.into_iter().map(|client| client.settings).collect();
+    Settings {
+        data_dir,
+        server: servers.server,
+        public_url: servers.public_url,
+        admin: servers.admin,
+        polling,
+        events,
+        root,
+        auth: AuthSettings { audience, issuer, token_lifetime, clients },
+        engine: EngineSettings { catalogue, owners, declared },
+        store,
+        log,
+        sample,
+    }
+}
+
+fn read_log(top: &Section<'_>) -> LogSettings {
+    const FORMATS: [(&str, LogFormat); 4] = [
+        ("auto", LogFormat::Auto),
+        ("journald", LogFormat::Journald),
+        ("json", LogFormat::Json),
+        ("text", LogFormat::Text),
+    ];
+    const LEVELS: [(&str, tracing::Level); 5] = [
+        ("error", tracing::Level::ERROR),
+        ("warn", tracing::Level::WARN),
+        ("info", tracing::Level::INFO),
+        ("debug", tracing::Level::DEBUG),
+        ("trace", tracing::Level::TRACE),
+    ];
+    top.section("log", |log| LogSettings {
+        format: log.choice("format", &FORMATS),
+        level: log.choice("level", &LEVELS),
+    })
+}
+
+/// The first client whose secret is none, together with a subscription that it can publish to and poll.
+fn find_sample(clients: &[Client], declared: &[SubscriptionDraft]) -> Option<Sample> {
+    clients.iter().find_map(|client| {
+        let secret = client.open_secret.clone()?;
+        let settings = &client.settings;
+        let may = |scope: &str| settings.scopes.contains(scope);
+        let subscription = declared.iter().find(|s| s.client_id == settings.id)?;
+        let event_type = subscription.event_types.first()?.as_str().to_owned();
+        let (client_id, subscription) = (settings.id.as_str().to_owned(), subscription.id.as_str().to_owned());
+        (may(scope::PUBLISH) && may(scope::CONSUMER)).then_some(Sample { client_id, secret, subscription, event_type })
+    })
+}

@@ -1,0 +1,93 @@
+//! `[[subscriptions]]`: declared ones, checked against the clients and the catalogue.
+
+use super::clients::{Client, refuse_same_ids};
+use super::kind::{list, located, name, type_id};
+use super::places::join_key;
+use super::reader::{Located, Section, Shown, nearest};
+use crate::model::catalogue::Catalogue;
+use crate::model::id::{ClientId, EventTypeId, SubscriptionId};
+use crate::model::notification::EndpointKind;
+use crate::model::subscription::{ContractName, Origin, SubscriptionDraft};
+
+/// Who has made a declared subscription (contracts/polling.md, "Subscription").
+const CREATED_BY: &str = "configuration";
+
+/// What an entry is checked against.
+pub(super) struct Known<'a> {
+    pub(super) clients: &'a [Client],
+    pub(super) catalogue: &'a Catalogue,
+    /// Whether the polling contract is served.
+    pub(super) polling: bool,
+}
+
+/// Reads `[[subscriptions]]`.
+pub(super) fn read(top: &Section<'_>, known: &Known<'_>) -> Vec<SubscriptionDraft> {
+    let drafts = top.list("subscriptions", |entry| read_entry(entry, known));
+    refuse_same_ids(top, drafts.iter().map(|(id, _)| id));
+    drafts.into_iter().map(|(_, draft)| draft).collect()
+}
+
+fn read_entry(entry: &Section<'_>, known: &Known<'_>) -> (Located<String>, SubscriptionDraft) {
+    let id = entry.required("id", located(name));
+    let client = entry.required("client_id", located(name));
+    let event_types = entry.required("event_types", list(1, type_id));
+    let contract = entry.optional("contract", |item| item.one_of(&[("polling", ContractName::Polling)]));
+    let contract = contract.unwrap_or(ContractName::Polling);
+    let endpoints = read_endpoints(entry, known);
+    check_client(entry, known, &client);
+    for event_type in &event_types {
+        check_type(entry, known, event_type, contract);
+    }
+    let draft = SubscriptionDraft {
+        id: SubscriptionId::new(&id.value),
+        contract,
+        client_id: ClientId::new(&client.value),
+        event_types: event_types.iter().map(|t| EventTypeId::new(&t.value)).collect(),
+        created_by: CREATED_BY.to_owned(),
+        origin: Origin::Configuration,
+        endpoints,
+    };
+    (id, draft)
+}
+
+fn read_endpoints(entry: &Section<'_>, known: &Known<'_>) -> Vec<EndpointKind> {
+    let poll = entry.optional("poll", |item| item.section(|_| Some(EndpointKind::Poll)));
+    let mut later = false;
+    for kind in ["webhook", "email"].into_iter().filter(|kind| entry.has(kind)) {
+        later = true;
+        let message = "this release can only be polled; webhooks and mail come with later ones";
+        entry.reader.error_with(&join_key(&entry.path, kind), message, Some("write poll = {}".to_owned()));
+    }
+    if !entry.has("poll") && !later {
+        let advice = "write poll = {}".to_owned();
+        entry.reader.error_with(&entry.path, "says nothing of how it is served", Some(advice));
+    }
+    if poll.is_some() && !known.polling {
+        let message = "nobody can poll it: api.polling.enabled is false";
+        entry.reader.warning(&join_key(&entry.path, "poll"), message, None);
+    }
+    poll.into_iter().collect()
+}
+
+fn check_client(entry: &Section<'_>, known: &Known<'_>, client: &Located<String>) {
+    let mut ids = known.clients.iter().map(|client| client.id.value.as_str());
+    if client.path.is_empty() || ids.clone().any(|id| id == client.value) {
+        return;
+    }
+    let message = format!("there is no client {}", Shown(&client.value));
+    let advice = nearest(&client.value, &mut ids).or_else(|| Some("declare it in [[clients]]".to_owned()));
+    entry.reader.missing_elsewhere(&client.path, message, advice);
+}
+
+fn check_type(entry: &Section<'_>, known: &Known<'_>, event_type: &Located<String>, contract: ContractName) {
+    let id = event_type.value.as_str();
+    if !known.catalogue.knows(id) {
+        let message = format!("there is no event type {}, and events.catalogue is \"closed\"", Shown(id));
+        let advice = Some("declare it in [[event_types]]".to_owned());
+        entry.reader.missing_elsewhere(&event_type.path, message, advice);
+    } else if !known.catalogue.is_open_to(id, contract, EndpointKind::Poll) {
+        let message =
+            format!("the event type {} is not open to polling: its channels or contracts leave it out", Shown(id));
+        entry.reader.error(&event_type.path, message);
+    }
+}
