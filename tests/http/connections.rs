@@ -14,7 +14,7 @@ async fn the_longest_idle_connection_makes_room() {
     let server = at_most(3);
     let (mut first, mut second) = (server.connect().await, server.connect().await);
     let silent = server.connect().await;
-    server.has_connections(3).await;
+    server.shows("tidings_http_connections 3\n").await;
     second.get("/toy/echo").await;
     first.get("/toy/echo").await;
     // The silent one was idle before the others were idle again; then the second was.
@@ -59,8 +59,7 @@ async fn a_caller_that_hangs_up_is_not_waited_for() {
     drop(client);
     assert_eq!(server.event().await, Event::Abandoned);
     // There was no answer, so there is none to be written or lost.
-    let line = "tidings_http_requests_total{contract=\"toy\",operation=\"wait\",status=\"499\"} 1";
-    assert!(server.metrics().contains(line), "{}", server.metrics());
+    server.shows("tidings_http_requests_total{contract=\"toy\",operation=\"wait\",status=\"499\"} 1\n").await;
     assert_eq!(server.end().await.1, []);
 }
 

@@ -33,14 +33,14 @@ async fn idle_connections_are_closed_and_busy_ones_finish() {
 #[tokio::test]
 async fn a_request_that_is_still_coming_is_taken_and_is_the_last() {
     let server = Running::start(&settings());
-    let mut client = server.connect().await;
+    let (mut client, idle) = (server.connect().await, server.connect().await);
     assert_eq!(client.get("/toy/echo").await.status, 200);
-    let (start, rest) = ("POST /toy/bodies HTTP/1.1\r\nhost: test\r\ncontent-le", "ngth: 5\r\n\r\nfive!");
-    client.send(start).await;
-    // A second connection's answer shows that the first one's bytes have had their turn.
-    server.connect().await.get("/toy/echo").await;
+    client.send(request("POST", "/toy/bodies", "content-length: 5\r\n", "") + "fi").await;
+    server.shows("tidings_http_requests_in_flight 1\n").await;
     server.stop.stop();
-    client.send(rest).await;
+    // All connections are told in one go.
+    idle.closed().await;
+    client.send("ve!").await;
     let answer = client.answer().await;
     assert_eq!((&*answer.body, answer.header("connection")), ("5", Some("close")));
     client.closed().await;

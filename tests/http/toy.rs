@@ -255,15 +255,14 @@ impl Running {
         text
     }
 
-    /// Waits until this many connections are open.
-    pub(crate) async fn has_connections(&self, number: usize) {
-        let line = format!("tidings_http_connections {number}\n");
-        let all_there = async {
-            while !self.metrics().contains(&line) {
+    /// Waits until the metrics have this line.
+    pub(crate) async fn shows(&self, line: &str) {
+        let shown = async {
+            while !self.metrics().contains(line) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        soon(all_there).await;
+        soon(shown).await;
     }
 
     /// Stops it, and gives the events that nobody has looked at.
