@@ -13,6 +13,8 @@ pub enum Problem {
     Unauthenticated,
     /// 403
     Forbidden,
+    /// 403
+    ForeignSite,
     /// 404
     NotFound,
     /// 405
@@ -46,10 +48,11 @@ pub struct ProblemText {
 
 impl Problem {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::InvalidRequest,
         Self::Unauthenticated,
         Self::Forbidden,
+        Self::ForeignSite,
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::BodyTimeout,
@@ -85,6 +88,13 @@ impl Problem {
                 StatusCode::FORBIDDEN,
                 "The credential is valid but not good for this. `detail` names the scope that is needed; the operator gives \
                  it to a client in `[[clients]] scopes`.",
+            ),
+            Self::ForeignSite => (
+                "foreign-site",
+                "The request names another site",
+                StatusCode::FORBIDDEN,
+                "The admin listener answers only requests that name it by its own address or localhost, and none that a \
+                 page of another site sends. Ask it by its address.",
             ),
             Self::NotFound => (
                 "not-found",

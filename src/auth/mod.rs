@@ -1,63 +1,29 @@
 //! Credentials → principal: clients, their secrets, tokens. No hyper.
+//!
+//! [`TokenService`] gives tokens to clients that show their secret, [`Authenticator`] takes them back. Both look at one
+//! set of [`Clients`], which a reload replaces as a whole. Promises:
+//!
+//! - A token is worth what its client has now: a client or scope that was removed is refused by the next request,
+//!   also where the token has been verified before.
+//! - Expiry is looked at on every request, to the second, without leeway: we issue the tokens and check them.
+//! - What is said to a caller tells an unknown client from a wrong secret neither by text nor by time.
+//! - Secrets are kept as hashes, the signing key sealed; neither is ever shown.
+//!
+//! Not here: finding the credential in a request (`http`), the token endpoint's wire form (`api::root`), and what a
+//! client owns (looked up by the engine from the client's id at use).
 
-use std::collections::BTreeSet;
-use std::time::Duration;
+mod bearer;
+mod claims;
+mod clients;
+mod keys;
+mod principal;
+pub mod scope;
+mod settings;
+mod token;
 
-use crate::base::secret::SecretHash;
-use crate::model::id::ClientId;
-use crate::model::owners::Owners;
-
-/// The scopes that this version gives a meaning to.
-pub mod scope {
-    /// Create and delete subscriptions of the polling contract.
-    pub const ADMINISTRATOR: &str = "notification:consent:administrator";
-    /// Read subscriptions and poll.
-    pub const CONSUMER: &str = "notification:consent:consumer";
-    /// Publish events.
-    pub const PUBLISH: &str = "events:publish";
-}
-
-/// One `[[clients]]` entry.
-#[derive(Clone, Debug)]
-pub struct ClientSettings {
-    /// Its id.
-    pub id: ClientId,
-    /// Hashes of its secrets; any of them is right.
-    pub secrets: Vec<SecretHash>,
-    /// What it may ask for.
-    pub scopes: BTreeSet<String>,
-    /// Its parties, subscriber and group.
-    pub owners: Owners,
-}
-
-/// `[auth]` and `[[clients]]`.
-#[derive(Clone, Debug)]
-pub struct AuthSettings {
-    /// `aud` of the tokens that we issue and accept.
-    pub audience: String,
-    /// `iss` of the tokens that we issue and accept: `server.public_url`.
-    pub issuer: String,
-    /// How long a token is good for.
-    pub token_lifetime: Duration,
-    /// The clients.
-    pub clients: Vec<ClientSettings>,
-}
-
-/// Who calls, as far as credentials show.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Principal {
-    /// The client.
-    pub client_id: ClientId,
-    /// The token's `sub`; the client id for client credentials.
-    pub subject: String,
-    /// What the credential is good for: scopes of the token that the client has now.
-    pub scopes: BTreeSet<String>,
-}
-
-impl Principal {
-    /// Whether `scope` is among them.
-    #[must_use]
-    pub fn has(&self, scope: &str) -> bool {
-        self.scopes.contains(scope)
-    }
-}
+pub use bearer::{Authenticator, Denied, MAX_TOKEN};
+pub use clients::Clients;
+pub use keys::{SigningKeyError, SigningKeys};
+pub use principal::{Caller, Principal};
+pub use settings::{AuthSettings, ClientSettings};
+pub use token::{IssuedToken, TokenError, TokenRequest, TokenService};

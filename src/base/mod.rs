@@ -1,9 +1,10 @@
-//! What everything stands on: time, randomness, secrets, stopping, trace context.
+//! What everything stands on: time, randomness, secrets and their sealing, stopping, trace context.
 //!
 //! Nothing here knows what a notification is.
 
 pub mod clock;
 pub mod random;
+pub mod seal;
 pub mod secret;
 pub mod stop;
 pub mod trace;

@@ -8,7 +8,7 @@ use super::reader::{Item, Located, Section, Shown, nearest};
 use super::secret::{Secret, secret};
 use super::sources::Sources;
 use crate::auth::{ClientSettings, scope};
-use crate::base::secret::SecretHash;
+use crate::base::secret::{SecretHash, SecretString};
 use crate::model::id::ClientId;
 use crate::model::owners::Owners;
 
@@ -47,6 +47,16 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Vec<Client> {
     let clients = top.list("clients", |entry| read_client(entry, sources));
     refuse_same_ids(top, clients.iter().map(|client| &client.id));
     clients
+}
+
+/// The first secret of the client `id`, if it can be read.
+pub(super) fn first_secret(top: &Section<'_>, sources: &Sources, id: &str) -> Option<SecretString> {
+    let entries = top.list("clients", |entry| {
+        if entry.required("id", located(name)).value == id { read_secrets(entry, sources) } else { Vec::new() }
+    });
+    let secret = entries.into_iter().flatten().next()?;
+    // A secret that was read is UTF-8.
+    std::str::from_utf8(&secret.bytes).ok().map(SecretString::from)
 }
 
 fn read_client(entry: &Section<'_>, sources: &Sources) -> Client {

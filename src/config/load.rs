@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use super::clients;
 use super::layers::{self, Layered};
 use super::problem::{Place, Problem, Problems, Severity};
 use super::reader::{Reader, Section};
 use super::settings::{self, Settings};
 use super::sources::{Files, Skipped, Sources};
+use crate::base::secret::SecretString;
 
 /// A configuration that can be used.
 #[derive(Clone, Debug)]
@@ -33,6 +35,15 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
         return Err(Problems { problems, files });
     }
     Ok(Loaded { settings, warnings: problems, files_read: files.read, files_skipped: files.skipped })
+}
+
+/// The first secret of the client `id`, for a command that acts as it; `None` if there is no such client, or its secret
+/// cannot be read. Settings hold only what secrets are compared with; here one is read again to be shown to a server.
+#[must_use]
+pub fn client_secret(sources: &Sources, id: &str) -> Option<SecretString> {
+    let Layered { values, places, complete, .. } = layers::assemble(sources);
+    let reader = Reader::new(&places, complete);
+    Section::root(&reader, &values, |top| clients::first_secret(top, sources, id))
 }
 
 /// The order in which problems are shown: that of the sources, and of the lines in a file.

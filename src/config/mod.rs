@@ -32,7 +32,7 @@ mod settings;
 mod sources;
 mod subscriptions;
 
-pub use load::{Loaded, load};
+pub use load::{Loaded, client_secret, load};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use settings::{LogFormat, LogSettings, Sample, Settings};
 pub use sources::{Files, Flag, Skipped, Sources};

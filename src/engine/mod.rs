@@ -1,11 +1,37 @@
-//! The use cases (publish, poll, subscribe, sweep) and the workers that run them.
+//! The use cases (publish, poll, subscribe, provision, sweep) and the workers that run them.
+//!
+//! [`Engine`] is all that a contract knows of what is below it. It decides what may be published and who gets it; the
+//! store decides what is durable. Nothing here knows HTTP, and no lock is held while something is waited for.
+//!
+//! - Who may see an event follows from the owners of the subscription's client as the files name them *now*: they are
+//!   looked up whenever an event is matched and stored nowhere (design.md, "Nouns").
+//! - A subscription of another contract or of another client is answered as one that does not exist.
+
+mod matching;
+mod poll;
+mod provision;
+mod publish;
+mod subscribe;
+mod sweep;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+pub use self::poll::{AnswerWatch, MAX_PAGE_BYTES, PollError, PollRequest, Polled};
+pub use self::provision::{ProvisionError, Provisioned};
+pub use self::publish::{Objection, PublishError, Refused};
+pub use self::subscribe::{ReadError, SubscribeRequest, SubscriptionRefused, SubscriptionView, UnsubscribeError};
+pub use self::sweep::SweepStatus;
+use crate::base::clock::Clock;
+use crate::base::random::Random;
+use crate::base::stop::Stop;
 use crate::model::catalogue::Catalogue;
 use crate::model::id::ClientId;
 use crate::model::owners::Owners;
 use crate::model::subscription::SubscriptionDraft;
+use crate::store::Store;
+/// What the use cases are asked with and answer with, as the contracts see it.
+pub use crate::store::{Handed, IdempotencyKey, QueueStatus, Receipt, StoreError};
 
 /// What the use cases are told by the files.
 #[derive(Clone, Debug)]
@@ -16,4 +42,35 @@ pub struct EngineSettings {
     pub owners: HashMap<ClientId, Owners>,
     /// `[[subscriptions]]`.
     pub declared: Vec<SubscriptionDraft>,
+}
+
+/// The use cases over one store.
+pub struct Engine {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    settings: EngineSettings,
+    stop: Stop,
+    sweeps: sweep::Board,
+}
+
+impl Engine {
+    /// The use cases over `store`. Polls that wait are answered with an empty page once `stop` is given, and the
+    /// workers end.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        settings: EngineSettings,
+        stop: Stop,
+    ) -> Self {
+        Self { store, clock, random, settings, stop, sweeps: sweep::Board::default() }
+    }
+
+    /// The event types as the files declare them.
+    #[must_use]
+    pub const fn catalogue(&self) -> &Catalogue {
+        &self.settings.catalogue
+    }
 }

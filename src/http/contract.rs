@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use hyper::{Method, StatusCode, header::HeaderMap};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, StatusCode};
 
 use crate::auth::Principal;
 
@@ -36,6 +37,15 @@ pub struct Route<Operation> {
     pub access: Access,
     /// How large its body may be.
     pub body: BodyRule,
+}
+
+impl<Operation> Route<Operation> {
+    /// The route as the server needs it.
+    #[must_use]
+    pub fn without_operation(self) -> Route<()> {
+        let Self { method, path, operation: _, label, access, body } = self;
+        Route { method, path, operation: (), label, access, body }
+    }
 }
 
 /// What a route expects of a request's body.
@@ -134,7 +144,9 @@ impl Request {
     }
 }
 
-/// Told whether an answer reached the socket whole: [`Delivery::written`] once, or dropped without it.
+/// Told whether an answer reached the socket whole: exactly one of the two is called, once.
+///
+/// It is called from within the connection's task and must not block.
 pub trait Delivery: Send + Sync {
     /// The last byte has been handed to the socket.
     fn written(&self);
@@ -146,12 +158,48 @@ pub trait Delivery: Send + Sync {
 pub struct Response {
     /// The status.
     pub status: StatusCode,
-    /// The headers, without `Content-Length`, `X-Request-Id` and `Date`, which the server adds.
+    /// The headers, without `Content-Length`, `X-Request-Id` and `Date`, which the server adds. A 429, 503 or 507
+    /// without `Retry-After` gets one.
     pub headers: HeaderMap,
     /// The body, whole.
     pub body: Bytes,
     /// Who wants to know whether it was written whole.
     pub delivery: Option<Arc<dyn Delivery>>,
+}
+
+impl Response {
+    /// An answer without a body.
+    #[must_use]
+    pub fn empty(status: StatusCode) -> Self {
+        Self { status, headers: HeaderMap::new(), body: Bytes::new(), delivery: None }
+    }
+
+    /// An answer whose body has this media type.
+    #[must_use]
+    pub fn with_body(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Self {
+        let answer = Self { body: body.into(), ..Self::empty(status) };
+        answer.header(CONTENT_TYPE, HeaderValue::from_static(media_type))
+    }
+
+    /// An `application/json` answer; `body` is JSON already.
+    #[must_use]
+    pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        Self::with_body(status, "application/json", body)
+    }
+
+    /// This answer with one more header, in place of what had its name.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// This answer, whose fate `delivery` is told.
+    #[must_use]
+    pub fn delivered_to(mut self, delivery: Arc<dyn Delivery>) -> Self {
+        self.delivery = Some(delivery);
+        self
+    }
 }
 
 /// A method as a constant can hold it.

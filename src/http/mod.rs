@@ -1,4 +1,34 @@
 //! The wire under the contracts: listeners, routing, bodies, authentication, limits, drain. Knows no contract.
+//!
+//! A [`Server`] is bound to its addresses with a list of [`contract::Contract`]s and run until it is stopped. What
+//! it promises to each of them:
+//! - A request that reaches [`contract::Contract::call`] has a route, a credential that is good for it, and its
+//!   whole body within the limits. What fails before is answered in the contract's own body by
+//!   [`contract::Contract::refuse`]; what cannot be told to be for a contract, in that of the contract at the root.
+//! - A caller that hangs up drops the call's future; a call that panics is answered 500.
+//! - Each answer that has a [`contract::Delivery`] is reported once, as written or as lost.
+//!
+//! HTTP/1.1 on plain sockets; connections are behind one type ([`stream`](self)), so that TLS can come below it and
+//! HTTP/2 above it.
 
 pub mod contract;
+pub mod metrics;
 pub mod settings;
+
+mod accept;
+mod answer;
+mod body;
+mod connection;
+mod credential;
+mod desk;
+mod drive;
+mod head;
+mod listener;
+mod registry;
+mod routing;
+mod server;
+mod stream;
+
+pub use credential::Authenticate;
+pub use listener::BindError;
+pub use server::{Drained, Server, ServerParts, Sockets};

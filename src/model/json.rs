@@ -91,6 +91,12 @@ fn explain(error: serde_json::Error) -> JsonError {
     JsonError(error.to_string())
 }
 
+/// The text of a JSON string, borrowed where it has no escapes; `None` if `raw` is no string.
+#[must_use]
+pub fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
+    serde_json::from_str(raw.get()).ok().map(|Key(text)| text)
+}
+
 /// The members of an object, in order, with their values unparsed.
 #[derive(Debug)]
 pub struct Members<'a>(pub Vec<(Cow<'a, str>, &'a RawValue)>);
@@ -256,6 +262,16 @@ mod tests {
         assert!(refused("{} {}").contains("trailing"));
         assert!(refused(r#""\ud800""#).contains("hex escape"));
         assert!(check(b"\"\xff\"").unwrap_err().to_string().contains("UTF-8 at byte 2"));
+    }
+
+    #[test]
+    fn only_a_string_has_a_text() {
+        let text = |json: &str| string(check(json.as_bytes()).unwrap()).map(Cow::into_owned);
+        assert_eq!(text("\"a b\"").as_deref(), Some("a b"));
+        assert_eq!(text("\"\\u0061\\n\"").as_deref(), Some("a\n"));
+        for other in ["1", "null", "{}", "[\"a\"]", "true"] {
+            assert_eq!(text(other), None);
+        }
     }
 
     #[test]

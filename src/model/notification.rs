@@ -116,6 +116,12 @@ pub struct Sums {
 }
 
 impl Sums {
+    /// So many made, and none accounted for yet.
+    #[must_use]
+    pub const fn of(created: u64) -> Self {
+        Self { created, states: [0; State::ALL.len()] }
+    }
+
     /// How many are in `state`.
     #[must_use]
     pub const fn get(&self, state: State) -> u64 {

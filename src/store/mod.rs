@@ -14,8 +14,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+pub mod metrics;
+pub mod redb;
+
 use async_trait::async_trait;
 
+pub use self::metrics::StoreMetrics;
 use crate::base::clock::Timestamp;
 use crate::model::event::{Event, EventDraft, Identity};
 use crate::model::id::{ClientId, EndpointNumber, LedgerId, SubscriptionId};
@@ -258,7 +262,7 @@ pub struct Swept {
     pub more: bool,
 }
 
-/// Figures for metrics and readiness; all are taken without the disk.
+/// Figures for metrics and readiness.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
     /// Events accepted.

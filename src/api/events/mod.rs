@@ -1,4 +1,19 @@
 //! The events contract: publishing (contracts/events.md).
+//!
+//! Four forms of a body become drafts of events ([`form`]), which the engine stores all or not at all. A body is walked
+//! twice, once to check it and once to find its members; `data` is a slice of it from then on, byte for byte. Errors are
+//! problem+json and list all that is wrong, each with the place where it stands.
+
+mod attributes;
+mod binary;
+mod contract;
+mod error;
+mod form;
+mod problems;
+mod receipt;
+mod structured;
+
+pub use self::contract::EventsContract;
 
 /// `[api.events]`
 #[derive(Clone, Debug)]

@@ -1,6 +1,19 @@
 //! The polling contract: subscribe, then poll and consume (contracts/polling.md).
+//!
+//! An adapter: [`PollingContract`] turns requests into use cases of the engine, and their results into the contract's
+//! JSON. The routes stand in one table; what can go wrong stands in one enum, whose code, status and text follow from
+//! one `match`.
+
+mod contract;
+mod create;
+mod error;
+mod page;
+mod prefer;
+mod subscription;
 
 use std::time::Duration;
+
+pub use self::contract::PollingContract;
 
 /// What becomes of members of a body that nobody knows (contracts/README.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,18 @@
 //! What stands at the root, outside every mount: the token endpoint (contracts/events.md, "Tokens") and the pages
 //! that explain problems. Everything else there is a 404 in problem+json.
+//!
+//! The token endpoint speaks RFC 6749: its own answers, errors too, are in the form of section 5, while what the server
+//! refuses before the endpoint is asked (404, 405, 413, …) is problem+json like all else at the root.
 
-/// What the root serves.
-#[derive(Clone, Debug)]
-pub struct RootSettings {
-    /// `auth.token_paths`.
-    pub token_paths: Vec<String>,
-    /// `server.public_url`, without a slash at the end.
-    pub public_url: String,
-}
+mod answer;
+mod contract;
+mod credentials;
+mod parameters;
+mod refusal;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod token;
+
+pub use contract::RootContract;
+pub use settings::RootSettings;

@@ -1,0 +1,210 @@
+//! The routes of the admin listener.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use prometheus_client::registry::Registry;
+
+use super::exposition::expose;
+use super::origin::Hosts;
+use super::readiness::Health;
+use crate::api::problem::{self, Problem};
+use crate::http::contract::{Access, BodyRule, Contract, Refusal, Request, Response, Route, Verb};
+use crate::http::settings::ListenAddress;
+
+/// What the admin contract is told.
+#[derive(Clone, Debug)]
+pub struct AdminSettings {
+    /// Where the admin listener listens: the hosts by which it may be asked.
+    pub listen: Vec<ListenAddress>,
+    /// `server.public_url`, without a slash at the end: where problems are explained.
+    pub public_url: String,
+}
+
+#[derive(Clone, Copy)]
+enum Operation {
+    Live,
+    Ready,
+    Metrics,
+}
+
+const ROUTES: [Route<Operation>; 3] = [
+    route("/health/live", Operation::Live, "health_live"),
+    route("/health/ready", Operation::Ready, "health_ready"),
+    route("/metrics", Operation::Metrics, "metrics"),
+];
+
+const fn route(path: &'static str, operation: Operation, label: &'static str) -> Route<Operation> {
+    Route { method: Verb::Get, path, operation, label, access: Access::Public, body: BodyRule::None }
+}
+
+/// Health and metrics.
+pub struct AdminContract {
+    hosts: Hosts,
+    public_url: String,
+    health: Arc<dyn Health>,
+    registry: Arc<Registry>,
+}
+
+impl AdminContract {
+    /// The contract that tells what `health` and `registry` say.
+    #[must_use]
+    pub fn new(settings: &AdminSettings, health: Arc<dyn Health>, registry: Arc<Registry>) -> Self {
+        Self { hosts: Hosts::of(&settings.listen), public_url: settings.public_url.clone(), health, registry }
+    }
+
+    fn ready(&self) -> Response {
+        let readiness = self.health.readiness();
+        let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        answer(status, "application/json", readiness.to_json().to_string())
+    }
+
+    fn metrics(&self, accept: Option<&str>) -> Response {
+        match expose(&self.registry, accept) {
+            Ok((media_type, text)) => answer(StatusCode::OK, media_type, text),
+            Err(error) => {
+                tracing::error!("the metrics cannot be written: {error}");
+                self.problem(Problem::Internal, "The metrics cannot be written; the log says why.")
+            }
+        }
+    }
+
+    fn problem(&self, problem: Problem, detail: &str) -> Response {
+        let body = problem::body(&self.public_url, problem, detail, &[]);
+        answer(problem.text().status, "application/problem+json", body)
+    }
+}
+
+#[async_trait]
+impl Contract for AdminContract {
+    fn name(&self) -> &'static str {
+        "admin"
+    }
+
+    fn mount(&self) -> &'static str {
+        ""
+    }
+
+    fn routes(&self) -> Vec<Route<()>> {
+        ROUTES
+            .iter()
+            .map(|&Route { method, path, operation: _, label, access, body }| Route {
+                method,
+                path,
+                operation: (),
+                label,
+                access,
+                body,
+            })
+            .collect()
+    }
+
+    fn max_body(&self) -> usize {
+        0
+    }
+
+    async fn call(&self, route: usize, request: Request) -> Response {
+        // A unix socket has no peer address, and no browser reaches it.
+        if request.peer.is_some()
+            && let Some(objection) = self.hosts.objection(request.header("host"), request.header("origin"))
+        {
+            return self.problem(Problem::ForeignSite, &objection);
+        }
+        match ROUTES.get(route).map(|r| r.operation) {
+            Some(Operation::Live) => answer(StatusCode::OK, "application/json", r#"{"live":true}"#.to_owned()),
+            Some(Operation::Ready) => self.ready(),
+            Some(Operation::Metrics) => self.metrics(request.header("accept")),
+            None => self.refuse(&Refusal::NoSuchPath, &request.id),
+        }
+    }
+
+    fn refuse(&self, refusal: &Refusal, _request_id: &str) -> Response {
+        let (problem, detail) = match refusal {
+            Refusal::NoSuchPath => {
+                (Problem::NotFound, "The admin listener has /health/live, /health/ready and /metrics.".to_owned())
+            }
+            Refusal::MethodNotAllowed { allow } => (Problem::MethodNotAllowed, format!("This path has {allow}.")),
+            Refusal::Unauthenticated { detail } => (Problem::Unauthenticated, detail.clone()),
+            Refusal::Forbidden { scope } => (Problem::Forbidden, format!("The scope {scope} is needed.")),
+            Refusal::BodyTooLarge { limit } => (Problem::BodyTooLarge, format!("A body may have {limit} bytes.")),
+            Refusal::BadRequest { detail } => (Problem::InvalidRequest, detail.clone()),
+            Refusal::BodyTimeout { seconds } => {
+                (Problem::BodyTimeout, format!("The body did not arrive within {seconds} seconds."))
+            }
+            Refusal::Unavailable { detail } => (Problem::Unavailable, detail.clone()),
+            Refusal::Internal => (Problem::Internal, "The log has the reason under the request id.".to_owned()),
+        };
+        self.problem(problem, &detail)
+    }
+}
+
+fn answer(status: StatusCode, media_type: &'static str, body: String) -> Response {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Response { status, headers, body: Bytes::from(body), delivery: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::api::admin::Readiness;
+
+    struct Fixed(Readiness);
+
+    impl Health for Fixed {
+        fn readiness(&self) -> Readiness {
+            self.0.clone()
+        }
+    }
+
+    fn contract(reasons: &[&str]) -> AdminContract {
+        let settings = AdminSettings {
+            listen: vec![ListenAddress::parse("127.0.0.1:8421").unwrap()],
+            public_url: "http://127.0.0.1:8420".to_owned(),
+        };
+        let readiness = Readiness { reasons: reasons.iter().map(|&r| r.to_owned()).collect(), ..Readiness::default() };
+        AdminContract::new(&settings, Arc::new(Fixed(readiness)), Arc::new(Registry::default()))
+    }
+
+    async fn get(contract: &AdminContract, path: &str, peer: Option<SocketAddr>, host: &str) -> (u16, String) {
+        let route = ROUTES.iter().position(|r| r.path == path).unwrap();
+        let headers = HeaderMap::from_iter([(hyper::header::HOST, HeaderValue::from_str(host).unwrap())]);
+        let request = Request {
+            id: "r1".to_owned(),
+            peer,
+            path: path.to_owned(),
+            params: Vec::new(),
+            query: String::new(),
+            headers,
+            principal: None,
+            body: Bytes::new(),
+        };
+        let response = contract.call(route, request).await;
+        (response.status.as_u16(), String::from_utf8(response.body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn readiness_is_200_or_503_with_reasons() {
+        let peer = Some("127.0.0.1:5".parse().unwrap());
+        assert_eq!(get(&contract(&[]), "/health/ready", peer, "localhost").await.0, 200);
+        let (status, body) = get(&contract(&["repairing 40 %"]), "/health/ready", peer, "localhost").await;
+        assert_eq!(status, 503);
+        assert_eq!(body, r#"{"details":{},"ready":false,"reasons":["repairing 40 %"]}"#);
+        assert_eq!(get(&contract(&["repairing"]), "/health/live", peer, "localhost").await.0, 200);
+    }
+
+    #[tokio::test]
+    async fn a_foreign_host_is_refused_on_tcp_only() {
+        let peer = Some("127.0.0.1:5".parse().unwrap());
+        let (status, body) = get(&contract(&[]), "/metrics", peer, "evil.example").await;
+        assert_eq!(status, 403);
+        assert!(body.contains("problems/foreign-site") && body.contains("evil.example"), "{body}");
+        assert_eq!(get(&contract(&[]), "/metrics", None, "evil.example").await.0, 200);
+    }
+}

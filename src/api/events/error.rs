@@ -1,0 +1,129 @@
+//! What this contract answers instead of a receipt: problem+json (RFC 9457).
+
+use hyper::StatusCode;
+use hyper::header::{HeaderValue, RETRY_AFTER};
+
+use super::form::Form;
+use super::problems::Problems;
+use crate::api::answer::answer;
+use crate::api::problem::{self, FieldError, Problem};
+use crate::engine::{PublishError, StoreError};
+use crate::http::contract::{Refusal, Response};
+
+/// What a caller is told to wait before it tries again, in seconds.
+const RETRY_AFTER_SECONDS: &str = "5";
+
+/// A problem and what a caller is told about it.
+#[derive(Debug)]
+pub(super) struct Error {
+    problem: Problem,
+    detail: String,
+    errors: Vec<FieldError>,
+    /// What is for the log only.
+    cause: Option<String>,
+}
+
+impl Error {
+    /// A problem without places in the body.
+    pub(super) fn new(problem: Problem, detail: impl Into<String>) -> Self {
+        Self { problem, detail: detail.into(), errors: Vec::new(), cause: None }
+    }
+
+    /// The body is larger than `limit` bytes.
+    pub(super) fn too_large(limit: usize) -> Self {
+        Self::new(Problem::BodyTooLarge, format!("The body is larger than {limit} bytes, which is the limit."))
+    }
+
+    fn caused_by(problem: Problem, detail: &str, cause: String) -> Self {
+        Self { cause: Some(cause), ..Self::new(problem, detail) }
+    }
+
+    /// Why the engine stored nothing.
+    pub(super) fn not_published(error: PublishError, form: Form) -> Self {
+        match error {
+            PublishError::Refused(refused) => {
+                let mut problems = Problems::default();
+                for one in refused {
+                    problems.objection(&form.pointer(one.index), one.objection);
+                }
+                problems.into()
+            }
+            PublishError::Conflict { index } => Self::conflict(form.pointer(index)),
+            PublishError::TooManyTargets { .. } | PublishError::Full { .. } | PublishError::Unsettled => {
+                Self::new(Problem::Unavailable, format!("Nothing was stored: {error}."))
+            }
+            PublishError::Store(error) => error.into(),
+        }
+    }
+
+    fn conflict(pointer: String) -> Self {
+        let detail = "has the id and source of an event with another type, subject, audience or data".to_owned();
+        Self {
+            errors: vec![FieldError { pointer, detail }],
+            ..Self::new(Problem::IdentityConflict, "Another event has this identity; nothing was stored.")
+        }
+    }
+
+    /// The answer. What is not for the caller goes to the log, under the request's id.
+    pub(super) fn answer(&self, public_url: &str, request_id: &str) -> Response {
+        if let Some(cause) = &self.cause {
+            tracing::error!(request_id, cause, "a call of the events API failed");
+        }
+        let status = self.problem.text().status;
+        let body = problem::body(public_url, self.problem, &self.detail, &self.errors);
+        let mut response = answer(status, "application/problem+json", body);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+        }
+        response
+    }
+}
+
+impl From<Problems> for Error {
+    fn from(problems: Problems) -> Self {
+        let detail = match problems.len() {
+            1 => "One thing is wrong with the body (see errors); nothing was stored.".to_owned(),
+            n if problems.unlisted > 0 => {
+                let listed = problems.fields.len();
+                format!("{n} things are wrong with the body, of which errors lists {listed}; nothing was stored.")
+            }
+            n => format!("{n} things are wrong with the body (see errors); nothing was stored."),
+        };
+        let problem = problems.problem();
+        Self { errors: problems.fields, ..Self::new(problem, detail) }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let cause = error.to_string();
+        match error {
+            StoreError::Unavailable { .. } | StoreError::Closed => {
+                Self::caused_by(Problem::Unavailable, "The server cannot use its data file at present.", cause)
+            }
+            StoreError::Corrupt { .. } => Self::caused_by(Problem::Internal, "The server failed.", cause),
+        }
+    }
+}
+
+impl From<&Refusal> for Error {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::NoSuchPath => Self::new(Problem::NotFound, "No operation of this API has this path."),
+            Refusal::MethodNotAllowed { allow } => {
+                Self::new(Problem::MethodNotAllowed, format!("This path has only: {allow}."))
+            }
+            Refusal::Unauthenticated { detail } => Self::new(Problem::Unauthenticated, detail.clone()),
+            Refusal::Forbidden { scope } => {
+                Self::new(Problem::Forbidden, format!("The credential does not have the scope {scope}."))
+            }
+            Refusal::BodyTooLarge { limit } => Self::too_large(*limit),
+            Refusal::BadRequest { detail } => Self::new(Problem::InvalidRequest, detail.clone()),
+            Refusal::BodyTimeout { seconds } => {
+                Self::new(Problem::BodyTimeout, format!("The body did not arrive within {seconds} seconds."))
+            }
+            Refusal::Unavailable { detail } => Self::new(Problem::Unavailable, detail.clone()),
+            Refusal::Internal => Self::new(Problem::Internal, "The server failed."),
+        }
+    }
+}

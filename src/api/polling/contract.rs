@@ -1,0 +1,249 @@
+//! The routes, and from request to use case and back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use hyper::StatusCode;
+use hyper::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION};
+
+use super::error::{Error, no_such_subscription, not_ended, not_polled, not_read};
+use super::{PollingSettings, create, page, prefer, subscription};
+use crate::api::answer::{answer, no_content};
+use crate::api::media_type::MediaType;
+use crate::auth::{Principal, scope};
+use crate::engine::{AnswerWatch, Engine, IdempotencyKey, PollRequest, SubscribeRequest};
+use crate::http::contract::{Access, BodyRule, Contract, Delivery, Refusal, Request, Response, Route, Verb};
+use crate::model::id::is_name;
+use crate::model::subscription::ContractName;
+
+/// The largest page that a poll can ask for.
+const MAX_SIZE: usize = 1000;
+
+/// Names of ignored members that one request puts into the log at most.
+const MAX_LOGGED: usize = 16;
+
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+#[derive(Clone, Copy, Debug)]
+enum Operation {
+    Subscribe,
+    Read,
+    Unsubscribe,
+    Poll,
+}
+
+/// The contract's table: routing, scopes and metric labels follow from it.
+const ROUTES: [Route<Operation>; 4] = [
+    Route {
+        method: Verb::Post,
+        path: "/subscriptions",
+        operation: Operation::Subscribe,
+        label: "subscribe",
+        access: Access::Scope(scope::ADMINISTRATOR),
+        body: BodyRule::Ordinary,
+    },
+    Route {
+        method: Verb::Get,
+        path: "/subscriptions/{id}",
+        operation: Operation::Read,
+        label: "read",
+        access: Access::Scope(scope::CONSUMER),
+        body: BodyRule::None,
+    },
+    Route {
+        method: Verb::Delete,
+        path: "/subscriptions/{id}",
+        operation: Operation::Unsubscribe,
+        label: "unsubscribe",
+        access: Access::Scope(scope::ADMINISTRATOR),
+        body: BodyRule::None,
+    },
+    Route {
+        method: Verb::Get,
+        path: "/subscriptions/{id}/notifications",
+        operation: Operation::Poll,
+        label: "poll",
+        access: Access::Scope(scope::CONSUMER),
+        body: BodyRule::None,
+    },
+];
+
+/// The polling contract over an engine.
+pub struct PollingContract {
+    settings: PollingSettings,
+    engine: Arc<Engine>,
+    ignored_members: AtomicU64,
+}
+
+impl PollingContract {
+    /// The contract as `settings` say.
+    #[must_use]
+    pub const fn new(settings: PollingSettings, engine: Arc<Engine>) -> Self {
+        Self { settings, engine, ignored_members: AtomicU64::new(0) }
+    }
+
+    /// How many unknown members of bodies were ignored since the start.
+    #[must_use]
+    pub fn ignored_members(&self) -> u64 {
+        self.ignored_members.load(Ordering::Relaxed)
+    }
+
+    async fn dispatch(&self, route: usize, request: &Request) -> Result<Response, Error> {
+        let route = ROUTES.get(route).ok_or(Error::NoSuchPath)?;
+        let caller =
+            request.principal.as_ref().ok_or_else(|| Error::Unauthenticated("A token is needed.".to_owned()))?;
+        match route.operation {
+            Operation::Subscribe => self.subscribe(request, caller).await,
+            Operation::Read => self.read(request, caller),
+            Operation::Unsubscribe => self.unsubscribe(request, caller).await,
+            Operation::Poll => self.poll(request, caller).await,
+        }
+    }
+
+    async fn subscribe(&self, request: &Request, caller: &Principal) -> Result<Response, Error> {
+        if !MediaType::of(&request.headers).is_some_and(|t| t.is("application/json")) {
+            return Err(Error::MediaType);
+        }
+        let create::Create { event_types, client_id, unknown } =
+            create::parse(&request.body, self.settings.unknown_members)?;
+        self.note_ignored(&unknown, &request.id);
+        let asked = SubscribeRequest {
+            contract: ContractName::Polling,
+            client_id,
+            event_types,
+            created_by: caller.subject.clone(),
+        };
+        let view = self.engine.subscribe(asked).await?;
+        let mut response = answer(StatusCode::CREATED, "application/json", subscription::body(&view, &self.settings));
+        let location = subscription::url(view.subscription.id.as_str(), &self.settings);
+        let location = HeaderValue::try_from(location)
+            .map_err(|_| Error::Internal("server.public_url does not fit into a header".to_owned()))?;
+        response.headers.insert(LOCATION, location);
+        Ok(response)
+    }
+
+    fn read(&self, request: &Request, caller: &Principal) -> Result<Response, Error> {
+        let id = subscription_id(request, caller)?;
+        let view = self
+            .engine
+            .subscription(ContractName::Polling, &caller.client_id, id)
+            .map_err(|error| not_read(error, id, caller.client_id.as_str()))?;
+        let mut response = answer(StatusCode::OK, "application/json", subscription::body(&view, &self.settings));
+        response.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Ok(response)
+    }
+
+    async fn unsubscribe(&self, request: &Request, caller: &Principal) -> Result<Response, Error> {
+        let id = subscription_id(request, caller)?;
+        match self.engine.unsubscribe(ContractName::Polling, id).await {
+            Ok(()) => Ok(no_content()),
+            Err(error) => Err(not_ended(error, id, caller.client_id.as_str())),
+        }
+    }
+
+    async fn poll(&self, request: &Request, caller: &Principal) -> Result<Response, Error> {
+        let id = subscription_id(request, caller)?;
+        let (size, key) = self.size_and_key(request)?;
+        let wait = prefer::wait(&request.headers, self.settings.max_wait);
+        let asked = PollRequest {
+            contract: ContractName::Polling,
+            subscription: id.to_owned(),
+            client: caller.client_id.clone(),
+            size,
+            wait,
+            key,
+            request_id: request.id.clone(),
+        };
+        let polled = self.engine.poll(asked).await.map_err(|error| not_polled(error, id, caller.client_id.as_str()))?;
+        let body = page::body(size, &polled.notifications, self.engine.catalogue());
+        let mut response = answer(StatusCode::OK, "application/json", body);
+        response.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if wait.is_some() {
+            response.headers.insert(PREFERENCE_APPLIED, HeaderValue::from_static("wait"));
+        }
+        response.delivery = polled.answer.map(|answer| Arc::new(PageDelivery(answer)) as Arc<dyn Delivery>);
+        Ok(response)
+    }
+
+    /// The page size in force and the key, or all that is wrong with them.
+    fn size_and_key(&self, request: &Request) -> Result<(usize, Option<IdempotencyKey>), Error> {
+        match (self.size(request), idempotency_key(&request.headers)) {
+            (Ok(size), Ok(key)) => Ok((size, key)),
+            (size, key) => Err(Error::Invalid(size.err().into_iter().chain(key.err()).collect())),
+        }
+    }
+
+    fn size(&self, request: &Request) -> Result<usize, String> {
+        let Some(text) = request.query_value("size") else { return Ok(self.settings.page_size) };
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        let size = if digits { text.parse().ok() } else { None };
+        size.filter(|size| (1..=MAX_SIZE).contains(size))
+            .ok_or_else(|| format!("size: must be a whole number from 1 to {MAX_SIZE}"))
+    }
+
+    fn note_ignored(&self, unknown: &[String], request_id: &str) {
+        if !unknown.is_empty() {
+            self.ignored_members.fetch_add(unknown.len() as u64, Ordering::Relaxed);
+            let members = &unknown[..unknown.len().min(MAX_LOGGED)];
+            tracing::info!(request_id, count = unknown.len(), ?members, "unknown members of a body were ignored");
+        }
+    }
+}
+
+/// The id in the path; one that cannot be an id is one that does not exist.
+fn subscription_id<'a>(request: &'a Request, caller: &Principal) -> Result<&'a str, Error> {
+    let id = request.param("id");
+    if is_name(id) { Ok(id) } else { Err(no_such_subscription(id, caller.client_id.as_str())) }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, String> {
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let key = value.to_str().ok().and_then(IdempotencyKey::parse);
+    match (key, values.next()) {
+        (Some(key), None) => Ok(Some(key)),
+        _ => Err("Idempotency-Key: must be one value of 1 to 64 visible ASCII characters".to_owned()),
+    }
+}
+
+/// What the server tells about the answer goes to the page's record.
+struct PageDelivery(AnswerWatch);
+
+impl Delivery for PageDelivery {
+    fn written(&self) {
+        self.0.written();
+    }
+
+    fn lost(&self) {
+        self.0.lost();
+    }
+}
+
+#[async_trait]
+impl Contract for PollingContract {
+    fn name(&self) -> &'static str {
+        "polling"
+    }
+
+    fn mount(&self) -> &str {
+        &self.settings.mount
+    }
+
+    fn routes(&self) -> Vec<Route<()>> {
+        ROUTES.into_iter().map(Route::without_operation).collect()
+    }
+
+    /// No route has a large body.
+    fn max_body(&self) -> usize {
+        0
+    }
+
+    async fn call(&self, route: usize, request: Request) -> Response {
+        self.dispatch(route, &request).await.unwrap_or_else(|error| error.answer(&request.id))
+    }
+
+    fn refuse(&self, refusal: &Refusal, request_id: &str) -> Response {
+        Error::from(refusal).answer(request_id)
+    }
+}

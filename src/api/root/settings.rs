@@ -1,0 +1,10 @@
+//! `auth.token_paths` and what the root needs to know of the server.
+
+/// What the root serves.
+#[derive(Clone, Debug)]
+pub struct RootSettings {
+    /// `auth.token_paths`.
+    pub token_paths: Vec<String>,
+    /// `server.public_url`, without a slash at the end.
+    pub public_url: String,
+}

@@ -1,0 +1,102 @@
+//! The contracts that the settings enable, over one engine, and who may call them.
+
+use std::sync::Arc;
+
+use crate::api::events::EventsContract;
+use crate::api::polling::PollingContract;
+use crate::api::root::RootContract;
+use crate::auth::{Authenticator, Clients, Principal, SigningKeys, TokenService};
+use crate::base::clock::Clock;
+use crate::base::random::Random;
+use crate::config::Settings;
+use crate::engine::Engine;
+use crate::http::Authenticate;
+use crate::http::contract::Contract;
+use crate::http::settings::ListenAddress;
+
+/// What the contracts stand on.
+pub(super) struct Foundation {
+    pub(super) engine: Arc<Engine>,
+    pub(super) keys: Arc<SigningKeys>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) random: Arc<dyn Random>,
+}
+
+/// The enabled contracts with the root, and who knows the tokens.
+pub(super) fn build(settings: &Settings, on: Foundation) -> (Vec<Arc<dyn Contract>>, Arc<dyn Authenticate>) {
+    let Foundation { engine, keys, clock, random } = on;
+    let clients = Arc::new(Clients::new(&settings.auth.clients));
+    let tokens = TokenService::new(&settings.auth, Arc::clone(&keys), Arc::clone(&clients), random);
+    let root = RootContract::new(settings.root.clone(), Arc::new(tokens), Arc::clone(&clock));
+    let mut contracts: Vec<Arc<dyn Contract>> = vec![Arc::new(root)];
+    if let Some(polling) = &settings.polling {
+        contracts.push(Arc::new(PollingContract::new(polling.clone(), Arc::clone(&engine))));
+    }
+    if let Some(events) = &settings.events {
+        contracts.push(Arc::new(EventsContract::new(events.clone(), engine)));
+    }
+    let authenticator = Authenticator::new(&settings.auth, keys, clients);
+    (contracts, Arc::new(Bearers { authenticator, clock }))
+}
+
+/// Our tokens, at the time of the clock.
+struct Bearers {
+    authenticator: Authenticator,
+    clock: Arc<dyn Clock>,
+}
+
+impl Authenticate for Bearers {
+    fn bearer(&self, token: &str) -> Result<Principal, String> {
+        self.authenticator.bearer(token, self.clock.now()).map_err(|denied| denied.to_string())
+    }
+}
+
+/// Nobody: health and metrics need no token, and the admin listener has nothing else yet.
+pub(super) struct Nobody;
+
+impl Authenticate for Nobody {
+    fn bearer(&self, _: &str) -> Result<Principal, String> {
+        Err("the admin listener takes no tokens".to_owned())
+    }
+}
+
+/// Puts the port that was given for port 0 into the URLs that are shown to callers.
+pub(super) fn settle_port(settings: &mut Settings, bound: &[ListenAddress]) {
+    let given = settings.server.listen.iter().zip(bound).find_map(|(asked, given)| match (asked, given) {
+        (ListenAddress::Tcp(asked), ListenAddress::Tcp(given)) if asked.port() == 0 => Some(given.port()),
+        _ => None,
+    });
+    let Some(port) = given else { return };
+    let url = with_port(&settings.public_url, port);
+    if let Some(polling) = &mut settings.polling {
+        polling.public_url.clone_from(&url);
+    }
+    if let Some(events) = &mut settings.events {
+        events.public_url.clone_from(&url);
+    }
+    settings.root.public_url.clone_from(&url);
+    settings.auth.issuer.clone_from(&url);
+    settings.public_url = url;
+}
+
+/// `url` with `port` in place of a port 0; any other is what somebody meant.
+fn with_port(url: &str, port: u16) -> String {
+    let after_scheme = url.find("://").map_or(0, |at| at + 3);
+    let end = url[after_scheme..].find('/').map_or(url.len(), |at| after_scheme + at);
+    let (authority, path) = url.split_at(end);
+    authority.strip_suffix(":0").map_or_else(|| url.to_owned(), |host| format!("{host}:{port}{path}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_port_0_is_replaced() {
+        assert_eq!(with_port("http://127.0.0.1:0", 8420), "http://127.0.0.1:8420");
+        assert_eq!(with_port("http://[::1]:0/tidings", 8420), "http://[::1]:8420/tidings");
+        for other in ["http://127.0.0.1:8080", "https://tidings.example", "http://[::0]", "https://a.example/x:0"] {
+            assert_eq!(with_port(other, 8420), other);
+        }
+    }
+}

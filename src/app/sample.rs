@@ -1,0 +1,46 @@
+//! The exact `curl` lines with which a newcomer tries a sample configuration.
+
+use crate::api::events::EventsSettings;
+use crate::api::polling::PollingSettings;
+use crate::config::Sample;
+
+/// Where the lines lead.
+#[derive(Clone, Debug)]
+pub(super) struct Places<'a> {
+    /// `server.public_url` without a slash at the end, with the port that is listened on.
+    pub(super) public_url: &'a str,
+    /// A path of the token endpoint.
+    pub(super) token_path: &'a str,
+    /// The polling contract.
+    pub(super) polling: &'a PollingSettings,
+    /// The events contract.
+    pub(super) events: &'a EventsSettings,
+}
+
+/// The lines: get a token, publish, poll. They need a shell, curl and sed.
+pub(super) fn lines(sample: &Sample, places: &Places<'_>) -> String {
+    let Sample { client_id, secret, subscription, event_type } = sample;
+    let url = places.public_url;
+    let credentials = quote(&format!("{client_id}:{secret}"));
+    let data = r#"{"user":{"id":"42"}}"#;
+    let event = quote(&format!(r#"{{"type":{},"data":{data}}}"#, serde_json::Value::from(event_type.as_str())));
+    let token = quote(&format!("{url}{}", places.token_path));
+    let publish = quote(&format!("{url}{}/events", places.events.mount));
+    let poll = quote(&format!("{url}{}/subscriptions/{subscription}/notifications", places.polling.mount));
+    format!(
+        "Try it, in another terminal:\n\n\
+         TOKEN=$(curl -s -u {credentials} -d grant_type=client_credentials {token} | sed 's/.*\"access_token\":\"\\([^\"]*\\)\".*/\\1/')\n\
+         curl -s -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d {event} {publish}\n\
+         curl -s -H \"Authorization: Bearer $TOKEN\" {poll}\n\n"
+    )
+}
+
+/// `text` as one word of a POSIX shell.
+fn quote(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}

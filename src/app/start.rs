@@ -1,0 +1,308 @@
+//! The start: what is begun, in which order, and what stands in its way.
+//!
+//! The data folder, then the admin listener (health answers while the store is opened or repaired), the store key, the
+//! store, the signing keys, the declared subscriptions, the workers, and last the contracts. What has been begun is
+//! ended again if a later part cannot be.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+
+use super::condition::Condition;
+use super::contracts::{self, Foundation, Nobody};
+use super::data_dir::DataDir;
+use super::figures::FigureCollector;
+use super::running::Running;
+use super::sample::{self, Places};
+use super::stopping::{Stopping, Supervisor, join};
+use crate::api::admin::{AdminContract, AdminSettings};
+use crate::auth::{SigningKeyError, SigningKeys};
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::random::{Random, SystemRandomness};
+use crate::base::seal::KeyFileError;
+use crate::base::stop::Stop;
+use crate::config::Settings;
+use crate::engine::{Engine, ProvisionError};
+use crate::http::contract::Contract;
+use crate::http::metrics::HttpMetrics;
+use crate::http::settings::{ListenAddress, ServerSettings};
+use crate::http::{Authenticate, BindError, Server, ServerParts, Sockets};
+use crate::store::redb::{OpenError, Opening, Options, RedbStore};
+use crate::store::{Store, StoreMetrics};
+
+/// What the appliance does not make itself.
+#[derive(Clone)]
+pub struct Parts {
+    /// Rules deadlines, schedules and ids.
+    pub clock: Arc<dyn Clock>,
+    /// Keys, nonces and ids come from it.
+    pub random: Arc<dyn Random>,
+}
+
+impl Parts {
+    /// The machine's clock and its randomness.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { clock: Arc::new(SystemClock), random: Arc::new(SystemRandomness::default()) }
+    }
+}
+
+/// Why the appliance did not start. Each text says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be used.
+    #[error("cannot use the data folder {}: {detail}", path.display())]
+    DataDir {
+        /// Which folder.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        detail: String,
+    },
+    /// An address cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] BindError),
+    /// The store key cannot be used.
+    #[error(transparent)]
+    StoreKey(#[from] KeyFileError),
+    /// There is a data file, but not its key.
+    #[error(
+        "the data file {} is there, but its key {} is not: put the key back from where you keep a copy; without it \
+         what was sealed cannot be read", data_file.display(), key.display()
+    )]
+    StoreKeyLost {
+        /// The data file.
+        data_file: PathBuf,
+        /// Where its key should be.
+        key: PathBuf,
+    },
+    /// The data file cannot be used.
+    #[error(transparent)]
+    DataFile(#[from] OpenError),
+    /// The key that signs tokens cannot be used.
+    #[error(transparent)]
+    SigningKey(#[from] SigningKeyError),
+    /// The declared subscriptions cannot be made.
+    #[error(transparent)]
+    Provision(#[from] ProvisionError),
+    /// A part of the program failed; its log has more.
+    #[error("the start failed inside: {0}; look at the log, and report it")]
+    Inside(String),
+}
+
+/// How long requests in progress may take after the stop.
+const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+/// The same for health and metrics, which are answered at once.
+const ADMIN_DRAIN_LIMIT: Duration = Duration::from_secs(1);
+/// How long a step of stopping may take beyond what it is known to need.
+const MARGIN: Duration = Duration::from_secs(5);
+/// How long the store may take to finish a commit and close its file.
+const CLOSE_LIMIT: Duration = Duration::from_secs(30);
+
+/// Starts an appliance.
+///
+/// Dropped before it is done, it leaves what was begun to the runtime's end, which loses nothing.
+pub async fn start(settings: Settings, parts: Parts) -> Result<Running, StartError> {
+    let (supervisor, ended) = Supervisor::new();
+    let mut start = Start {
+        condition: Arc::new(Condition::new(parts.clock.now())),
+        http_metrics: HttpMetrics::new(),
+        store_metrics: StoreMetrics::new(),
+        stop: Stop::new(),
+        stopping: Stopping::default(),
+        settings,
+        parts,
+        supervisor,
+    };
+    match start.begin().await {
+        Ok((addresses, admin_addresses)) => {
+            let sample = start.sample();
+            let Start { settings, stopping, .. } = start;
+            Ok(Running { addresses, admin_addresses, public_url: settings.public_url, sample, ended, stopping })
+        }
+        Err(error) => {
+            for failure in start.stopping.run().await {
+                tracing::error!("giving up the start: {failure}");
+            }
+            Err(error)
+        }
+    }
+}
+
+/// A start on its way.
+struct Start {
+    settings: Settings,
+    parts: Parts,
+    condition: Arc<Condition>,
+    http_metrics: HttpMetrics,
+    store_metrics: StoreMetrics,
+    supervisor: Supervisor,
+    /// Ends the contracts and the workers; the admin listener has one of its own and answers to the last.
+    stop: Stop,
+    stopping: Stopping,
+}
+
+impl Start {
+    /// Begins one part after the other; answers where the contracts and the admin listener listen.
+    async fn begin(&mut self) -> Result<(Vec<ListenAddress>, Vec<ListenAddress>), StartError> {
+        let path = self.settings.data_dir.clone();
+        let folder = blocking(move || DataDir::prepare(&path)).await?;
+        let admin_addresses = self.serve_admin()?;
+        let store = self.open_store(folder).await?;
+        let keys = Arc::new(SigningKeys::load(&*store).await?);
+        let engine = self.run_engine(store).await?;
+        let addresses = self.serve_contracts(engine, keys)?;
+        self.condition.serving();
+        let shown =
+            |addresses: &[ListenAddress]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            "ready: the contracts listen on {}, the admin listener on {}",
+            shown(&addresses),
+            shown(&admin_addresses)
+        );
+        Ok((addresses, admin_addresses))
+    }
+
+    fn serve_admin(&mut self) -> Result<Vec<ListenAddress>, StartError> {
+        let sockets = Sockets::bind(&self.settings.admin.listen)?;
+        let addresses = sockets.addresses();
+        let settings = AdminSettings { listen: addresses.clone(), public_url: self.settings.public_url.clone() };
+        let contract = AdminContract::new(&settings, Arc::clone(&self.condition) as _, Arc::new(self.registry()));
+        let stop = Stop::new();
+        let serving = Serving {
+            contracts: vec![Arc::new(contract)],
+            authenticator: Arc::new(Nobody),
+            stop: stop.clone(),
+            drain_limit: ADMIN_DRAIN_LIMIT,
+        };
+        let server = self.server(sockets, &self.settings.admin, serving)?;
+        let task = self.supervisor.spawn("the admin listener", stop.clone(), server.run());
+        self.stopping.push("close the admin listener", ADMIN_DRAIN_LIMIT + MARGIN, async move {
+            stop.stop();
+            join(task).await.map(drop)
+        });
+        Ok(addresses)
+    }
+
+    fn registry(&self) -> Registry {
+        let mut registry = Registry::default();
+        self.http_metrics.register(&mut registry);
+        self.store_metrics.register(&mut registry);
+        registry.register_collector(Box::new(FigureCollector::new(Arc::clone(&self.condition))));
+        registry
+    }
+
+    fn server(&self, sockets: Sockets, settings: &ServerSettings, serving: Serving) -> Result<Server, BindError> {
+        let Serving { contracts, authenticator, stop, drain_limit } = serving;
+        let parts = ServerParts {
+            contracts,
+            authenticator,
+            metrics: self.http_metrics.clone(),
+            clock: Arc::clone(&self.parts.clock),
+            random: Arc::clone(&self.parts.random),
+            stop,
+            drain_limit,
+        };
+        Server::on(sockets, settings, parts)
+    }
+
+    async fn open_store(&mut self, folder: DataDir) -> Result<Arc<dyn Store>, StartError> {
+        let Parts { clock, random } = self.parts.clone();
+        let (settings, metrics) = (self.settings.store.clone(), self.store_metrics.clone());
+        let condition = Arc::clone(&self.condition);
+        let progress = Arc::new(move |opening| condition.opening(words(opening)));
+        let store = blocking(move || {
+            let path = folder.data_file();
+            let seal = Arc::new(folder.seal_key(&*random)?);
+            Ok(RedbStore::open(Options { path, settings, seal, clock, random, metrics, progress, faults: None })?)
+        });
+        let store: Arc<dyn Store> = Arc::new(store.await?);
+        self.condition.opened(Arc::clone(&store));
+        let closing = Arc::clone(&store);
+        self.stopping.push("close the store", CLOSE_LIMIT, async move {
+            closing.close().await;
+            Ok(())
+        });
+        Ok(store)
+    }
+
+    async fn run_engine(&mut self, store: Arc<dyn Store>) -> Result<Arc<Engine>, StartError> {
+        let Parts { clock, random } = self.parts.clone();
+        let engine = Arc::new(Engine::new(store, clock, random, self.settings.engine.clone(), self.stop.clone()));
+        let provisioned = engine.provision().await?;
+        tracing::info!(
+            created = provisioned.created,
+            updated = provisioned.updated,
+            drained = provisioned.drained,
+            "the declared subscriptions are as the files say"
+        );
+        let stop = self.stop.clone();
+        let sweeps = self.supervisor.spawn("the sweep", stop.clone(), Arc::clone(&engine).run_sweeps());
+        self.stopping.push("stop the workers", CLOSE_LIMIT, async move {
+            stop.stop();
+            join(sweeps).await
+        });
+        Ok(engine)
+    }
+
+    fn serve_contracts(
+        &mut self,
+        engine: Arc<Engine>,
+        keys: Arc<SigningKeys>,
+    ) -> Result<Vec<ListenAddress>, StartError> {
+        let sockets = Sockets::bind(&self.settings.server.listen)?;
+        let addresses = sockets.addresses();
+        contracts::settle_port(&mut self.settings, &addresses);
+        let Parts { clock, random } = self.parts.clone();
+        let (contracts, authenticator) = contracts::build(&self.settings, Foundation { engine, keys, clock, random });
+        let serving = Serving { contracts, authenticator, stop: self.stop.clone(), drain_limit: DRAIN_LIMIT };
+        let server = self.server(sockets, &self.settings.server, serving)?;
+        let task = self.supervisor.spawn("the contracts' listener", self.stop.clone(), server.run());
+        self.stopping.push("drain HTTP", DRAIN_LIMIT + MARGIN, async move {
+            let drained = join(task).await?;
+            if drained.dropped > 0 {
+                tracing::warn!(connections = drained.dropped, "dropped what was not done within {DRAIN_LIMIT:?}");
+            }
+            Ok(())
+        });
+        let (condition, stop) = (Arc::clone(&self.condition), self.stop.clone());
+        self.stopping.push("refuse new work", MARGIN, async move {
+            condition.stopping();
+            stop.stop();
+            Ok(())
+        });
+        Ok(addresses)
+    }
+
+    /// The lines that show how to try a sample configuration, where it is one and has both contracts.
+    fn sample(&self) -> Option<String> {
+        let Settings { public_url, sample, polling, events, root, .. } = &self.settings;
+        let token_path = root.token_paths.first()?;
+        let places = Places { public_url, token_path, polling: polling.as_ref()?, events: events.as_ref()? };
+        Some(sample::lines(sample.as_ref()?, &places))
+    }
+}
+
+/// What one server serves, and until when.
+struct Serving {
+    contracts: Vec<Arc<dyn Contract>>,
+    authenticator: Arc<dyn Authenticate>,
+    stop: Stop,
+    drain_limit: Duration,
+}
+
+/// Runs what blocks, where that does not hold up anybody else.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StartError> + Send + 'static,
+) -> Result<T, StartError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| StartError::Inside(error.to_string()))?
+}
+
+fn words(opening: Opening) -> String {
+    match opening {
+        Opening::Repairing { percent } => format!("repairing, {percent} %"),
+        Opening::Reading { events } => format!("reading, {events} events so far"),
+    }
+}

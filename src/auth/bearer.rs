@@ -1,0 +1,240 @@
+//! A bearer token → who calls.
+//!
+//! Verifying a signature costs seven times what all else of a request does (performance.md): verified tokens are
+//! remembered by their SHA-256, in bounded room. What may change is looked at on every request all the same.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jsonwebtoken::errors::{Error as JwtError, ErrorKind};
+use jsonwebtoken::{Algorithm, Header, Validation};
+use quick_cache::sync::Cache;
+
+use super::claims::{Claims, TYPE};
+use super::clients::{ClientSet, Clients};
+use super::keys::SigningKeys;
+use super::principal::Principal;
+use super::settings::{AuthSettings, ClientSettings};
+use crate::base::clock::Timestamp;
+use crate::base::secret::sha256;
+use crate::model::id::ClientId;
+
+/// The longest token that is looked at, in bytes.
+pub const MAX_TOKEN: usize = 8 << 10;
+/// How many verified tokens are remembered.
+const REMEMBERED: usize = 10_000;
+
+/// Why a token is not taken: what is said to the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Denied {
+    /// It is longer than [`MAX_TOKEN`].
+    #[error("the token is longer than {MAX_TOKEN} bytes: send one from this server's token endpoint")]
+    TooLong,
+    /// It is no access token of ours: another form, type, algorithm or key.
+    #[error("the token is not one of this server's access tokens: get one from its token endpoint")]
+    Foreign,
+    /// Its signature is wrong.
+    #[error("the token's signature is wrong: it was changed on its way, or another server issued it")]
+    BadSignature,
+    /// Its `iss` or `aud` is not ours.
+    #[error("the token was issued for another server or audience: get a new one from this server's token endpoint")]
+    OtherAudience,
+    /// Its time is over.
+    #[error("the token has expired: get a new one from the token endpoint")]
+    Expired,
+    /// Its time has not come.
+    #[error("the token is not valid yet: the clock of its issuer or of this server is wrong")]
+    NotYetValid,
+    /// Its client has been removed.
+    #[error("the token's client is not known here any more: the operator declares clients in [[clients]]")]
+    ClientUnknown,
+}
+
+/// Takes tokens and says who calls.
+pub struct Authenticator {
+    keys: Arc<SigningKeys>,
+    clients: Arc<Clients>,
+    validation: Validation,
+    verified: Cache<[u8; 32], Arc<Verified>>,
+}
+
+/// What a verified token says. It never changes, unlike what it is worth.
+struct Grant {
+    client_id: ClientId,
+    subject: String,
+    scopes: BTreeSet<String>,
+    not_before: Timestamp,
+    expires: Timestamp,
+}
+
+/// A remembered token, and what it was worth under one set of clients.
+struct Verified {
+    grant: Arc<Grant>,
+    clients_version: u64,
+    principal: Principal,
+}
+
+impl Authenticator {
+    /// Takes tokens that were signed with `keys`; the clients in `settings` are not looked at.
+    #[must_use]
+    pub fn new(settings: &AuthSettings, keys: Arc<SigningKeys>, clients: Arc<Clients>) -> Self {
+        Self::remembering(REMEMBERED, settings, keys, clients)
+    }
+
+    fn remembering(count: usize, settings: &AuthSettings, keys: Arc<SigningKeys>, clients: Arc<Clients>) -> Self {
+        let AuthSettings { audience, issuer, token_lifetime: _, clients: _ } = settings;
+        Self { keys, clients, validation: validation(issuer, audience), verified: Cache::new(count) }
+    }
+
+    /// Who calls with this token at `now`: its client, with those of its scopes that the client has at present.
+    pub fn bearer(&self, token: &str, now: Timestamp) -> Result<Principal, Denied> {
+        if token.len() > MAX_TOKEN {
+            return Err(Denied::TooLong);
+        }
+        let clients = self.clients.current();
+        let key = sha256(token.as_bytes());
+        let grant = match self.verified.get(&key) {
+            Some(known) if known.clients_version == clients.version() => {
+                known.grant.check_time(now)?;
+                return Ok(known.principal.clone());
+            }
+            Some(known) => Arc::clone(&known.grant),
+            None => Arc::new(self.verify(token)?),
+        };
+        grant.check_time(now)?;
+        let principal = worth(&grant, &clients)?;
+        let verified = Verified { grant, clients_version: clients.version(), principal: principal.clone() };
+        self.verified.insert(key, Arc::new(verified));
+        Ok(principal)
+    }
+
+    /// Puts `clients` in the place of those that there are, for the token endpoint too. A token of a client that is
+    /// no longer there, or a scope that its client no longer has, is worth nothing from the next request on.
+    pub fn replace_clients(&self, clients: &[ClientSettings]) {
+        self.clients.replace(clients);
+    }
+
+    /// How many verified tokens are remembered; at most 10,000.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        self.verified.len()
+    }
+
+    fn verify(&self, token: &str) -> Result<Grant, Denied> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| Denied::Foreign)?;
+        if !self.is_ours(&header) {
+            return Err(Denied::Foreign);
+        }
+        let data = jsonwebtoken::decode::<Claims>(token, self.keys.verifying(), &self.validation);
+        data.map(|data| Grant::from(data.claims)).map_err(|error| denied(&error))
+    }
+
+    /// Whether the header names our type, algorithm and key (RFC 9068, 4), and nothing that we would have to know but
+    /// do not (RFC 7515, 4.1.11).
+    fn is_ours(&self, header: &Header) -> bool {
+        header.alg == Algorithm::ES256
+            && header.typ.as_deref().is_some_and(|typ| typ.eq_ignore_ascii_case(TYPE))
+            && header.kid.as_deref() == Some(self.keys.key_id())
+            && header.crit.is_none()
+    }
+}
+
+impl Grant {
+    fn check_time(&self, now: Timestamp) -> Result<(), Denied> {
+        if now >= self.expires {
+            Err(Denied::Expired)
+        } else if now < self.not_before {
+            Err(Denied::NotYetValid)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl From<Claims> for Grant {
+    fn from(claims: Claims) -> Self {
+        // The validation has looked at iss and aud; iat and jti are for people who look for a token's origin.
+        let Claims { iss: _, sub, client_id, aud: _, exp, iat: _, nbf, jti: _, scope } = claims;
+        let instant = |seconds: i64| Timestamp::from_millis(seconds.saturating_mul(1000));
+        Self {
+            client_id: ClientId::new(&client_id),
+            subject: sub,
+            scopes: scope.split_ascii_whitespace().map(str::to_owned).collect(),
+            not_before: nbf.map_or(Timestamp::MIN, instant),
+            expires: instant(exp),
+        }
+    }
+}
+
+fn worth(grant: &Grant, clients: &ClientSet) -> Result<Principal, Denied> {
+    let client = clients.get(grant.client_id.as_str()).ok_or(Denied::ClientUnknown)?;
+    let scopes = grant.scopes.intersection(&client.scopes).cloned().collect();
+    Ok(Principal::new(grant.client_id.clone(), grant.subject.clone(), scopes))
+}
+
+/// What the library checks. Times are not among it: it would read the machine's clock.
+fn validation(issuer: &str, audience: &str) -> Validation {
+    let mut validation = Validation::new(Algorithm::ES256);
+    validation.set_issuer(&[issuer]);
+    validation.set_audience(&[audience]);
+    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation
+}
+
+fn denied(error: &JwtError) -> Denied {
+    match error.kind() {
+        ErrorKind::InvalidSignature => Denied::BadSignature,
+        ErrorKind::InvalidIssuer | ErrorKind::InvalidAudience => Denied::OtherAudience,
+        _ => Denied::Foreign,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+
+    use super::*;
+    use crate::auth::{TokenRequest, TokenService};
+    use crate::base::random::SeededRandomness;
+    use crate::base::secret::{ExposeSecret, SecretHash};
+    use crate::model::owners::Owners;
+
+    #[test]
+    fn no_more_tokens_are_remembered_than_there_is_room_for() {
+        let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
+        let keys = Arc::new(SigningKeys::from_pkcs8(key.as_ref()).unwrap());
+        let client = ClientSettings {
+            id: "crm".into(),
+            secrets: vec![SecretHash::of(b"s3cret")],
+            scopes: BTreeSet::from(["a".to_owned()]),
+            owners: Owners::default(),
+        };
+        let settings = AuthSettings {
+            audience: "tidings".into(),
+            issuer: "http://127.0.0.1:8420".into(),
+            token_lifetime: Duration::from_hours(1),
+            clients: vec![client],
+        };
+        let clients = Arc::new(Clients::new(&settings.clients));
+        let random = Arc::new(SeededRandomness::new(1));
+        let service = TokenService::new(&settings, Arc::clone(&keys), Arc::clone(&clients), random);
+        let authenticator = Authenticator::remembering(32, &settings, keys, clients);
+        let request = TokenRequest {
+            grant_type: Some("client_credentials".into()),
+            client_id: "crm".into(),
+            client_secret: "s3cret".into(),
+            scope: None,
+        };
+        let now = Timestamp::from_millis(0);
+        let tokens: Vec<_> = (0..200).map(|_| service.issue(&request, now).unwrap().access_token).collect();
+        for token in tokens.iter().chain(&tokens) {
+            authenticator.bearer(token.expose_secret(), now).unwrap();
+            assert!((1..=32).contains(&authenticator.remembered()));
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The scopes that this version gives a meaning to.
+
+/// Create and delete subscriptions of the polling contract.
+pub const ADMINISTRATOR: &str = "notification:consent:administrator";
+/// Read subscriptions and poll.
+pub const CONSUMER: &str = "notification:consent:consumer";
+/// Publish events.
+pub const PUBLISH: &str = "events:publish";

@@ -1,0 +1,159 @@
+//! `tidings publish`: one event, from arguments.
+
+use std::io::Read as _;
+
+use clap::Args;
+use hyper::header::AUTHORIZATION;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::client::{Answer, Call, refused};
+use super::credentials::{Credentials, Server};
+use super::exit::{Exit, Failure};
+use super::output;
+use super::settings::Configuration;
+
+/// The most data that is read from a file or standard input, in bytes; the server's own limit is smaller.
+const MAX_DATA: u64 = 16 << 20;
+
+/// Publish one event
+///
+/// An answer means: stored, handed to every subscription that matches, and on disk.
+#[derive(Args, Debug)]
+pub(super) struct Publish {
+    /// The event's type
+    #[arg(long = "type", value_name = "TYPE")]
+    event_type: String,
+    /// Its data: JSON, @FILE, or @- for standard input
+    #[arg(long, value_name = "JSON|@FILE")]
+    data: Option<String>,
+    /// Its id: with the source it makes a repeat known as one
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// Its source [default: urn:tidings:client:CLIENT]
+    #[arg(long, value_name = "URI")]
+    source: Option<String>,
+    /// What it is about
+    #[arg(long, value_name = "SUBJECT")]
+    subject: Option<String>,
+    /// When it happened (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    time: Option<String>,
+    /// An owner that it is for; may be repeated. Without one it is for everybody
+    #[arg(long, value_name = "OWNER")]
+    audience: Vec<String>,
+    /// When it is worth nothing any more (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    expirytime: Option<String>,
+    /// Print the server's answer as it is
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    server: Server,
+    #[command(flatten)]
+    credentials: Credentials,
+}
+
+/// The `application/json` form of contracts/events.md.
+#[derive(Serialize)]
+struct Event<'a> {
+    r#type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expirytime: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Accepted {
+    id: String,
+    duplicate: bool,
+    matched: u64,
+    #[serde(default)]
+    expires: Option<String>,
+}
+
+/// Runs the command.
+pub(super) async fn run(arguments: &Publish, configuration: &Configuration) -> Result<Exit, Failure> {
+    let body = arguments.body()?;
+    let api = arguments.server.find(configuration)?;
+    let authorization = arguments.credentials.authorize(&api, configuration).await?;
+    let call = Call::post(api.events("/events")?, "application/json", body).header(AUTHORIZATION, authorization);
+    let answer = api.send(call).await?;
+    if !answer.status.is_success() {
+        return Err(refused("publish", &answer));
+    }
+    let text = if arguments.json { format!("{}\n", answer.text()) } else { sentence(&answer)? };
+    output::result(&text)?;
+    Ok(Exit::Ok)
+}
+
+impl Publish {
+    fn body(&self) -> Result<String, Failure> {
+        let data = self.data.as_deref().map(read_data).transpose()?;
+        let event = Event {
+            r#type: &self.event_type,
+            id: self.id.as_deref(),
+            source: self.source.as_deref(),
+            subject: self.subject.as_deref(),
+            time: self.time.as_deref(),
+            audience: (!self.audience.is_empty()).then(|| self.audience.join(",")),
+            expirytime: self.expirytime.as_deref(),
+            data: data.as_deref(),
+        };
+        serde_json::to_string(&event)
+            .map_err(|error| Failure::new(Exit::Usage, format!("cannot write the event: {error}")))
+    }
+}
+
+/// The data, byte for byte; the server checks it more closely.
+fn read_data(argument: &str) -> Result<Box<RawValue>, Failure> {
+    let text = match argument.strip_prefix('@') {
+        None => argument.to_owned(),
+        Some("-") => read_bounded(std::io::stdin(), "standard input")?,
+        Some(path) => {
+            let file = std::fs::File::open(path)
+                .map_err(|error| Failure::new(Exit::Io, format!("cannot read the data in {path}: {error}")))?;
+            read_bounded(file, path)?
+        }
+    };
+    let name = if argument.starts_with('@') { argument } else { "--data" };
+    RawValue::from_string(text).map_err(|error| {
+        Failure::new(Exit::Usage, format!("{name} is not JSON: {error}; text needs quotes: --data '\"text\"'"))
+    })
+}
+
+fn read_bounded(from: impl std::io::Read, name: &str) -> Result<String, Failure> {
+    let mut text = String::new();
+    from.take(MAX_DATA + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::new(Exit::Io, format!("cannot read the data in {name}: {error}")))?;
+    if text.len() as u64 > MAX_DATA {
+        return Err(Failure::new(Exit::Usage, format!("the data in {name} is larger than {MAX_DATA} bytes")));
+    }
+    Ok(text)
+}
+
+fn sentence(answer: &Answer) -> Result<String, Failure> {
+    let accepted: Accepted = serde_json::from_slice(&answer.body).map_err(|error| {
+        Failure::new(Exit::Unreachable, format!("the answer cannot be read: {error}; is this a Tidings server?"))
+    })?;
+    let known = if accepted.duplicate { " (a repeat: it was stored before)" } else { "" };
+    let until = accepted.expires.map(|at| format!(", the last until {at}")).unwrap_or_default();
+    let text = match accepted.matched {
+        0 => format!("{}{known}: matches no subscription\n", accepted.id),
+        1 => format!("{}{known}: matches 1 subscription{until}\n", accepted.id),
+        n => format!("{}{known}: matches {n} subscriptions{until}\n", accepted.id),
+    };
+    Ok(output::printable(&text))
+}

@@ -1,0 +1,117 @@
+//! `tidings serve`: the appliance itself, until a signal stops it.
+
+use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::exit::{Exit, Failure};
+use super::output;
+use super::settings::Configuration;
+use crate::app::{self, Parts, Running, StartError, log};
+use crate::config::{Loaded, Settings};
+use crate::engine::ProvisionError;
+use crate::store::redb::OpenError;
+
+/// Run the appliance in the foreground
+///
+/// SIGTERM or SIGINT stops it in order: requests that were begun are answered, then the data file is closed. A second
+/// one ends it at once, which loses nothing either.
+#[derive(Args, Debug)]
+pub(super) struct Serve {}
+
+/// Runs the command: 0 after an orderly stop, 1 if something did not stop in its time.
+pub(super) fn run(_: &Serve, configuration: &Configuration) -> Result<Exit, Failure> {
+    let Loaded { settings, warnings, files_read: _, files_skipped } = configuration.load()?;
+    log::install(settings.log);
+    for skipped in &files_skipped {
+        tracing::info!("skipped {}: {}", skipped.file.display(), skipped.reason);
+    }
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Io, format!("cannot start the worker threads: {error}")))?;
+    let outcome = runtime.block_on(serve(settings));
+    // A thread that still repairs the data file is not waited for: that is begun again at the next start.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(settings: Settings) -> Result<Exit, Failure> {
+    let mut signals = Signals::listen()?;
+    let mut running = tokio::select! {
+        started = app::start(settings, Parts::system()) => started.map_err(|error| not_started(&error))?,
+        name = signals.next() => {
+            tracing::info!("{name} before the start was done: ended");
+            return Ok(Exit::Ok);
+        }
+    };
+    if let Some(lines) = running.sample() {
+        output::result(lines)?;
+    }
+    let ended = tokio::select! {
+        name = signals.next() => {
+            tracing::info!("{name}: stopping; once more ends at once");
+            None
+        }
+        name = running.wait() => Some(name),
+    };
+    tokio::select! {
+        clean = stop(running) => Ok(if clean && ended.is_none() { Exit::Ok } else { Exit::Finding }),
+        name = signals.next() => {
+            tracing::warn!("{name} while stopping: ended at once");
+            Ok(Exit::Finding)
+        }
+    }
+}
+
+/// Whether every step was done in its time.
+async fn stop(running: Running) -> bool {
+    let failures = running.stop().await;
+    for failure in &failures {
+        tracing::error!("stopping: {failure}");
+    }
+    tracing::info!("stopped");
+    failures.is_empty()
+}
+
+fn not_started(error: &StartError) -> Failure {
+    let exit = match error {
+        StartError::Listen(_) => Exit::Unreachable,
+        StartError::DataFile(OpenError::InUse { .. }) => Exit::TryAgain,
+        StartError::Provision(ProvisionError::MadeThroughApi(_)) => Exit::Configuration,
+        StartError::DataDir { .. }
+        | StartError::StoreKey(_)
+        | StartError::StoreKeyLost { .. }
+        | StartError::DataFile(_)
+        | StartError::SigningKey(_)
+        | StartError::Provision(_)
+        | StartError::Inside(_) => Exit::Io,
+    };
+    Failure::new(exit, error.to_string())
+}
+
+/// The signals that stop the appliance.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let cannot = |error| Failure::new(Exit::Io, format!("cannot listen to signals: {error}"));
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(cannot)?,
+            terminate: signal(SignalKind::terminate()).map_err(cannot)?,
+        })
+    }
+
+    /// The next one's name.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Which endpoints get an event. Pure: the subscriptions, the catalogue and the owners come in.
+
+use std::collections::HashMap;
+
+use crate::model::catalogue::Catalogue;
+use crate::model::event::EventDraft;
+use crate::model::id::{ClientId, EndpointNumber, EventTypeId};
+use crate::model::notification::{ByKind, EndpointKind};
+use crate::model::owners::{Owners, may_see};
+use crate::model::subscription::{ContractName, Subscription, SubscriptionSet};
+use crate::store::TargetGroup;
+
+/// What an event matched.
+pub(super) struct Matched {
+    /// Subscriptions with at least one endpoint that gets it.
+    pub subscriptions: u32,
+    /// The endpoints by kind, each group in ascending order.
+    pub targets: Vec<TargetGroup>,
+    /// How many endpoints there are in all.
+    pub endpoints: usize,
+}
+
+/// Matches `draft` against `set`; a client without an entry in `owners` has none.
+pub(super) fn match_event(
+    draft: &EventDraft,
+    set: &SubscriptionSet,
+    catalogue: &Catalogue,
+    owners: &HashMap<ClientId, Owners>,
+) -> Matched {
+    let mut openness = Openness::new(catalogue, &draft.event_type);
+    let mut found: ByKind<Vec<EndpointNumber>> = ByKind::default();
+    let mut subscriptions = 0;
+    for subscription in set.wanting(&draft.event_type) {
+        if sees(subscription, draft.audience.as_ref(), owners) && collect(subscription, &mut openness, &mut found) {
+            subscriptions += 1;
+        }
+    }
+    let endpoints = EndpointKind::ALL.iter().map(|&kind| found.get(kind).len()).sum();
+    Matched { subscriptions, targets: groups(found, catalogue, &draft.event_type), endpoints }
+}
+
+/// Whether the owners of the subscription's client let it see an event with this audience.
+fn sees(subscription: &Subscription, audience: Option<&Owners>, owners: &HashMap<ClientId, Owners>) -> bool {
+    audience.is_none() || owners.get(&subscription.client_id).is_some_and(|own| may_see(audience, own))
+}
+
+/// Adds the endpoints that the type may go to; says whether there was one.
+fn collect(subscription: &Subscription, openness: &mut Openness<'_>, found: &mut ByKind<Vec<EndpointNumber>>) -> bool {
+    let mut any = false;
+    for endpoint in &subscription.endpoints {
+        if openness.get(subscription.contract, endpoint.kind) {
+            found.get_mut(endpoint.kind).push(endpoint.number);
+            any = true;
+        }
+    }
+    any
+}
+
+fn groups(mut found: ByKind<Vec<EndpointNumber>>, catalogue: &Catalogue, event_type: &EventTypeId) -> Vec<TargetGroup> {
+    let mut groups = Vec::new();
+    for kind in EndpointKind::ALL {
+        let mut endpoints = std::mem::take(found.get_mut(kind));
+        if !endpoints.is_empty() {
+            endpoints.sort_unstable();
+            groups.push(TargetGroup { kind, ttl: catalogue.ttl(event_type.as_str(), kind), endpoints });
+        }
+    }
+    groups
+}
+
+/// Remembers the catalogue's last answer: nearly always all endpoints of a type have one contract and one kind.
+struct Openness<'a> {
+    catalogue: &'a Catalogue,
+    event_type: &'a EventTypeId,
+    last: Option<(ContractName, EndpointKind, bool)>,
+}
+
+impl<'a> Openness<'a> {
+    const fn new(catalogue: &'a Catalogue, event_type: &'a EventTypeId) -> Self {
+        Self { catalogue, event_type, last: None }
+    }
+
+    fn get(&mut self, contract: ContractName, kind: EndpointKind) -> bool {
+        match self.last {
+            Some((c, k, open)) if c == contract && k == kind => open,
+            _ => {
+                let open = self.catalogue.is_open_to(self.event_type.as_str(), contract, kind);
+                self.last = Some((contract, kind, open));
+                open
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::base::clock::Timestamp;
+    use crate::model::catalogue::EventType;
+    use crate::model::id::SubscriptionId;
+    use crate::model::subscription::{Endpoint, Intake, Origin};
+
+    fn subscription(id: &str, client: &str, endpoints: &[(u32, EndpointKind)]) -> Arc<Subscription> {
+        Arc::new(Subscription {
+            id: SubscriptionId::new(id),
+            contract: ContractName::Polling,
+            client_id: ClientId::new(client),
+            event_types: vec!["301".into()],
+            created_by: client.to_owned(),
+            created_at: Timestamp::default(),
+            origin: Origin::Api,
+            intake: Intake::Open,
+            endpoints: endpoints.iter().map(|&(n, kind)| Endpoint { number: EndpointNumber(n), kind }).collect(),
+        })
+    }
+
+    fn draft(audience: Option<&str>) -> EventDraft {
+        EventDraft {
+            publisher: "p".into(),
+            id: None,
+            source: "/s".to_owned(),
+            event_type: "301".into(),
+            subject: None,
+            time: None,
+            data_schema: None,
+            audience: audience.and_then(Owners::parse_audience),
+            expiry: None,
+            trace: None,
+            extensions: Vec::new(),
+            data: None,
+        }
+    }
+
+    fn catalogue(types: Vec<EventType>) -> Catalogue {
+        let hours = Duration::from_hours;
+        Catalogue::new(false, ByKind { poll: hours(6), webhook: hours(96), email: hours(96) }, false, types)
+    }
+
+    fn event_type(channels: Option<Vec<EndpointKind>>, contracts: Option<Vec<String>>) -> EventType {
+        EventType {
+            id: "301".into(),
+            name: "n".to_owned(),
+            category: String::new(),
+            channels,
+            contracts,
+            ttl: ByKind { poll: Some(Duration::from_secs(9)), ..ByKind::default() },
+            audience_required: false,
+        }
+    }
+
+    fn set() -> SubscriptionSet {
+        let mut set = SubscriptionSet::default();
+        set.insert(subscription("b", "two", &[(7, EndpointKind::Poll), (3, EndpointKind::Webhook)]));
+        set.insert(subscription("a", "one", &[(2, EndpointKind::Poll)]));
+        set
+    }
+
+    #[test]
+    fn endpoints_are_grouped_by_kind_in_ascending_order_with_the_ttl_of_type_and_kind() {
+        let matched = match_event(&draft(None), &set(), &catalogue(vec![event_type(None, None)]), &HashMap::new());
+        assert_eq!((matched.subscriptions, matched.endpoints), (2, 3));
+        assert_eq!(matched.targets[0].endpoints, [EndpointNumber(2), EndpointNumber(7)]);
+        assert_eq!(matched.targets[0].ttl, Duration::from_secs(9));
+        assert_eq!(matched.targets[1].kind, EndpointKind::Webhook);
+        assert_eq!(matched.targets[1].ttl, Duration::from_hours(96));
+    }
+
+    #[test]
+    fn an_audience_is_compared_with_the_owners_of_the_subscription_s_client() {
+        let owners =
+            HashMap::from([("one".into(), Owners::new(["1001".to_owned()])), ("two".into(), Owners::default())]);
+        let targets = |audience| match_event(&draft(audience), &set(), &catalogue(Vec::new()), &owners).targets;
+        assert_eq!(targets(Some("1001,5"))[0].endpoints, [EndpointNumber(2)]);
+        assert!(targets(Some("1002")).is_empty());
+        assert_eq!(targets(None).len(), 2);
+    }
+
+    #[test]
+    fn a_type_that_may_not_go_there_matches_nothing() {
+        let webhook_only = event_type(Some(vec![EndpointKind::Webhook]), None);
+        let matched = match_event(&draft(None), &set(), &catalogue(vec![webhook_only]), &HashMap::new());
+        assert_eq!((matched.subscriptions, matched.endpoints), (1, 1));
+        let elsewhere = event_type(None, Some(vec!["registrations".to_owned()]));
+        let matched = match_event(&draft(None), &set(), &catalogue(vec![elsewhere]), &HashMap::new());
+        assert_eq!((matched.subscriptions, matched.endpoints), (0, 0));
+    }
+}

@@ -1,0 +1,148 @@
+//! Publishing: what the catalogue says, matching, one transaction.
+//!
+//! The hot path of the appliance. A batch is stored as a whole or not at all.
+
+use super::matching::match_event;
+use super::{Engine, Receipt, StoreError};
+use crate::model::event::EventDraft;
+use crate::model::id::MAX_TARGETS;
+use crate::model::subscription::SubscriptionSet;
+use crate::store::{Append, AppendError, NewEvent};
+
+/// How often a batch is matched before it is given up: each further time means that the subscriptions changed between
+/// matching and the transaction.
+const MATCHINGS: usize = 16;
+
+/// What the catalogue has against an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Objection {
+    /// The appliance itself makes events of this type.
+    #[error("is a built-in type, which cannot be published")]
+    BuiltIn,
+    /// The catalogue is closed and does not have it.
+    #[error("is not in the catalogue, which is closed: declare it in [[event_types]]")]
+    Unknown,
+    /// The event does not say for whom it is.
+    #[error("is required for events of this type")]
+    NoAudience,
+}
+
+/// An event that the catalogue does not let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Its place in the batch, from 0.
+    pub index: usize,
+    /// Why.
+    pub objection: Objection,
+}
+
+/// Why nothing of a batch was stored.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The catalogue refuses these; there is at least one.
+    #[error("the catalogue refuses {} of the events", .0.len())]
+    Refused(Vec<Refused>),
+    /// An event has the identity of another one with other contents.
+    #[error("event {index} has the identity of another event")]
+    Conflict {
+        /// Its place in the batch, from 0.
+        index: usize,
+    },
+    /// An event matches more endpoints than an event can have.
+    #[error("event {index} matches {endpoints} endpoints; the limit is {MAX_TARGETS}")]
+    TooManyTargets {
+        /// Its place in the batch, from 0.
+        index: usize,
+        /// How many it matches.
+        endpoints: usize,
+    },
+    /// `limits.queue_total` is reached.
+    #[error("{waiting} notifications are waiting, which is the limit (limits.queue_total)")]
+    Full {
+        /// How many wait.
+        waiting: u64,
+    },
+    /// The subscriptions changed as often as it was matched.
+    #[error("the subscriptions are changing too fast")]
+    Unsettled,
+    /// The store cannot.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Engine {
+    /// Stores `drafts` and fans them out, all or none; answers in their order once they are on disk.
+    pub async fn publish(&self, drafts: Vec<EventDraft>) -> Result<Vec<Receipt>, PublishError> {
+        if drafts.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.check(&drafts)?;
+        for _ in 0..MATCHINGS {
+            let append = self.match_all(&drafts, &self.store.subscriptions())?;
+            match self.store.append(append).await {
+                Err(AppendError::Stale) => {}
+                Ok(receipts) => return Ok(receipts),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(PublishError::Unsettled)
+    }
+
+    /// What the catalogue has against an event of this type, with or without an audience.
+    pub fn objections(&self, event_type: &str, has_audience: bool) -> impl Iterator<Item = Objection> {
+        let catalogue = self.catalogue();
+        let about_type = if is_built_in(event_type) {
+            Some(Objection::BuiltIn)
+        } else {
+            (!catalogue.knows(event_type)).then_some(Objection::Unknown)
+        };
+        let about_audience = !has_audience && catalogue.requires_audience(event_type);
+        about_type.into_iter().chain(about_audience.then_some(Objection::NoAudience))
+    }
+
+    fn check(&self, drafts: &[EventDraft]) -> Result<(), PublishError> {
+        let refused: Vec<_> = drafts
+            .iter()
+            .enumerate()
+            .flat_map(|(index, draft)| {
+                self.objections(draft.event_type.as_str(), draft.audience.is_some())
+                    .map(move |objection| Refused { index, objection })
+            })
+            .collect();
+        if refused.is_empty() { Ok(()) } else { Err(PublishError::Refused(refused)) }
+    }
+
+    fn match_all(&self, drafts: &[EventDraft], set: &SubscriptionSet) -> Result<Append, PublishError> {
+        let events = drafts.iter().enumerate().map(|(index, draft)| self.match_one(index, draft, set));
+        Ok(Append { matched_against: set.version(), events: events.collect::<Result<_, _>>()? })
+    }
+
+    fn match_one(&self, index: usize, draft: &EventDraft, set: &SubscriptionSet) -> Result<NewEvent, PublishError> {
+        let matched = match_event(draft, set, &self.settings.catalogue, &self.settings.owners);
+        if matched.endpoints > MAX_TARGETS {
+            return Err(PublishError::TooManyTargets { index, endpoints: matched.endpoints });
+        }
+        Ok(NewEvent {
+            draft: draft.clone(),
+            identity: draft.identity(),
+            matched: matched.subscriptions,
+            targets: matched.targets,
+        })
+    }
+}
+
+/// Whether only the appliance itself makes events of this type (contracts/events.md).
+fn is_built_in(event_type: &str) -> bool {
+    event_type.starts_with("tidings.") || event_type == "SECRET_EXPIRY"
+}
+
+impl From<AppendError> for PublishError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Stale => Self::Unsettled,
+            AppendError::Conflict { index } => Self::Conflict { index },
+            AppendError::Full { waiting } => Self::Full { waiting },
+            AppendError::Store(error) => Self::Store(error),
+        }
+    }
+}

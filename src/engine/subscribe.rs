@@ -1,0 +1,145 @@
+//! Making, ending and reading subscriptions through a contract.
+
+use std::sync::Arc;
+
+use super::{Engine, QueueStatus, StoreError};
+use crate::model::id::{ClientId, EventTypeId, SubscriptionId, uuid_v7};
+use crate::model::notification::EndpointKind;
+use crate::model::subscription::{ContractName, Intake, Origin, Subscription, SubscriptionDraft};
+use crate::store::{SubscribeError, SubscriptionChange};
+
+/// A subscription to be made.
+#[derive(Clone, Debug)]
+pub struct SubscribeRequest {
+    /// The contract that it is made through.
+    pub contract: ContractName,
+    /// The client that it is for.
+    pub client_id: ClientId,
+    /// The types that it wants; not empty, each once.
+    pub event_types: Vec<EventTypeId>,
+    /// Who makes it.
+    pub created_by: String,
+}
+
+/// A subscription and its queue now.
+#[derive(Clone, Debug)]
+pub struct SubscriptionView {
+    /// The subscription.
+    pub subscription: Arc<Subscription>,
+    /// Its queue.
+    pub queue: QueueStatus,
+}
+
+/// Why a subscription was not made.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum SubscriptionRefused {
+    /// These types cannot be subscribed to in the contract: not in a closed catalogue, or not open to it.
+    #[error("{} of the event types cannot be subscribed to", .0.len())]
+    EventTypes(Vec<EventTypeId>),
+    /// The store did not make it, though it could.
+    #[error("the store refused a new subscription: {0}")]
+    Refused(String),
+    /// The store cannot.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a subscription is not shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// There is none of this id in this contract for this client.
+    #[error("there is no such subscription")]
+    NotFound,
+}
+
+/// Why a subscription was not ended.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum UnsubscribeError {
+    /// There is none of this id in this contract.
+    #[error("there is no such subscription")]
+    NotFound,
+    /// The configuration declares it.
+    #[error("the subscription {0} is declared in the configuration")]
+    Declared(SubscriptionId),
+    /// The store cannot.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Engine {
+    /// Makes a subscription with one queue to poll. What is published after the answer reaches it.
+    pub async fn subscribe(&self, request: SubscribeRequest) -> Result<SubscriptionView, SubscriptionRefused> {
+        let closed = self.closed_types(&request);
+        if !closed.is_empty() {
+            return Err(SubscriptionRefused::EventTypes(closed));
+        }
+        let change = SubscriptionChange::Create(self.draft(request));
+        let made = self.store.change_subscriptions(vec![change]).await.map_err(|error| match error {
+            SubscribeError::Store(error) => SubscriptionRefused::Store(error),
+            other => SubscriptionRefused::Refused(other.to_string()),
+        })?;
+        let made =
+            made.into_iter().next().ok_or_else(|| SubscriptionRefused::Refused("nothing was made".to_owned()))?;
+        Ok(self.view(made))
+    }
+
+    /// Ends a subscription that was made through `contract`; what waits for it is cancelled. One that the files declare
+    /// is theirs to end; one that they no longer name (it drains) may be ended.
+    pub async fn unsubscribe(&self, contract: ContractName, id: &str) -> Result<(), UnsubscribeError> {
+        let subscription = self.in_contract(contract, id).ok_or(UnsubscribeError::NotFound)?;
+        if subscription.origin == Origin::Configuration && subscription.intake == Intake::Open {
+            return Err(UnsubscribeError::Declared(subscription.id.clone()));
+        }
+        let change = SubscriptionChange::Remove(subscription.id.clone());
+        match self.store.change_subscriptions(vec![change]).await {
+            Ok(_) => Ok(()),
+            Err(SubscribeError::Store(error)) => Err(error.into()),
+            Err(SubscribeError::Missing(_) | SubscribeError::Exists(_)) => Err(UnsubscribeError::NotFound),
+        }
+    }
+
+    /// The subscription of `client` with this id, and its queue.
+    pub fn subscription(
+        &self,
+        contract: ContractName,
+        client: &ClientId,
+        id: &str,
+    ) -> Result<SubscriptionView, ReadError> {
+        self.own(contract, client, id).map(|s| self.view(s)).ok_or(ReadError::NotFound)
+    }
+
+    /// The subscription of this id in `contract`, if it is for `client`.
+    pub(super) fn own(&self, contract: ContractName, client: &ClientId, id: &str) -> Option<Arc<Subscription>> {
+        self.in_contract(contract, id).filter(|s| s.client_id == *client)
+    }
+
+    fn in_contract(&self, contract: ContractName, id: &str) -> Option<Arc<Subscription>> {
+        self.store.subscriptions().get(id).filter(|s| s.contract == contract).cloned()
+    }
+
+    fn view(&self, subscription: Arc<Subscription>) -> SubscriptionView {
+        let queue = subscription.poll_endpoint().map(|endpoint| self.store.queue(endpoint)).unwrap_or_default();
+        SubscriptionView { subscription, queue }
+    }
+
+    fn closed_types(&self, request: &SubscribeRequest) -> Vec<EventTypeId> {
+        let is_open =
+            |id: &EventTypeId| self.settings.catalogue.is_open_to(id.as_str(), request.contract, EndpointKind::Poll);
+        request.event_types.iter().filter(|id| !is_open(id)).cloned().collect()
+    }
+
+    fn draft(&self, request: SubscribeRequest) -> SubscriptionDraft {
+        let mut random = [0; 10];
+        self.random.fill(&mut random);
+        let SubscribeRequest { contract, client_id, event_types, created_by } = request;
+        SubscriptionDraft {
+            id: SubscriptionId::new(&uuid_v7(self.clock.now(), random).to_string()),
+            contract,
+            client_id,
+            event_types,
+            created_by,
+            origin: Origin::Api,
+            endpoints: vec![EndpointKind::Poll],
+        }
+    }
+}

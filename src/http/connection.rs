@@ -1,0 +1,275 @@
+//! What one connection is doing: the state that its timeouts, eviction, drain and deliveries follow from.
+//!
+//! ```text
+//! Idle ─first byte─▶ Head ─head parsed─▶ Busy ─answer taken─▶ Answered ─flushed─▶ Idle
+//!   └─────────────── evicted: Closing
+//! ```
+//! The socket's wrapper ([`super::stream`]), the requests' service ([`super::desk`]) and the answers' bodies
+//! ([`super::answer`]) move it; the driver ([`super::drive`]) and the registry ([`super::registry`]) read it.
+//!
+//! A connection that has not said anything yet is idle: it holds nothing up, and where room is short it is the first
+//! to go. So a pool may open connections ahead of need, and silence costs an attacker's connections, not others'.
+//! Bytes of a next head that came together with the previous request do not start its clock, the next byte does.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Waker;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::contract::Delivery;
+
+/// How long a connection may stay idle between requests, or before the first one.
+pub(super) const IDLE_LIMIT: Duration = Duration::from_mins(2);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// No byte of a request has come.
+    Idle,
+    /// Some of a request's head has come.
+    Head,
+    /// A request is being answered.
+    Busy,
+    /// The answer is in hyper's hands, not yet all in the socket's.
+    Answered,
+    /// To be closed without looking at anything more.
+    Closing,
+}
+
+/// How long a connection may stay in its phases.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) header: Duration,
+    /// For an answer that the caller does not read.
+    pub(super) stall: Duration,
+}
+
+/// Which limit a connection has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overdue {
+    Idle,
+    Head,
+    Stalled,
+}
+
+/// What the driver is to do next.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Next {
+    /// Close now.
+    Close,
+    /// Wait for whatever comes.
+    Wait,
+    /// Wait until then at most.
+    WaitUntil(Instant, Overdue),
+}
+
+/// One connection, as all parts see it.
+pub(super) struct Connection {
+    pub(super) number: u64,
+    /// `None` on a unix socket.
+    pub(super) peer: Option<SocketAddr>,
+    requests: AtomicU64,
+    progress: Mutex<Progress>,
+}
+
+struct Progress {
+    phase: Phase,
+    /// Since when it is in this phase.
+    since: Instant,
+    /// Since when the socket takes nothing of what there is to write.
+    stalled: Option<Instant>,
+    /// Who wants to know whether the answer that is being written arrives.
+    delivery: Option<Arc<dyn Delivery>>,
+    draining: bool,
+    linger: bool,
+    waker: Option<Waker>,
+}
+
+impl Connection {
+    pub(super) fn new(number: u64, peer: Option<SocketAddr>, draining: bool) -> Self {
+        let progress = Progress {
+            phase: Phase::Idle,
+            since: Instant::now(),
+            stalled: None,
+            delivery: None,
+            draining,
+            linger: false,
+            waker: None,
+        };
+        Self { number, peer, requests: AtomicU64::new(0), progress: Mutex::new(progress) }
+    }
+
+    /// The number of the next request on this connection, from 1.
+    pub(super) fn next_request(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The socket gave bytes; `false` if nobody will look at them any more.
+    pub(super) fn bytes_came(&self) -> bool {
+        let mut progress = self.progress.lock();
+        if progress.phase == Phase::Idle {
+            progress.enter(Phase::Head);
+        }
+        progress.phase != Phase::Closing
+    }
+
+    /// A request's head is there; `false` if it must not be answered any more.
+    pub(super) fn request_came(&self) -> bool {
+        let mut progress = self.progress.lock();
+        if progress.phase == Phase::Closing {
+            return false;
+        }
+        progress.phase = Phase::Busy;
+        true
+    }
+
+    /// Whether there is a request to answer: what hyper writes without one is its own words about a bad head.
+    pub(super) fn has_request(&self) -> bool {
+        matches!(self.progress.lock().phase, Phase::Busy | Phase::Answered)
+    }
+
+    /// hyper has the whole answer in its buffer.
+    pub(super) fn answer_taken(&self, delivery: Option<Arc<dyn Delivery>>) {
+        let mut progress = self.progress.lock();
+        if progress.phase == Phase::Busy {
+            progress.phase = Phase::Answered;
+        }
+        progress.delivery = delivery;
+    }
+
+    /// hyper's buffer is empty: an answer that was taken is with the socket.
+    pub(super) fn flushed(&self) {
+        let mut progress = self.progress.lock();
+        if progress.phase != Phase::Answered {
+            return;
+        }
+        progress.enter(Phase::Idle);
+        let delivery = progress.delivery.take();
+        drop(progress);
+        if let Some(delivery) = delivery {
+            delivery.written();
+        }
+    }
+
+    /// The socket took bytes, or (`false`) would not.
+    pub(super) fn write_moved(&self, moved: bool) {
+        let mut progress = self.progress.lock();
+        if moved {
+            progress.stalled = None;
+        } else if progress.stalled.is_none() {
+            progress.stalled = Some(Instant::now());
+        }
+    }
+
+    /// Nothing more will be written: an answer that has not been is lost.
+    pub(super) fn end(&self) {
+        let delivery = self.progress.lock().delivery.take();
+        if let Some(delivery) = delivery {
+            delivery.lost();
+        }
+    }
+
+    /// What is to happen next; `waker` is woken when that changes from outside.
+    pub(super) fn next(&self, waker: &Waker, limits: Limits) -> Next {
+        let mut progress = self.progress.lock();
+        if !progress.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            progress.waker = Some(waker.clone());
+        }
+        progress.next(limits)
+    }
+
+    /// Idle since when, if it is.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let progress = self.progress.lock();
+        (progress.phase == Phase::Idle).then_some(progress.since)
+    }
+
+    /// Closes it if it still is idle; whether it was.
+    pub(super) fn evict(&self) -> bool {
+        let mut progress = self.progress.lock();
+        let idle = progress.phase == Phase::Idle;
+        if idle {
+            progress.close();
+        }
+        idle
+    }
+
+    /// Closes it, whatever it is doing.
+    pub(super) fn close(&self) {
+        self.progress.lock().close();
+    }
+
+    /// Lets it finish its request and then close.
+    pub(super) fn drain(&self) {
+        let mut progress = self.progress.lock();
+        progress.draining = true;
+        progress.wake();
+    }
+
+    /// Whether the present request is to be the last.
+    pub(super) fn is_draining(&self) -> bool {
+        self.progress.lock().draining
+    }
+
+    /// The caller may still be sending when the answer has been written.
+    pub(super) fn linger(&self) {
+        self.progress.lock().linger = true;
+    }
+
+    pub(super) fn lingers(&self) -> bool {
+        self.progress.lock().linger
+    }
+
+    /// It only waits for the caller to notice that it has been closed: idle, for those who need room.
+    pub(super) fn lingering(&self) {
+        let mut progress = self.progress.lock();
+        if progress.phase != Phase::Closing {
+            progress.enter(Phase::Idle);
+        }
+    }
+
+    /// Whether it is to be closed; `waker` is woken when that changes.
+    pub(super) fn is_closing(&self, waker: &Waker) -> bool {
+        let mut progress = self.progress.lock();
+        progress.waker = Some(waker.clone());
+        progress.phase == Phase::Closing
+    }
+}
+
+impl Progress {
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.since = Instant::now();
+    }
+
+    fn close(&mut self) {
+        self.phase = Phase::Closing;
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+
+    fn next(&self, limits: Limits) -> Next {
+        match (self.phase, self.stalled) {
+            (Phase::Closing, _) => Next::Close,
+            (Phase::Idle, _) if self.draining => Next::Close,
+            (Phase::Idle, _) => Next::WaitUntil(self.since + IDLE_LIMIT, Overdue::Idle),
+            (Phase::Head, _) => Next::WaitUntil(self.since + limits.header, Overdue::Head),
+            (Phase::Busy | Phase::Answered, Some(since)) => Next::WaitUntil(since + limits.stall, Overdue::Stalled),
+            (Phase::Busy | Phase::Answered, None) => Next::Wait,
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.end();
+    }
+}

@@ -1,0 +1,220 @@
+//! Where requests are answered: path, method, credential, scope, body, and then the contract, in this order.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use hyper::header::{EXPECT, HeaderMap};
+use hyper::http::request::Parts;
+use hyper::service::Service;
+use hyper::{Method, Uri};
+use tracing::Instrument as _;
+
+use super::answer::{self, AnswerBody};
+use super::connection::{Connection, Limits};
+use super::contract::{Contract, Refusal, Request, Response};
+use super::credential::{self, Authenticate, Denied};
+use super::routing::{Entry, Found, Mount, Routing};
+use super::{body, head};
+use crate::auth::Principal;
+use crate::base::clock::{BoxFuture, Clock};
+
+/// What all connections of a server share.
+pub(super) struct Desk {
+    pub(super) routing: Routing,
+    pub(super) authenticator: Arc<dyn Authenticate>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) limits: Limits,
+    /// How long a request's body may take.
+    pub(super) body_time: Duration,
+    /// Sets this run of the server apart in the requests' ids.
+    pub(super) run: String,
+    /// How many connections were turned away.
+    pub(super) turned_away: AtomicU64,
+}
+
+/// One request, from its head to its answer.
+struct Exchange<'d> {
+    desk: &'d Desk,
+    mount: &'d Mount,
+    connection: &'d Connection,
+    id: String,
+    method: Method,
+    uri: Uri,
+}
+
+/// A request that may be answered once its body is here.
+struct Admitted<'d> {
+    entry: &'d Entry,
+    params: Vec<(String, String)>,
+    principal: Option<Principal>,
+}
+
+impl Desk {
+    /// An id that no other request has: of this run, of its connection, and its number there.
+    fn request_id(&self, connection: &Connection) -> String {
+        format!("{}-{:x}-{:x}", self.run, connection.number, connection.next_request())
+    }
+
+    /// The answer for a connection that has no request that could be answered, in bytes.
+    pub(super) fn refuse_unread(&self, refusal: &Refusal, connection: &Connection) -> Vec<u8> {
+        self.refusal(refusal, &self.request_id(connection), connection.peer)
+    }
+
+    /// The answer for a connection that there is no place for.
+    pub(super) fn refuse_connection(&self, refusal: &Refusal, peer: Option<SocketAddr>) -> Vec<u8> {
+        let number = self.turned_away.fetch_add(1, Ordering::Relaxed) + 1;
+        self.refusal(refusal, &format!("{}-0-{number:x}", self.run), peer)
+    }
+
+    fn refusal(&self, refusal: &Refusal, id: &str, peer: Option<SocketAddr>) -> Vec<u8> {
+        let root = self.routing.root();
+        let response = answer::refuse(&*root.contract, refusal, id);
+        tracing::debug!(id, ?peer, status = response.status.as_u16(), ?refusal, "refused without a request");
+        root.unrouted.count(response.status);
+        answer::to_bytes(response, id, self.clock.now())
+    }
+
+    async fn answer(
+        &self,
+        connection: &Arc<Connection>,
+        request: hyper::Request<Incoming>,
+    ) -> hyper::Response<AnswerBody> {
+        let (head, body) = request.into_parts();
+        let sound = head::check(&head);
+        let Parts { method, uri, headers, .. } = head;
+        let mount = self.routing.mount(uri.path());
+        let found = sound.and_then(|()| mount.find(&method, uri.path()));
+        let timing = found.as_ref().map_or(&mount.unrouted, |found| &found.entry.meter).start();
+        let exchange = Exchange { desk: self, mount, connection, id: self.request_id(connection), method, uri };
+        let span = tracing::info_span!("request", id = exchange.id);
+        let (response, close) = exchange.respond(found, headers, body).instrument(span).await;
+        exchange.log(&response, timing.finish(response.status));
+        answer::to_hyper(response, &exchange.id, &exchange.method, connection, close)
+    }
+}
+
+impl<'d> Exchange<'d> {
+    /// The answer, and whether it has to be the connection's last because the body has not been read.
+    async fn respond(
+        &self,
+        found: Result<Found<'d>, Refusal>,
+        headers: HeaderMap,
+        mut body: Incoming,
+    ) -> (Response, bool) {
+        let admitted = match self.admit(found, &headers) {
+            Ok(admitted) => admitted,
+            Err(denied) => {
+                let response = answer::deny(&*self.mount.contract, denied, &self.id);
+                let all_here = !headers.contains_key(EXPECT) && body::skip_arrived(&mut body).await;
+                return (response, self.leave(!all_here));
+            }
+        };
+        match body::read(&mut body, admitted.entry.limit, self.desk.body_time).await {
+            Ok(body) => (self.call(admitted, headers, body).await, false),
+            Err(refusal) => (self.refuse(&refusal), self.leave(true)),
+        }
+    }
+
+    fn admit(&self, found: Result<Found<'d>, Refusal>, headers: &HeaderMap) -> Result<Admitted<'d>, Denied> {
+        let Found { entry, params } = found?;
+        let principal = credential::check(&*self.desk.authenticator, entry.access, headers)?;
+        Ok(Admitted { entry, params, principal })
+    }
+
+    async fn call(&self, admitted: Admitted<'d>, headers: HeaderMap, body: bytes::Bytes) -> Response {
+        let request = Request {
+            id: self.id.clone(),
+            peer: self.connection.peer,
+            path: self.mount.below(self.uri.path()).to_owned(),
+            params: admitted.params,
+            query: self.uri.query().unwrap_or_default().to_owned(),
+            headers,
+            principal: admitted.principal,
+            body,
+        };
+        let contract: &dyn Contract = &*self.mount.contract;
+        match survive(async move { contract.call(admitted.entry.index, request).await }).await {
+            Ok(response) => response,
+            Err(panic) => {
+                tracing::error!(id = self.id, method = %self.method, path = self.uri.path(), panic, "a call panicked");
+                self.refuse(&Refusal::Internal)
+            }
+        }
+    }
+
+    fn refuse(&self, refusal: &Refusal) -> Response {
+        answer::refuse(&*self.mount.contract, refusal, &self.id)
+    }
+
+    /// If the caller may still be sending, sees to it that it can read the answer before the connection goes.
+    fn leave(&self, unread: bool) -> bool {
+        if unread {
+            self.connection.linger();
+        }
+        unread
+    }
+
+    /// One line for each request; never what a query, a header or a body says.
+    fn log(&self, response: &Response, took: Duration) {
+        tracing::debug!(
+            id = self.id,
+            contract = self.mount.contract.name(),
+            method = %self.method,
+            path = self.uri.path(),
+            status = response.status.as_u16(),
+            bytes = response.body.len(),
+            took_us = took.as_micros(),
+            peer = ?self.connection.peer,
+            "answered"
+        );
+    }
+}
+
+/// What `future` gives, or what it panicked with.
+async fn survive<F: Future>(future: F) -> Result<F::Output, String> {
+    let mut future = pin!(future);
+    poll_fn(|cx: &mut Context<'_>| {
+        // A future that has panicked is not polled again, and contracts keep their state behind locks.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(panic) => Poll::Ready(Err(words(&*panic))),
+        }
+    })
+    .await
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "something without words".to_owned())
+}
+
+/// The desk as hyper calls it for one connection.
+pub(super) struct Counter {
+    pub(super) desk: Arc<Desk>,
+    pub(super) connection: Arc<Connection>,
+}
+
+impl Service<hyper::Request<Incoming>> for Counter {
+    type Response = hyper::Response<AnswerBody>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn call(&self, request: hyper::Request<Incoming>) -> Self::Future {
+        if !self.connection.request_came() {
+            // The connection is being closed for another one: the driver drops this future.
+            return Box::pin(std::future::pending());
+        }
+        let (desk, connection) = (Arc::clone(&self.desk), Arc::clone(&self.connection));
+        Box::pin(async move { Ok(desk.answer(&connection, request).await) })
+    }
+}

@@ -1,0 +1,334 @@
+//! Appending events within a group.
+
+use hashbrown::HashMap;
+
+use super::memory::Memory;
+use super::record::{self, Entrance, Group, Head};
+use super::writer::GroupTables;
+use super::{Shared, storage};
+use crate::base::clock::Timestamp;
+use crate::model::event::Identity;
+use crate::model::id::{EndpointNumber, Position};
+use crate::model::notification::{ByKind, EndpointKind};
+use crate::model::subscription::SetVersion;
+use crate::store::{Append, AppendError, NewEvent, Receipt, StoreError, StoreSettings, TargetGroup};
+use std::sync::atomic::Ordering;
+
+/// An append whose bodies have been encoded, outside the writer.
+pub(super) struct Prepared {
+    matched_against: SetVersion,
+    events: Vec<PreparedEvent>,
+}
+
+struct PreparedEvent {
+    identity: Option<Identity>,
+    matched: u32,
+    expiry: Option<Timestamp>,
+    targets: Vec<TargetGroup>,
+    body: Vec<u8>,
+}
+
+impl Prepared {
+    pub(super) fn new(append: Append) -> Self {
+        let Append { matched_against, events } = append;
+        let events = events.into_iter().map(PreparedEvent::new).collect();
+        Self { matched_against, events }
+    }
+
+    /// How many events it has.
+    pub(super) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Bytes of all bodies.
+    pub(super) fn bytes(&self) -> usize {
+        self.events.iter().map(|e| e.body.len()).sum()
+    }
+}
+
+impl PreparedEvent {
+    fn new(event: NewEvent) -> Self {
+        let NewEvent { draft, identity, matched, targets } = event;
+        Self { identity, matched, expiry: draft.expiry, targets, body: record::encode_body(&draft) }
+    }
+}
+
+/// An append that is in the transaction.
+pub(super) struct Stored {
+    pub(super) receipts: Vec<Receipt>,
+    events: Vec<StoredEvent>,
+    duplicates: u64,
+}
+
+struct StoredEvent {
+    position: Position,
+    head: Head,
+}
+
+/// What earlier appends of the same group have brought, which memory does not know yet.
+#[derive(Default)]
+pub(super) struct Overlay {
+    identities: HashMap<[u8; 16], ([u8; 16], Receipt)>,
+    queued: u64,
+    /// Events in the group: no queue grows by more.
+    events: u64,
+    /// Only of endpoints whose queue the group could fill.
+    queued_to: HashMap<u32, u64>,
+}
+
+impl Overlay {
+    /// For a group of so many events.
+    pub(super) fn new(events: usize) -> Self {
+        Self { events: events as u64, ..Self::default() }
+    }
+}
+
+/// What is known of an event before it is stored.
+enum Repeat {
+    No,
+    /// Of an event that was stored before.
+    Known(Receipt),
+    /// Of the event at this place in the same append.
+    Of(usize),
+}
+
+/// Stores one append, all or nothing.
+pub(super) fn run(
+    append: &mut Prepared,
+    overlay: &mut Overlay,
+    memory: &Memory,
+    settings: &StoreSettings,
+    tables: &mut GroupTables<'_>,
+    meta: &mut record::Meta,
+) -> Result<Stored, AppendError> {
+    if append.matched_against != memory.subscriptions.version() {
+        return Err(AppendError::Stale);
+    }
+    let now = Timestamp::from_millis(meta.ledger_time);
+    let repeats = find_repeats(append, overlay, memory, tables, now.minus(settings.duplicate_window))?;
+    check_room(append, &repeats, overlay, memory, settings, now)?;
+
+    let mut stored = Stored { receipts: Vec::with_capacity(append.events.len()), events: Vec::new(), duplicates: 0 };
+    for (event, repeat) in append.events.iter_mut().zip(repeats) {
+        let receipt = match repeat {
+            Repeat::Known(receipt) => Receipt { duplicate: true, ..receipt },
+            Repeat::Of(index) => Receipt { duplicate: true, ..stored.receipts[index].clone() },
+            Repeat::No => {
+                let head = head(event, overlay, memory, settings, meta.epoch, now);
+                store(event, head, overlay, tables, meta, &mut stored.events)?
+            }
+        };
+        stored.duplicates += u64::from(receipt.duplicate);
+        stored.receipts.push(receipt);
+    }
+    Ok(stored)
+}
+
+fn find_repeats(
+    append: &Prepared,
+    overlay: &Overlay,
+    memory: &Memory,
+    tables: &GroupTables<'_>,
+    since: Timestamp,
+) -> Result<Vec<Repeat>, AppendError> {
+    let mut own: HashMap<[u8; 16], (usize, [u8; 16])> = HashMap::new();
+    let mut repeats = Vec::with_capacity(append.events.len());
+    for (index, event) in append.events.iter().enumerate() {
+        let Some(identity) = &event.identity else {
+            repeats.push(Repeat::No);
+            continue;
+        };
+        let known = match own.get(&identity.fingerprint) {
+            Some((first, content)) => Some((*content, Repeat::Of(*first))),
+            None => match overlay.identities.get(&identity.fingerprint) {
+                Some((content, receipt)) => Some((*content, Repeat::Known(receipt.clone()))),
+                None => stored_identity(identity, memory, tables, since)?,
+            },
+        };
+        match known {
+            Some((content, _)) if content != identity.content => return Err(AppendError::Conflict { index }),
+            Some((_, repeat)) => repeats.push(repeat),
+            None => {
+                own.insert(identity.fingerprint, (index, identity.content));
+                repeats.push(Repeat::No);
+            }
+        }
+    }
+    Ok(repeats)
+}
+
+/// The remembered event with this identity, confirmed by its row.
+fn stored_identity(
+    identity: &Identity,
+    memory: &Memory,
+    tables: &GroupTables<'_>,
+    since: Timestamp,
+) -> Result<Option<([u8; 16], Repeat)>, StoreError> {
+    use redb::ReadableTable;
+    for position in memory.identities.candidates(&identity.fingerprint, since) {
+        let Some(row) = tables.heads.get(position).map_err(storage)? else { continue };
+        let head: Head = record::decode(row.value(), "an event's head")?;
+        if let Some((fingerprint, content)) = head.identity
+            && fingerprint == identity.fingerprint
+        {
+            return Ok(Some((content, Repeat::Known(receipt(position, &head)))));
+        }
+    }
+    Ok(None)
+}
+
+/// Refuses the append where it would bring more than `limits.queue_total` to wait.
+fn check_room(
+    append: &Prepared,
+    repeats: &[Repeat],
+    overlay: &Overlay,
+    memory: &Memory,
+    settings: &StoreSettings,
+    now: Timestamp,
+) -> Result<(), AppendError> {
+    let new: usize = append
+        .events
+        .iter()
+        .zip(repeats)
+        .filter(|(_, repeat)| matches!(repeat, Repeat::No))
+        .map(|(event, _)| event.targets.iter().map(|g| g.endpoints.len()).sum::<usize>())
+        .sum();
+    let more = overlay.queued + new as u64;
+    if new == 0 || memory.queued + more <= settings.queue_total {
+        return Ok(());
+    }
+    // Some of what is in the queues may have expired.
+    let waiting = memory.live(now) + overlay.queued;
+    if waiting + new as u64 <= settings.queue_total { Ok(()) } else { Err(AppendError::Full { waiting }) }
+}
+
+/// The head of a new event: its deadlines are fixed, and what does not fit into a queue fails here.
+fn head(
+    event: &mut PreparedEvent,
+    overlay: &mut Overlay,
+    memory: &Memory,
+    settings: &StoreSettings,
+    epoch: u16,
+    now: Timestamp,
+) -> Head {
+    let mut groups = Vec::with_capacity(event.targets.len());
+    for target in &event.targets {
+        let deadline = event.expiry.map_or(now.plus(target.ttl), |expiry| now.plus(target.ttl).min(expiry));
+        let (mut queued, mut full) = (Vec::with_capacity(target.endpoints.len()), Vec::new());
+        for &EndpointNumber(number) in &target.endpoints {
+            let into = if overlay.has_room(number, memory, settings, now) { &mut queued } else { &mut full };
+            into.push(number);
+        }
+        overlay.queued += queued.len() as u64;
+        for (entrance, endpoints) in [(Entrance::Queued, queued), (Entrance::QueueFull, full)] {
+            if !endpoints.is_empty() {
+                groups.push(Group::new(target.kind, entrance, deadline, &endpoints));
+            }
+        }
+    }
+    Head {
+        epoch,
+        accepted: now.as_millis(),
+        body_len: u32::try_from(event.body.len()).unwrap_or(u32::MAX),
+        matched: event.matched,
+        identity: event.identity.map(|i| (i.fingerprint, i.content)),
+        groups,
+    }
+}
+
+impl Overlay {
+    /// Whether one more fits into the endpoint's queue, which is then counted.
+    fn has_room(&mut self, number: u32, memory: &Memory, settings: &StoreSettings, now: Timestamp) -> bool {
+        let Some(endpoint) = memory.endpoints.get(&number) else { return true };
+        if endpoint.queue.len() as u64 + self.events < settings.queue_depth {
+            return true;
+        }
+        let own = self.queued_to.entry(number).or_default();
+        let fits = endpoint.queue.len() as u64 + *own < settings.queue_depth
+            || endpoint.queue.live(now) as u64 + *own < settings.queue_depth;
+        *own += u64::from(fits);
+        fits
+    }
+}
+
+fn store(
+    event: &PreparedEvent,
+    head: Head,
+    overlay: &mut Overlay,
+    tables: &mut GroupTables<'_>,
+    meta: &mut record::Meta,
+    events: &mut Vec<StoredEvent>,
+) -> Result<Receipt, StoreError> {
+    let position = Position::new(meta.next_position).ok_or_else(|| StoreError::Unavailable {
+        detail: "all positions have been given out; restore into a new file to go on".to_owned(),
+    })?;
+    tables.heads.insert(position.get(), record::encode(&head).as_slice()).map_err(storage)?;
+    tables.bodies.insert(position.get(), event.body.as_slice()).map_err(storage)?;
+    meta.next_position += 1;
+    meta.accepted += 1;
+    meta.matched += u64::from(head.matched > 0);
+    meta.body_bytes += event.body.len() as u64;
+    meta.created += head.groups.iter().map(|g| g.endpoints.len() as u64).sum::<u64>();
+    let receipt = receipt(position.get(), &head);
+    if let Some((fingerprint, content)) = head.identity {
+        overlay.identities.insert(fingerprint, (content, receipt.clone()));
+    }
+    events.push(StoredEvent { position, head });
+    Ok(receipt)
+}
+
+/// The first answer, from the event's head.
+fn receipt(position: u64, head: &Head) -> Receipt {
+    let mut notifications = ByKind::default();
+    for group in &head.groups {
+        let kind = record::kind_from_byte(group.kind).unwrap_or(EndpointKind::Poll);
+        *notifications.get_mut(kind) += u32::try_from(group.endpoints.len()).unwrap_or(u32::MAX);
+    }
+    Receipt {
+        id: head.id(position, 0),
+        duplicate: false,
+        matched: head.matched,
+        notifications,
+        expires: head.expires(),
+    }
+}
+
+/// Brings memory behind a committed append.
+pub(super) fn apply(stored: &Stored, memory: &mut Memory, shared: &Shared) {
+    shared.duplicates.fetch_add(stored.duplicates, Ordering::Relaxed);
+    for StoredEvent { position, head } in &stored.events {
+        if let Some((fingerprint, _)) = &head.identity {
+            memory.identities.remember(fingerprint, position.get(), head.accepted());
+        }
+        for group in &head.groups {
+            let full = queue_group(group, *position, head.body_len, memory);
+            shared.queue_full.fetch_add(full, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Queues the notifications of a group; answers how many failed as `queue-full`.
+fn queue_group(group: &Group, position: Position, size: u32, memory: &mut Memory) -> u64 {
+    let mut full = 0;
+    for number in group.endpoints() {
+        let Some(endpoint) = memory.endpoints.get_mut(&number) else { continue };
+        match group.entrance {
+            Entrance::Queued => {
+                endpoint.push(position, u64::from(size), group.deadline());
+                memory.queued += 1;
+            }
+            Entrance::QueueFull => {
+                endpoint.ended.created += 1;
+                endpoint.ended.add(crate::model::notification::State::Failed, 1);
+                full += 1;
+            }
+        }
+    }
+    full
+}
+
+/// Forgets identities that are too old or too many.
+pub(super) fn forget(memory: &mut Memory, settings: &StoreSettings, meta: &record::Meta) {
+    let since = Timestamp::from_millis(meta.ledger_time).minus(settings.duplicate_window);
+    memory.identities.forget(since, settings.duplicate_events);
+}

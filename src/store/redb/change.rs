@@ -1,0 +1,203 @@
+//! Changes of the subscription set, and secrets: each in a transaction of its own.
+
+use std::sync::Arc;
+
+use redb::{ReadableTable, WriteTransaction};
+
+use super::memory::EndpointMemory;
+use super::record::{self, EndpointRow, Meta, SubscriptionRow};
+use super::tables::{ENDPOINTS, SECRETS, SUBSCRIPTIONS};
+use super::writer::Alone;
+use super::{page, storage};
+use crate::base::clock::Timestamp;
+use crate::model::id::{EndpointNumber, SubscriptionId};
+use crate::model::subscription::{Endpoint, Intake, Subscription, SubscriptionDraft, SubscriptionSet};
+use crate::store::{StoreError, SubscribeError, SubscriptionChange};
+
+/// Makes `changes`, all or none; answers the subscriptions that were created or updated.
+pub(super) fn run(
+    writer: &mut impl Alone,
+    changes: Vec<SubscriptionChange>,
+) -> Result<Vec<Arc<Subscription>>, SubscribeError> {
+    let mut set = SubscriptionSet::clone(&writer.shared().memory.read().subscriptions);
+    let mut refused = None;
+    let mut plan = Plan::default();
+    let result = writer.transaction("subscriptions", false, |write, meta, now| {
+        for change in changes {
+            if let Err(error) = plan.add(change, &mut set, meta, now) {
+                let detail = error.to_string();
+                refused = Some(error);
+                // Drops the transaction; the text is not shown.
+                return Err(StoreError::Corrupt { detail });
+            }
+        }
+        plan.write(write, meta, now)
+    });
+    if let Some(refused) = refused {
+        return Err(refused);
+    }
+    let meta = result?;
+    apply(writer, set, &plan, Timestamp::from_millis(meta.ledger_time));
+    Ok(plan.answered)
+}
+
+/// What the changes come to.
+#[derive(Default)]
+struct Plan {
+    answered: Vec<Arc<Subscription>>,
+    /// Rows to write, and to take away.
+    kept: Vec<Arc<Subscription>>,
+    removed: Vec<Arc<Subscription>>,
+    created: Vec<Arc<Subscription>>,
+}
+
+impl Plan {
+    fn add(
+        &mut self,
+        change: SubscriptionChange,
+        set: &mut SubscriptionSet,
+        meta: &mut Meta,
+        now: Timestamp,
+    ) -> Result<(), SubscribeError> {
+        match change {
+            SubscriptionChange::Create(draft) => self.create(draft, set, meta, now),
+            SubscriptionChange::Update(draft) => {
+                let old = existing(set, &draft.id)?;
+                let new = Arc::new(updated(&old, draft));
+                self.answered.push(Arc::clone(&new));
+                self.keep(new, set);
+                Ok(())
+            }
+            SubscriptionChange::Drain(id) => {
+                let old = existing(set, &id)?;
+                self.keep(Arc::new(Subscription { intake: Intake::Draining, ..Subscription::clone(&old) }), set);
+                Ok(())
+            }
+            SubscriptionChange::Remove(id) => {
+                let old = set.remove(&id).ok_or(SubscribeError::Missing(id))?;
+                self.removed.push(old);
+                Ok(())
+            }
+        }
+    }
+
+    fn create(
+        &mut self,
+        draft: SubscriptionDraft,
+        set: &mut SubscriptionSet,
+        meta: &mut Meta,
+        now: Timestamp,
+    ) -> Result<(), SubscribeError> {
+        if set.get(draft.id.as_str()).is_some() {
+            return Err(SubscribeError::Exists(draft.id));
+        }
+        let SubscriptionDraft { id, contract, client_id, event_types, created_by, origin, endpoints } = draft;
+        let endpoints = endpoints
+            .into_iter()
+            .map(|kind| {
+                let number = EndpointNumber(meta.next_endpoint);
+                meta.next_endpoint += 1;
+                Endpoint { number, kind }
+            })
+            .collect();
+        let subscription = Arc::new(Subscription {
+            id,
+            contract,
+            client_id,
+            event_types,
+            created_by,
+            created_at: now,
+            origin,
+            intake: Intake::Open,
+            endpoints,
+        });
+        self.answered.push(Arc::clone(&subscription));
+        self.created.push(Arc::clone(&subscription));
+        self.keep(subscription, set);
+        Ok(())
+    }
+
+    fn keep(&mut self, subscription: Arc<Subscription>, set: &mut SubscriptionSet) {
+        set.insert(Arc::clone(&subscription));
+        self.kept.push(subscription);
+    }
+
+    fn write(&self, write: &WriteTransaction, meta: &Meta, now: Timestamp) -> Result<(), StoreError> {
+        let mut subscriptions = write.open_table(SUBSCRIPTIONS).map_err(storage)?;
+        let mut endpoints = write.open_table(ENDPOINTS).map_err(storage)?;
+        for subscription in &self.kept {
+            let row = record::encode(&SubscriptionRow::new(subscription));
+            subscriptions.insert(subscription.id.as_str(), row.as_slice()).map_err(storage)?;
+        }
+        for (subscription, removed) in self
+            .created
+            .iter()
+            .map(|s| (s, None))
+            .chain(self.removed.iter().map(|s| (s, Some((meta.next_position, now.as_millis())))))
+        {
+            for endpoint in &subscription.endpoints {
+                let row = EndpointRow {
+                    subscription: subscription.id.as_str().to_owned(),
+                    kind: record::kind_to_byte(endpoint.kind),
+                    removed,
+                };
+                endpoints.insert(endpoint.number.0, record::encode(&row).as_slice()).map_err(storage)?;
+            }
+        }
+        for subscription in &self.removed {
+            subscriptions.remove(subscription.id.as_str()).map_err(storage)?;
+        }
+        Ok(())
+    }
+}
+
+fn existing(set: &SubscriptionSet, id: &SubscriptionId) -> Result<Arc<Subscription>, SubscribeError> {
+    set.get(id.as_str()).cloned().ok_or_else(|| SubscribeError::Missing(id.clone()))
+}
+
+/// The subscription as declared now; its endpoints, and with them its queue, stay.
+fn updated(old: &Subscription, draft: SubscriptionDraft) -> Subscription {
+    let SubscriptionDraft { id, contract, client_id, event_types, created_by, origin, endpoints: _ } = draft;
+    Subscription {
+        id,
+        contract,
+        client_id,
+        event_types,
+        created_by,
+        created_at: old.created_at,
+        origin,
+        intake: Intake::Open,
+        endpoints: old.endpoints.clone(),
+    }
+}
+
+fn apply(writer: &impl Alone, set: SubscriptionSet, plan: &Plan, now: Timestamp) {
+    let mut memory = writer.shared().memory.write();
+    for subscription in &plan.created {
+        for endpoint in &subscription.endpoints {
+            let new = EndpointMemory::new(subscription.id.clone(), endpoint.kind);
+            memory.endpoints.insert(endpoint.number.0, new);
+        }
+    }
+    for endpoint in plan.removed.iter().flat_map(|s| &s.endpoints) {
+        memory.remove_endpoint(endpoint.number.0, now);
+    }
+    memory.subscriptions = Arc::new(set);
+}
+
+/// Keeps a secret, sealed, unless there is one of that name; answers the one that is there then.
+pub(super) fn keep_secret(writer: &mut impl Alone, name: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let options = writer.shared().options.clone();
+    let mut kept = value.to_vec();
+    writer.transaction("secret", false, |write, _, _| {
+        let mut secrets = write.open_table(SECRETS).map_err(storage)?;
+        if let Some(row) = secrets.get(name).map_err(storage)? {
+            kept = page::open(&options.seal, name, row.value())?;
+            return Ok(());
+        }
+        let sealed = options.seal.seal(&*options.random, name, value);
+        secrets.insert(name, sealed.as_slice()).map_err(storage)?;
+        Ok(())
+    })?;
+    Ok(kept)
+}

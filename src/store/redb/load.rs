@@ -1,0 +1,200 @@
+//! Start: memory rebuilt from the file.
+//!
+//! Heads are read from the older of the first unsettled event and the oldest remembered identity; bodies are not read.
+
+use std::sync::Arc;
+
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
+
+use super::account::{self, Known, Standing};
+use super::memory::{EndpointMemory, KeptPage, Memory, PageKey, page_key};
+use super::record::{self, Head, Meta, PageRow, SubscriptionRow};
+use super::tables::{ENDPOINTS, HEADS, META, PAGES, POLLED, SUBSCRIPTIONS, TALLIES};
+use super::{Opening, Progress, storage};
+use crate::base::clock::Timestamp;
+use crate::model::id::{ClientId, EndpointNumber, Position, SubscriptionId};
+use crate::model::notification::EndpointKind;
+use crate::model::subscription::SubscriptionSet;
+use crate::store::{IdempotencyKey, StoreError, StoreSettings};
+
+/// Reads all that memory needs. `clock_now` is the wall time.
+pub(super) fn load(
+    db: &Database,
+    settings: &StoreSettings,
+    clock_now: Timestamp,
+    progress: &Progress,
+) -> Result<Memory, StoreError> {
+    let read = db.begin_read().map_err(storage)?;
+    let meta = read_meta(&read)?;
+    let now = clock_now.max(Timestamp::from_millis(meta.ledger_time));
+    let mut memory = Memory::empty(meta);
+    memory.subscriptions = Arc::new(read_subscriptions(&read)?);
+
+    let mut known = account::known_endpoints(
+        &read.open_table(ENDPOINTS).map_err(storage)?,
+        &read.open_table(TALLIES).map_err(storage)?,
+        &read.open_table(PAGES).map_err(storage)?,
+        memory.meta.settled_to,
+    )?;
+    for (number, known) in &known {
+        if known.removed.is_none() {
+            let id = SubscriptionId::new(&known.subscription);
+            memory.endpoints.insert(*number, EndpointMemory::new(id, known.kind));
+        }
+    }
+    read_older_identities(&read, &mut memory, settings, now)?;
+    read_heads(&read, &mut memory, &mut known, settings, now, progress)?;
+    settle_sums(&mut memory, known)?;
+    read_polled(&read, &mut memory)?;
+    read_kept_pages(&read, &mut memory, now.minus(settings.page_key_lifetime))?;
+    Ok(memory)
+}
+
+/// The one row of META.
+pub(super) fn read_meta(read: &ReadTransaction) -> Result<Meta, StoreError> {
+    let table = read.open_table(META).map_err(storage)?;
+    let row = table.get("state").map_err(storage)?;
+    let row = row.ok_or_else(|| StoreError::Corrupt { detail: "the data file has no state row".to_owned() })?;
+    record::decode(row.value(), "the state row")
+}
+
+fn read_subscriptions(read: &ReadTransaction) -> Result<SubscriptionSet, StoreError> {
+    let mut set = SubscriptionSet::default();
+    for row in read.open_table(SUBSCRIPTIONS).map_err(storage)?.iter().map_err(storage)? {
+        let (id, row) = row.map_err(storage)?;
+        let row: SubscriptionRow = record::decode(row.value(), "a subscription")?;
+        set.insert(Arc::new(row.into_subscription(id.value())?));
+    }
+    Ok(set)
+}
+
+/// Identities of events before the first unsettled one, oldest first.
+fn read_older_identities(
+    read: &ReadTransaction,
+    memory: &mut Memory,
+    settings: &StoreSettings,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let since = now.minus(settings.duplicate_window);
+    let mut older = Vec::new();
+    let heads = read.open_table(HEADS).map_err(storage)?;
+    for row in heads.range(..memory.meta.settled_to).map_err(storage)?.rev() {
+        let (position, row) = row.map_err(storage)?;
+        let head: Head = record::decode(row.value(), "an event's head")?;
+        if head.accepted() <= since || older.len() >= settings.duplicate_events {
+            break;
+        }
+        if let Some((fingerprint, _)) = head.identity {
+            older.push((fingerprint, position.value(), head.accepted()));
+        }
+    }
+    for (fingerprint, position, accepted) in older.into_iter().rev() {
+        memory.identities.remember(&fingerprint, position, accepted);
+    }
+    Ok(())
+}
+
+fn read_heads(
+    read: &ReadTransaction,
+    memory: &mut Memory,
+    known: &mut hashbrown::HashMap<u32, Known>,
+    settings: &StoreSettings,
+    now: Timestamp,
+    progress: &Progress,
+) -> Result<(), StoreError> {
+    let since = now.minus(settings.duplicate_window);
+    let mut count = 0_u64;
+    let from = memory.meta.settled_to;
+    account::heads_from(&read.open_table(HEADS).map_err(storage)?, from, |position, head| {
+        if let Some((fingerprint, _)) = &head.identity
+            && head.accepted() > since
+        {
+            memory.identities.remember(fingerprint, position, head.accepted());
+            memory.identities.forget(since, settings.duplicate_events);
+        }
+        queue_targets(memory, known, position, &head, now);
+        count += 1;
+        if count.is_multiple_of(100_000) {
+            progress(Opening::Reading { events: count });
+        }
+        Ok(())
+    })
+}
+
+fn queue_targets(
+    memory: &mut Memory,
+    known: &mut hashbrown::HashMap<u32, Known>,
+    position: u64,
+    head: &Head,
+    now: Timestamp,
+) {
+    let Some(at) = Position::new(position) else { return };
+    for group in &head.groups {
+        for number in group.endpoints() {
+            let Some(known) = known.get_mut(&number) else { continue };
+            if known.count(position, group.deadline(), group.entrance, now) == Standing::Waiting
+                && let Some(endpoint) = memory.endpoints.get_mut(&number)
+            {
+                endpoint.push(at, u64::from(head.body_len), group.deadline());
+                memory.queued += 1;
+            }
+        }
+    }
+}
+
+fn settle_sums(memory: &mut Memory, known: hashbrown::HashMap<u32, Known>) -> Result<(), StoreError> {
+    for (kind, tally) in EndpointKind::ALL.into_iter().zip(memory.meta.gone) {
+        memory.gone.get_mut(kind).merge(&tally.to_sums());
+    }
+    for (number, known) in known {
+        let sums = known.tally()?.to_sums();
+        match (memory.endpoints.get_mut(&number), known.removed) {
+            (Some(endpoint), _) => {
+                // The tally counts all that was made, also what waits.
+                endpoint.ended = sums;
+                endpoint.cursor = known.cursor;
+            }
+            (None, Some(removed)) => {
+                memory.gone.get_mut(known.kind).merge(&sums);
+                memory.removed.insert(number, removed);
+            }
+            (None, None) => {}
+        }
+    }
+    Ok(())
+}
+
+fn read_polled(read: &ReadTransaction, memory: &mut Memory) -> Result<(), StoreError> {
+    for row in read.open_table(POLLED).map_err(storage)?.iter().map_err(storage)? {
+        let (number, at) = row.map_err(storage)?;
+        if let Some(endpoint) = memory.endpoints.get_mut(&number.value()) {
+            endpoint.last_polled = Some(Timestamp::from_millis(at.value()));
+        }
+    }
+    Ok(())
+}
+
+/// The pages that were taken after `since` with a key.
+fn read_kept_pages(read: &ReadTransaction, memory: &mut Memory, since: Timestamp) -> Result<(), StoreError> {
+    let pages = read.open_table(PAGES).map_err(storage)?;
+    let mut kept: Vec<(Timestamp, PageKey, KeptPage)> = Vec::new();
+    for number in memory.endpoints.keys() {
+        for row in pages.range((*number, 0)..=(*number, u64::MAX)).map_err(storage)?.rev() {
+            let (key, row) = row.map_err(storage)?;
+            let page: PageRow = record::decode(row.value(), "a page")?;
+            let taken = Timestamp::from_millis(page.time);
+            if taken <= since {
+                break;
+            }
+            if let Some(text) = page.key.as_deref().and_then(IdempotencyKey::parse) {
+                let hash = page_key(EndpointNumber(*number), &ClientId::new(&page.client), &text);
+                kept.push((taken, hash, KeptPage { endpoint: *number, last: key.value().1, first: page.first }));
+            }
+        }
+    }
+    kept.sort_by_key(|(taken, ..)| *taken);
+    for (taken, key, page) in kept {
+        memory.page_keys.keep(key, page, taken);
+    }
+    Ok(())
+}

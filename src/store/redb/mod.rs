@@ -1,0 +1,363 @@
+//! The ledger on redb: one file, one writer, group commit.
+//!
+//! A resident thread writes: it commits whatever operations have queued up while the last commit was on its way, with
+//! no delay of its own, and answers them once they are on disk (`writer`). What can be known without the disk is kept
+//! in memory and follows each commit (`memory`), and is rebuilt from the heads at start (`load`). The tables and why
+//! they are these are in `tables`; the states of notifications follow from rows that are written anyway (`account`).
+//!
+//! After a failed write or flush redb's handle is of no use: the operations of that group are answered with an error,
+//! readiness says so, and the writer opens the file anew, reads memory from it and goes on. An operation that was
+//! answered with an error may then turn out to be stored: whole, never in part.
+//!
+//! Not in here: what an event means, who may see it, when somebody polls.
+
+mod account;
+mod append;
+mod backend;
+mod change;
+mod identities;
+mod load;
+mod memory;
+mod open;
+mod page;
+mod queue;
+mod record;
+mod sweep;
+mod tables;
+mod take;
+mod verify;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use parking_lot::{Mutex, RwLock};
+use redb::Database;
+use tokio::sync::{Semaphore, oneshot};
+
+pub use self::backend::Faults;
+use self::memory::{Memory, Pending};
+pub use self::open::{CACHE_BYTES, OpenError, Opening, Progress};
+pub use self::verify::{Finding, Report, verify};
+use self::writer::{Operation, Sender};
+use super::{
+    Append, AppendError, Figures, Page, PageId, QueueStatus, Receipt, Store, StoreError, StoreMetrics, StoreSettings,
+    SubscribeError, SubscriptionChange, SubscriptionSums, Swept, Take,
+};
+use crate::base::clock::{Clock, Timestamp};
+use crate::base::random::Random;
+use crate::base::seal::SealKey;
+use crate::model::event::Event;
+use crate::model::id::{EndpointNumber, LedgerId};
+use crate::model::subscription::{Subscription, SubscriptionSet};
+
+/// Operations that may wait for the writer; more callers wait before they hand theirs over.
+const MAX_WAITING_OPERATIONS: usize = 4096;
+
+/// What a store is opened with.
+#[derive(Clone)]
+pub struct Options {
+    /// The data file; made if it is not there.
+    pub path: PathBuf,
+    /// Its settings.
+    pub settings: StoreSettings,
+    /// Seals what must be recovered.
+    pub seal: Arc<SealKey>,
+    /// Rules deadlines and ids.
+    pub clock: Arc<dyn Clock>,
+    /// For nonces.
+    pub random: Arc<dyn Random>,
+    /// Where transactions are counted.
+    pub metrics: StoreMetrics,
+    /// Is told how opening goes on.
+    pub progress: Progress,
+    /// Faults to inject below, in tests.
+    pub faults: Option<Arc<dyn Faults>>,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options").field("path", &self.path).field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// What the store, its writer and its readers share.
+pub(super) struct Shared {
+    options: Options,
+    /// `None` while the file is being opened anew after a fault, and once it is closed.
+    db: RwLock<Option<Arc<Database>>>,
+    memory: RwLock<Memory>,
+    pending: Mutex<Pending>,
+    /// Why nothing can be committed.
+    trouble: RwLock<Option<String>>,
+    /// The ledger's time of the last transaction, in milliseconds.
+    ledger_time: AtomicI64,
+    duplicates: AtomicU64,
+    queue_full: AtomicU64,
+    unconfirmed: AtomicU64,
+}
+
+impl Shared {
+    /// The ledger's time: never before that of the last transaction.
+    fn now(&self) -> Timestamp {
+        self.options.clock.now().max(Timestamp::from_millis(self.ledger_time.load(Ordering::Acquire)))
+    }
+
+    /// When the oldest notification that waits was accepted: one row is read for it.
+    fn oldest_waiting(&self, memory: &Memory, now: Timestamp) -> Option<Timestamp> {
+        let first = memory.endpoints.values().filter_map(|e| e.queue.first_live(now));
+        page::accepted(&*self.database().ok()?, first.map(queue::Entry::position).min()?)
+    }
+
+    /// The answer with this page did not reach the socket whole.
+    fn count_unconfirmed(&self, page: PageId, notifications: u64) {
+        tracing::warn!(
+            endpoint = page.endpoint.0,
+            page = page.number,
+            notifications,
+            "an answer did not reach the socket whole: its notifications are consumed, answer-unconfirmed"
+        );
+        self.unconfirmed.fetch_add(notifications, Ordering::Relaxed);
+    }
+
+    fn database(&self) -> Result<Arc<Database>, StoreError> {
+        match &*self.db.read() {
+            Some(db) => Ok(Arc::clone(db)),
+            None => Err(match &*self.trouble.read() {
+                Some(detail) => StoreError::Unavailable { detail: detail.clone() },
+                None => StoreError::Closed,
+            }),
+        }
+    }
+}
+
+/// A consumed page whose events have not been read yet.
+struct UnreadPage {
+    shared: Arc<Shared>,
+    id: PageId,
+    notifications: usize,
+}
+
+impl UnreadPage {
+    /// The rest is the caller's.
+    fn hand_over(mut self) {
+        self.notifications = 0;
+    }
+}
+
+impl Drop for UnreadPage {
+    fn drop(&mut self) {
+        if self.notifications > 0 {
+            self.shared.count_unconfirmed(self.id, self.notifications as u64);
+        }
+    }
+}
+
+/// The ledger on redb (see the module's documentation).
+pub struct RedbStore {
+    shared: Arc<Shared>,
+    writer: Sender,
+    permits: Arc<Semaphore>,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+}
+
+impl RedbStore {
+    /// Opens the data file, makes it if it is not there, repairs it if it must be. Blocks.
+    pub fn open(options: Options) -> Result<Self, OpenError> {
+        let (db, memory) = open::open(&options)?;
+        let shared = Arc::new(Shared {
+            ledger_time: AtomicI64::new(memory.meta.ledger_time),
+            unconfirmed: AtomicU64::new(0),
+            db: RwLock::new(Some(Arc::new(db))),
+            memory: RwLock::new(memory),
+            pending: Mutex::default(),
+            trouble: RwLock::new(None),
+            duplicates: AtomicU64::new(0),
+            queue_full: AtomicU64::new(0),
+            options,
+        });
+        let (writer, thread) = writer::start(Arc::clone(&shared)).map_err(|e| OpenError::Io {
+            path: shared.options.path.clone(),
+            detail: format!("the writer's thread cannot be started: {e}"),
+        })?;
+        let permits = Arc::new(Semaphore::new(MAX_WAITING_OPERATIONS));
+        Ok(Self { shared, writer, permits, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Hands an operation to the writer and waits for its answer.
+    async fn submit<T>(&self, operation: impl FnOnce(oneshot::Sender<T>) -> Operation) -> Result<T, StoreError> {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| StoreError::Closed)?;
+        let (reply, answer) = oneshot::channel();
+        self.writer.send(operation(reply), permit)?;
+        answer.await.map_err(|_| StoreError::Closed)
+    }
+
+    /// Runs `read` where blocking is allowed.
+    async fn reading<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let db = self.shared.database()?;
+        tokio::task::spawn_blocking(move || read(&db)).await.map_err(|_| StoreError::Closed)?
+    }
+}
+
+#[async_trait]
+impl Store for RedbStore {
+    async fn append(&self, append: Append) -> Result<Vec<Receipt>, AppendError> {
+        let append = append::Prepared::new(append);
+        self.submit(|reply| Operation::Append { append, reply }).await?
+    }
+
+    async fn take(&self, take: Take) -> Result<Page, StoreError> {
+        if !take::is_worth_asking(&self.shared, &take) {
+            return Ok(Page { id: None, repeated: false, notifications: Vec::new() });
+        }
+        let (endpoint, shared) = (take.endpoint, Arc::clone(&self.shared));
+        let Some(taken) = self.submit(|reply| Operation::Take { take, reply }).await?? else {
+            return Ok(Page { id: None, repeated: false, notifications: Vec::new() });
+        };
+        let id = PageId { endpoint, number: taken.last };
+        // From here on the page is consumed: whoever leaves before it is read leaves it unconfirmed.
+        let unread = UnreadPage { shared, id, notifications: if taken.repeated { 0 } else { taken.positions.len() } };
+        let positions = taken.positions;
+        let notifications = self.reading(move |db| page::read(db, endpoint, &positions)).await?;
+        unread.hand_over();
+        Ok(Page { id: Some(id), repeated: taken.repeated, notifications })
+    }
+
+    fn confirm(&self, page: PageId) {
+        self.shared.pending.lock().confirmed.push((page.endpoint.0, page.number));
+    }
+
+    fn unconfirmed(&self, page: PageId, notifications: u64) {
+        self.shared.count_unconfirmed(page, notifications);
+    }
+
+    async fn wait(&self, endpoint: EndpointNumber) {
+        loop {
+            let Some(arrival) = self.shared.memory.read().endpoints.get(&endpoint.0).map(|e| Arc::clone(&e.arrival))
+            else {
+                return;
+            };
+            let notified = arrival.notified();
+            tokio::pin!(notified);
+            // From here on an arrival is not missed, so look after it.
+            notified.as_mut().enable();
+            let now = self.shared.now();
+            if self.shared.memory.read().endpoints.get(&endpoint.0).is_none_or(|e| e.queue.has_live(now)) {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    fn queue(&self, endpoint: EndpointNumber) -> QueueStatus {
+        let now = self.shared.now();
+        let memory = self.shared.memory.read();
+        memory.endpoints.get(&endpoint.0).map_or_else(QueueStatus::default, |e| QueueStatus {
+            waiting: e.queue.live(now) as u64,
+            last_polled: e.last_polled,
+        })
+    }
+
+    fn polled(&self, endpoint: EndpointNumber) {
+        let now = self.shared.now();
+        if let Some(endpoint) = self.shared.memory.write().endpoints.get_mut(&endpoint.0) {
+            endpoint.last_polled = Some(now);
+        }
+        self.shared.pending.lock().polled.insert(endpoint.0);
+    }
+
+    fn subscriptions(&self) -> Arc<SubscriptionSet> {
+        Arc::clone(&self.shared.memory.read().subscriptions)
+    }
+
+    async fn change_subscriptions(
+        &self,
+        changes: Vec<SubscriptionChange>,
+    ) -> Result<Vec<Arc<Subscription>>, SubscribeError> {
+        self.submit(|reply| Operation::Change { changes, reply }).await?
+    }
+
+    async fn event(&self, id: LedgerId) -> Result<Option<Event>, StoreError> {
+        self.reading(move |db| page::event(db, id)).await
+    }
+
+    async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let name = name.to_owned();
+        let seal = Arc::clone(&self.shared.options.seal);
+        self.reading(move |db| page::secret(db, &seal, &name)).await
+    }
+
+    async fn keep_secret(&self, name: &str, value: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        let name = name.to_owned();
+        self.submit(|reply| Operation::KeepSecret { name, value, reply }).await?
+    }
+
+    async fn sweep(&self) -> Result<Swept, StoreError> {
+        self.submit(|reply| Operation::Sweep { reply }).await?
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.now()
+    }
+
+    fn figures(&self) -> Figures {
+        let now = self.shared.now();
+        let (file_bytes, free_bytes) = room(&self.shared.options.path);
+        let memory = self.shared.memory.read();
+        let meta = &memory.meta;
+        Figures {
+            accepted: meta.accepted,
+            matched: meta.matched,
+            unmatched: meta.accepted - meta.matched,
+            duplicates: self.shared.duplicates.load(Ordering::Relaxed),
+            sums: memory.sums(now),
+            queue_full: self.shared.queue_full.load(Ordering::Relaxed),
+            answer_unconfirmed: self.shared.unconfirmed.load(Ordering::Relaxed),
+            oldest_waiting: self.shared.oldest_waiting(&memory, now),
+            subscriptions: memory.subscriptions.len() as u64,
+            identities: memory.identities.len() as u64,
+            file_bytes,
+            body_bytes: meta.body_bytes,
+            free_bytes,
+            ledger_time: now,
+            epoch: meta.epoch,
+        }
+    }
+
+    fn subscription_sums(&self) -> Vec<SubscriptionSums> {
+        let now = self.shared.now();
+        let memory = self.shared.memory.read();
+        memory.endpoints.values().map(|e| SubscriptionSums { id: e.subscription.clone(), sums: e.sums(now) }).collect()
+    }
+
+    fn trouble(&self) -> Option<String> {
+        self.shared.trouble.read().clone()
+    }
+
+    async fn close(&self) {
+        // An error means that it is closed already.
+        let _ = self.submit(|reply| Operation::Close { reply }).await;
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread {
+            // It ends right after its answer.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+/// Bytes of the file and free bytes on its volume; 0 where the system does not say.
+fn room(path: &Path) -> (u64, u64) {
+    let file = std::fs::metadata(path).map_or(0, |m| m.len());
+    let free = rustix::fs::statvfs(path).map_or(0, |v| v.f_bavail.saturating_mul(v.f_frsize));
+    (file, free)
+}
+
+/// What redb said, as the store's error. Callers see that the store cannot be used; the text is for the log.
+fn storage(error: impl Into<redb::Error>) -> StoreError {
+    StoreError::Unavailable { detail: error.into().to_string() }
+}

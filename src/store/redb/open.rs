@@ -1,0 +1,146 @@
+//! Opening the data file: new, closed properly, or after a kill.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::{Database, ReadableDatabase};
+
+use super::backend::{Faults, GrowingFile};
+use super::memory::Memory;
+use super::record::{FORMAT, Meta};
+use super::tables::{BODIES, ENDPOINTS, HEADS, PAGES, POLLED, SECRETS, SETTLED, SUBSCRIPTIONS, TALLIES};
+use super::writer::write_meta;
+use super::{Options, load, storage};
+use crate::store::StoreError;
+
+/// Bytes of redb's page cache. Its own default is 1 GiB.
+pub const CACHE_BYTES: usize = 64 << 20;
+
+/// What opening does, for those who wait for it.
+#[derive(Clone, Copy, Debug)]
+pub enum Opening {
+    /// The file was not closed properly and is being repaired.
+    Repairing {
+        /// How much is done, in percent.
+        percent: u8,
+    },
+    /// What waits is being read.
+    Reading {
+        /// Events read so far.
+        events: u64,
+    },
+}
+
+impl Opening {
+    /// `done` is 0 to 1.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what fits")]
+    pub(super) fn repairing(done: f64) -> Self {
+        Self::Repairing { percent: (done * 100.0).clamp(0.0, 100.0) as u8 }
+    }
+}
+
+/// Is told how opening goes on.
+pub type Progress = Arc<dyn Fn(Opening) + Send + Sync>;
+
+/// Why a data file cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it open.
+    #[error("{path} is in use by another process: only one appliance can run on a data file; stop the other one first")]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file cannot be opened or read.
+    #[error(
+        "{path} cannot be opened: {detail}; see to it that it is on a working disk and belongs to the user that tidings runs as"
+    )]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        detail: String,
+    },
+    /// It is no data file of ours, or one that is damaged.
+    #[error(
+        "{path} is not a data file that can be read: {detail}; restore it from a backup, or move it away to start with an empty one"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// A later release has written it.
+    #[error(
+        "{path} was written by a later release (format {found}; this one reads up to {known}): install that release again"
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest that we know.
+        known: u32,
+    },
+}
+
+/// Opens the file and reads memory from it.
+pub(super) fn open(options: &Options) -> Result<(Database, Memory), OpenError> {
+    let file = File::options().read(true).write(true).create(true).truncate(false).open(&options.path);
+    let db = open_database(&options.path, file, options.faults.clone(), &options.progress)?;
+    let damaged = |e: StoreError| OpenError::Damaged { path: options.path.clone(), detail: e.to_string() };
+    let found = create_tables(&db).map_err(damaged)?;
+    if found > FORMAT {
+        return Err(OpenError::Newer { path: options.path.clone(), found, known: FORMAT });
+    }
+    let memory = load::load(&db, &options.settings, options.clock.now(), &options.progress).map_err(damaged)?;
+    Ok((db, memory))
+}
+
+/// redb on a file of ours.
+pub(super) fn open_database(
+    path: &Path,
+    file: io::Result<File>,
+    faults: Option<Arc<dyn Faults>>,
+    progress: &Progress,
+) -> Result<Database, OpenError> {
+    let io_error = |detail: String| OpenError::Io { path: path.to_owned(), detail };
+    let backend = file.and_then(|f| GrowingFile::new(f, faults)).map_err(|e| io_error(e.to_string()))?;
+    let progress = Arc::clone(progress);
+    let opened = Database::builder()
+        .set_cache_size(CACHE_BYTES)
+        .set_repair_callback(move |session| progress(Opening::repairing(session.progress())))
+        .create_with_backend(backend);
+    opened.map_err(|e| match e {
+        redb::DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.to_owned() },
+        redb::DatabaseError::Storage(redb::StorageError::Io(e)) if e.kind() != io::ErrorKind::InvalidData => {
+            io_error(e.to_string())
+        }
+        other => OpenError::Damaged { path: path.to_owned(), detail: other.to_string() },
+    })
+}
+/// Makes the tables of a new file; answers the format of the file.
+fn create_tables(db: &Database) -> Result<u32, StoreError> {
+    let read = db.begin_read().map_err(storage)?;
+    match load::read_meta(&read) {
+        Ok(meta) => return Ok(meta.format),
+        Err(e) if read.list_tables().map_err(storage)?.next().is_some() => return Err(e),
+        Err(_) => {}
+    }
+    let write = db.begin_write().map_err(storage)?;
+    write.open_table(HEADS).map_err(storage)?;
+    write.open_table(BODIES).map_err(storage)?;
+    write.open_table(PAGES).map_err(storage)?;
+    write.open_table(ENDPOINTS).map_err(storage)?;
+    write.open_table(SUBSCRIPTIONS).map_err(storage)?;
+    write.open_table(POLLED).map_err(storage)?;
+    write.open_table(TALLIES).map_err(storage)?;
+    write.open_table(SETTLED).map_err(storage)?;
+    write.open_table(SECRETS).map_err(storage)?;
+    write_meta(&write, &Meta::new())?;
+    write.commit().map_err(storage)?;
+    Ok(FORMAT)
+}

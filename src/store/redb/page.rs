@@ -1,0 +1,69 @@
+//! Reading events and secrets, for those who are answered.
+
+use redb::{Database, ReadOnlyTable, ReadableDatabase};
+
+use super::record::{self, Head};
+use super::storage;
+use super::tables::{BODIES, HEADS, SECRETS};
+use crate::base::clock::Timestamp;
+use crate::base::seal::SealKey;
+use crate::model::event::Event;
+use crate::model::id::{EndpointNumber, LedgerId};
+use crate::store::{Handed, StoreError};
+
+type Rows = ReadOnlyTable<u64, &'static [u8]>;
+
+/// The notifications at `positions` for `endpoint`.
+pub(super) fn read(db: &Database, endpoint: EndpointNumber, positions: &[u64]) -> Result<Vec<Handed>, StoreError> {
+    let read = db.begin_read().map_err(storage)?;
+    let heads = read.open_table(HEADS).map_err(storage)?;
+    let bodies = read.open_table(BODIES).map_err(storage)?;
+    positions
+        .iter()
+        .map(|&position| {
+            let missing = || StoreError::Corrupt { detail: format!("the event at {position} is not there") };
+            let (head, event) = event_at(&heads, &bodies, position)?.ok_or_else(missing)?;
+            let id = head.id(position, head.target_of(endpoint).ok_or_else(missing)?);
+            Ok(Handed { id, event })
+        })
+        .collect()
+}
+
+fn event_at(heads: &Rows, bodies: &Rows, position: u64) -> Result<Option<(Head, Event)>, StoreError> {
+    let (Some(head), Some(body)) = (heads.get(position).map_err(storage)?, bodies.get(position).map_err(storage)?)
+    else {
+        return Ok(None);
+    };
+    let head: Head = record::decode(head.value(), "an event's head")?;
+    let event = record::event(position, &head, body.value())?;
+    Ok(Some((head, event)))
+}
+
+/// The event with this id.
+pub(super) fn event(db: &Database, id: LedgerId) -> Result<Option<Event>, StoreError> {
+    let read = db.begin_read().map_err(storage)?;
+    let heads = read.open_table(HEADS).map_err(storage)?;
+    let bodies = read.open_table(BODIES).map_err(storage)?;
+    let found = event_at(&heads, &bodies, id.parts().position.get())?;
+    Ok(found.map(|(_, event)| event).filter(|event| event.id == id))
+}
+
+/// When the event at `position` was accepted; `None` if that cannot be read.
+pub(super) fn accepted(db: &Database, position: u64) -> Option<Timestamp> {
+    let heads = db.begin_read().ok()?.open_table(HEADS).ok()?;
+    let row = heads.get(position).ok()??;
+    record::decode::<Head>(row.value(), "an event's head").ok().map(|h| h.accepted())
+}
+
+/// The secret of this name, opened.
+pub(super) fn secret(db: &Database, seal: &SealKey, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    let table = db.begin_read().map_err(storage)?.open_table(SECRETS).map_err(storage)?;
+    let Some(row) = table.get(name).map_err(storage)? else { return Ok(None) };
+    open(seal, name, row.value()).map(Some)
+}
+
+/// Opens a sealed secret.
+pub(super) fn open(seal: &SealKey, name: &str, sealed: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let opened = seal.open(name, sealed);
+    opened.map(|value| value.to_vec()).map_err(|e| StoreError::Corrupt { detail: format!("the secret {name}: {e}") })
+}

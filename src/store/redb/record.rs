@@ -1,0 +1,494 @@
+//! What is stored: the third family of types beside the domain's and the wire's.
+//!
+//! A record is one byte of version and a postcard body (<https://postcard.jamesmunns.com/wire-format>). A version that
+//! is newer than ours is refused; an older one would be read by its own type and brought forward here.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::clock::Timestamp;
+use crate::base::trace::TraceContext;
+use crate::model::event::{Event, EventDraft, EventTime, Extension};
+use crate::model::id::{ClientId, EndpointNumber, Epoch, EventTypeId, LedgerId, LedgerIdParts, Position};
+use crate::model::json::RawJson;
+use crate::model::notification::{EndpointKind, State, Sums};
+use crate::model::owners::Owners;
+use crate::model::subscription::{ContractName, Endpoint, Intake, Origin, Subscription};
+use crate::store::StoreError;
+use bytes::Bytes;
+
+/// The version of the layout as a whole: raised when an older release could not read the file any more.
+pub(super) const FORMAT: u32 = 1;
+
+/// The version that every kind of record has in this release.
+const RECORD: u8 = 1;
+
+/// The record's bytes.
+pub(super) fn encode<T: Serialize>(record: &T) -> Vec<u8> {
+    let mut out = Vec::with_capacity(128);
+    out.push(RECORD);
+    postcard::to_extend(record, out).expect("records hold only what postcard can write, and a Vec grows")
+}
+
+/// The record in `bytes`; `what` names it in an error.
+pub(super) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], what: &str) -> Result<T, StoreError> {
+    let corrupt = |detail: String| StoreError::Corrupt { detail: format!("{what}: {detail}") };
+    match bytes.split_first() {
+        Some((&RECORD, rest)) => postcard::from_bytes(rest).map_err(|e| corrupt(e.to_string())),
+        Some((version, _)) => Err(corrupt(format!("version {version} is not known to this release"))),
+        None => Err(corrupt("it is empty".to_owned())),
+    }
+}
+
+/// The one row of [`super::tables::META`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Meta {
+    /// [`FORMAT`]
+    pub(super) format: u32,
+    /// The generation; a restore raises it.
+    pub(super) epoch: u16,
+    /// Of the last transaction, in milliseconds: the ledger's time never goes back behind it.
+    pub(super) ledger_time: i64,
+    /// The position of the next event.
+    pub(super) next_position: u64,
+    /// The number of the next endpoint.
+    pub(super) next_endpoint: u32,
+    /// Every notification of an event below this position has ended and is in the tallies.
+    pub(super) settled_to: u64,
+    /// Bytes of the bodies that are there.
+    pub(super) body_bytes: u64,
+    /// Events ever accepted, and those of them that matched a subscription.
+    pub(super) accepted: u64,
+    pub(super) matched: u64,
+    /// Of these, those below `settled_to` (the rows of the others are all there).
+    pub(super) settled_accepted: u64,
+    pub(super) settled_matched: u64,
+    /// Notifications ever made and consumed: what `verify` compares its own sums with.
+    pub(super) created: u64,
+    pub(super) consumed: u64,
+    /// The tallies of endpoints that are gone altogether, for each kind.
+    pub(super) gone: [Tally; 3],
+}
+
+impl Meta {
+    pub(super) fn new() -> Self {
+        Self {
+            format: FORMAT,
+            epoch: 0,
+            ledger_time: 0,
+            next_position: 1,
+            next_endpoint: 1,
+            settled_to: 1,
+            body_bytes: 0,
+            accepted: 0,
+            matched: 0,
+            settled_accepted: 0,
+            settled_matched: 0,
+            created: 0,
+            consumed: 0,
+            gone: [Tally::default(); 3],
+        }
+    }
+}
+
+/// Ended notifications, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Tally {
+    pub(super) created: u64,
+    pub(super) delivered: u64,
+    pub(super) consumed: u64,
+    pub(super) failed: u64,
+    pub(super) expired: u64,
+    pub(super) cancelled: u64,
+}
+
+impl Tally {
+    pub(super) const fn merge(&mut self, other: &Self) {
+        self.created += other.created;
+        self.delivered += other.delivered;
+        self.consumed += other.consumed;
+        self.failed += other.failed;
+        self.expired += other.expired;
+        self.cancelled += other.cancelled;
+    }
+
+    pub(super) fn to_sums(self) -> Sums {
+        let Self { created, delivered, consumed, failed, expired, cancelled } = self;
+        let mut sums = Sums::of(created);
+        for (state, count) in [
+            (State::Delivered, delivered),
+            (State::Consumed, consumed),
+            (State::Failed, failed),
+            (State::Expired, expired),
+            (State::Cancelled, cancelled),
+        ] {
+            sums.add(state, count);
+        }
+        sums
+    }
+}
+
+/// What became of the notifications of a group at acceptance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Entrance {
+    /// They were queued.
+    Queued,
+    /// They failed at once: the subscription's queue was full.
+    QueueFull,
+}
+
+/// Notifications of one event that share kind, deadline and entrance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Group {
+    pub(super) kind: u8,
+    pub(super) entrance: Entrance,
+    /// In milliseconds.
+    pub(super) deadline: i64,
+    /// Ascending; the first as it is, each other as the distance from the one before.
+    pub(super) endpoints: Vec<u32>,
+}
+
+impl Group {
+    pub(super) fn new(kind: EndpointKind, entrance: Entrance, deadline: Timestamp, endpoints: &[u32]) -> Self {
+        let mut before = 0;
+        let endpoints = endpoints
+            .iter()
+            .map(|&e| {
+                let distance = e - before;
+                before = e;
+                distance
+            })
+            .collect();
+        Self { kind: kind_to_byte(kind), entrance, deadline: deadline.as_millis(), endpoints }
+    }
+
+    pub(super) fn endpoints(&self) -> impl Iterator<Item = u32> {
+        self.endpoints.iter().scan(0_u32, |at, distance| {
+            *at = at.wrapping_add(*distance);
+            Some(*at)
+        })
+    }
+
+    pub(super) const fn deadline(&self) -> Timestamp {
+        Timestamp::from_millis(self.deadline)
+    }
+}
+
+/// An event, as far as start, matching of repeats and accounting need it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Head {
+    pub(super) epoch: u16,
+    pub(super) accepted: i64,
+    pub(super) body_len: u32,
+    pub(super) matched: u32,
+    /// Fingerprint and content of [`crate::model::event::Identity`].
+    pub(super) identity: Option<([u8; 16], [u8; 16])>,
+    /// In order: their notifications are numbered through, from 1.
+    pub(super) groups: Vec<Group>,
+}
+
+impl Head {
+    pub(super) const fn accepted(&self) -> Timestamp {
+        Timestamp::from_millis(self.accepted)
+    }
+
+    /// The id of the event (target 0) or of one of its notifications.
+    pub(super) fn id(&self, position: u64, target: u32) -> LedgerId {
+        LedgerId::new(LedgerIdParts {
+            accepted: self.accepted(),
+            epoch: Epoch::new(self.epoch).unwrap_or_default(),
+            position: Position::new(position).unwrap_or_default(),
+            target,
+        })
+    }
+
+    /// The number of the notification for `endpoint`.
+    pub(super) fn target_of(&self, endpoint: EndpointNumber) -> Option<u32> {
+        let at = self.groups.iter().flat_map(Group::endpoints).position(|e| e == endpoint.0)?;
+        u32::try_from(at + 1).ok()
+    }
+
+    /// The latest deadline, `None` without notifications.
+    pub(super) fn expires(&self) -> Option<Timestamp> {
+        self.groups.iter().map(Group::deadline).max()
+    }
+}
+
+/// What the producer told.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Body<'a> {
+    publisher: &'a str,
+    id: Option<&'a str>,
+    source: &'a str,
+    event_type: &'a str,
+    subject: Option<&'a str>,
+    /// Text and instant in milliseconds.
+    time: Option<(&'a str, i64)>,
+    data_schema: Option<&'a str>,
+    audience: Option<Vec<&'a str>>,
+    expiry: Option<i64>,
+    trace: Option<(&'a str, Option<&'a str>)>,
+    /// Name and value as JSON.
+    #[serde(borrow)]
+    extensions: Vec<(&'a str, &'a [u8])>,
+    data: Option<&'a [u8]>,
+}
+
+/// The row of an event's body.
+pub(super) fn encode_body(draft: &EventDraft) -> Vec<u8> {
+    let EventDraft {
+        publisher,
+        id,
+        source,
+        event_type,
+        subject,
+        time,
+        data_schema,
+        audience,
+        expiry,
+        trace,
+        extensions,
+        data,
+    } = draft;
+    encode(&Body {
+        publisher: publisher.as_str(),
+        id: id.as_deref(),
+        source,
+        event_type: event_type.as_str(),
+        subject: subject.as_deref(),
+        time: time.as_ref().map(|t| (t.text.as_str(), t.instant.as_millis())),
+        data_schema: data_schema.as_deref(),
+        audience: audience.as_ref().map(|a| a.iter().collect()),
+        expiry: expiry.map(Timestamp::as_millis),
+        trace: trace.as_ref().map(|t| (t.parent.as_str(), t.state.as_deref())),
+        extensions: extensions.iter().map(|e| (e.name.as_str(), &e.value.as_bytes()[..])).collect(),
+        data: data.as_ref().map(|d| &d.as_bytes()[..]),
+    })
+}
+
+/// The event of a head and a body.
+pub(super) fn event(position: u64, head: &Head, body: &[u8]) -> Result<Event, StoreError> {
+    let Body {
+        publisher,
+        id,
+        source,
+        event_type,
+        subject,
+        time,
+        data_schema,
+        audience,
+        expiry,
+        trace,
+        extensions,
+        data,
+    } = decode(body, "an event's body")?;
+    let json = |bytes: &[u8]| RawJson::stored(Bytes::copy_from_slice(bytes));
+    let draft = EventDraft {
+        publisher: ClientId::new(publisher),
+        id: id.map(str::to_owned),
+        source: source.to_owned(),
+        event_type: EventTypeId::new(event_type),
+        subject: subject.map(str::to_owned),
+        time: time.map(|(text, at)| EventTime { text: text.to_owned(), instant: Timestamp::from_millis(at) }),
+        data_schema: data_schema.map(str::to_owned),
+        audience: audience.map(|a| Owners::new(a.into_iter().map(str::to_owned))),
+        expiry: expiry.map(Timestamp::from_millis),
+        trace: trace.map(|(parent, state)| TraceContext { parent: parent.to_owned(), state: state.map(str::to_owned) }),
+        extensions: extensions
+            .into_iter()
+            .map(|(name, value)| Extension { name: name.to_owned(), value: json(value) })
+            .collect(),
+        data: data.map(json),
+    };
+    Ok(Event { id: head.id(position, 0), accepted: head.accepted(), draft })
+}
+
+/// A consumed page.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct PageRow {
+    pub(super) time: i64,
+    pub(super) client: String,
+    pub(super) request_id: String,
+    pub(super) key: Option<String>,
+    /// Whether the answer reached the socket whole.
+    pub(super) confirmed: bool,
+    /// The first position, then runs of (distance, how many times).
+    pub(super) first: u64,
+    pub(super) runs: Vec<(u64, u32)>,
+}
+
+impl PageRow {
+    /// `positions` rise and are not empty.
+    pub(super) fn new(
+        time: Timestamp,
+        client: &ClientId,
+        request_id: &str,
+        key: Option<&str>,
+        positions: &[u64],
+    ) -> Self {
+        let mut runs: Vec<(u64, u32)> = Vec::new();
+        for pair in positions.windows(2) {
+            let distance = pair[1] - pair[0];
+            match runs.last_mut() {
+                Some((d, times)) if *d == distance => *times += 1,
+                _ => runs.push((distance, 1)),
+            }
+        }
+        Self {
+            time: time.as_millis(),
+            client: client.as_str().to_owned(),
+            request_id: request_id.to_owned(),
+            key: key.map(str::to_owned),
+            confirmed: false,
+            first: positions.first().copied().unwrap_or_default(),
+            runs,
+        }
+    }
+
+    pub(super) fn positions(&self) -> Vec<u64> {
+        let mut at = self.first;
+        let mut out = vec![at];
+        for &(distance, times) in &self.runs {
+            for _ in 0..times {
+                at = at.saturating_add(distance);
+                out.push(at);
+            }
+        }
+        out
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        1 + self.runs.iter().map(|(_, times)| u64::from(*times)).sum::<u64>()
+    }
+
+    /// How many of its positions are at or behind `from` and before `to`.
+    pub(super) fn count_in(&self, from: u64, to: u64) -> u64 {
+        self.positions().into_iter().filter(|p| (from..to).contains(p)).count() as u64
+    }
+}
+
+/// An endpoint.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct EndpointRow {
+    pub(super) subscription: String,
+    pub(super) kind: u8,
+    /// The next position when it was removed, and the ledger's time then: what waited was cancelled.
+    pub(super) removed: Option<(u64, i64)>,
+}
+
+/// A subscription.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct SubscriptionRow {
+    contract: u8,
+    client_id: String,
+    event_types: Vec<String>,
+    created_by: String,
+    created_at: i64,
+    declared: bool,
+    draining: bool,
+    endpoints: Vec<(u32, u8)>,
+}
+
+impl SubscriptionRow {
+    pub(super) fn new(subscription: &Subscription) -> Self {
+        let Subscription { id: _, contract, client_id, event_types, created_by, created_at, origin, intake, endpoints } =
+            subscription;
+        Self {
+            contract: match contract {
+                ContractName::Polling => 0,
+            },
+            client_id: client_id.as_str().to_owned(),
+            event_types: event_types.iter().map(|t| t.as_str().to_owned()).collect(),
+            created_by: created_by.clone(),
+            created_at: created_at.as_millis(),
+            declared: *origin == Origin::Configuration,
+            draining: *intake == Intake::Draining,
+            endpoints: endpoints.iter().map(|e| (e.number.0, kind_to_byte(e.kind))).collect(),
+        }
+    }
+
+    pub(super) fn into_subscription(self, id: &str) -> Result<Subscription, StoreError> {
+        let Self { contract, client_id, event_types, created_by, created_at, declared, draining, endpoints } = self;
+        let contract = match contract {
+            0 => ContractName::Polling,
+            other => {
+                return Err(StoreError::Corrupt {
+                    detail: format!("subscription {id}: contract {other} is not known"),
+                });
+            }
+        };
+        Ok(Subscription {
+            id: id.into(),
+            contract,
+            client_id: ClientId::new(&client_id),
+            event_types: event_types.iter().map(|t| EventTypeId::new(t)).collect(),
+            created_by,
+            created_at: Timestamp::from_millis(created_at),
+            origin: if declared { Origin::Configuration } else { Origin::Api },
+            intake: if draining { Intake::Draining } else { Intake::Open },
+            endpoints: endpoints
+                .into_iter()
+                .map(|(number, kind)| Ok(Endpoint { number: EndpointNumber(number), kind: kind_from_byte(kind)? }))
+                .collect::<Result<_, StoreError>>()?,
+        })
+    }
+}
+
+pub(super) const fn kind_to_byte(kind: EndpointKind) -> u8 {
+    match kind {
+        EndpointKind::Poll => 0,
+        EndpointKind::Webhook => 1,
+        EndpointKind::Email => 2,
+    }
+}
+
+pub(super) fn kind_from_byte(byte: u8) -> Result<EndpointKind, StoreError> {
+    EndpointKind::ALL
+        .into_iter()
+        .find(|k| kind_to_byte(*k) == byte)
+        .ok_or_else(|| StoreError::Corrupt { detail: format!("kind of endpoint {byte} is not known") })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_page_gives_back_its_positions(
+            gaps in proptest::collection::vec(1_u64..4, 0..1000), first in 1_u64..1 << 40, cut in 0_u64..2000,
+        ) {
+            let positions: Vec<u64> =
+                std::iter::once(first).chain(gaps.iter().scan(first, |at, g| { *at += g; Some(*at) })).collect();
+            let row = PageRow::new(Timestamp::from_millis(5), &"crm".into(), "r", Some("k"), &positions);
+            let read: PageRow = decode(&encode(&row), "page").unwrap();
+            prop_assert_eq!(read.positions(), positions.clone());
+            prop_assert_eq!(read.count(), positions.len() as u64);
+            let (from, to) = (first + cut / 2, first + cut);
+            prop_assert_eq!(read.count_in(from, to), positions.iter().filter(|p| (from..to).contains(p)).count() as u64);
+        }
+
+        #[test]
+        fn a_group_gives_back_its_endpoints(endpoints in proptest::collection::btree_set(0_u32.., 0..50)) {
+            let endpoints: Vec<u32> = endpoints.into_iter().collect();
+            let group = Group::new(EndpointKind::Email, Entrance::QueueFull, Timestamp::from_millis(-3), &endpoints);
+            let read: Group = decode(&encode(&group), "group").unwrap();
+            prop_assert_eq!(read.endpoints().collect::<Vec<_>>(), endpoints);
+            prop_assert_eq!(read.deadline(), Timestamp::from_millis(-3));
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let _ = decode::<Head>(&bytes, "head");
+            let _ = decode::<Body<'_>>(&bytes, "body");
+            let _ = decode::<Meta>(&bytes, "meta");
+        }
+    }
+
+    #[test]
+    fn a_newer_record_is_refused_by_name() {
+        let error = decode::<Head>(&[9, 0, 0], "the head at 7").unwrap_err();
+        assert!(error.to_string().contains("the head at 7: version 9"), "{error}");
+    }
+}

@@ -1,0 +1,40 @@
+//! The tables of the data file.
+//!
+//! Why this layout (measured against the journal of performance.md): in redb a commit costs what leaf pages it
+//! touches. So an event is one row in each of two tables in order of position, which a commit appends to: the head
+//! (small, read at start) and the body (large, read when a page is handed out). A poll is one row. Nothing else is
+//! written for an event, a notification, a match or an expiry: queues, identities and sums are memory, rebuilt at
+//! start from the heads behind [`super::record::Meta::settled_to`].
+
+use redb::TableDefinition;
+
+/// One row `state`: [`super::record::Meta`], written in every transaction.
+pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+
+/// Position → [`super::record::Head`].
+pub(super) const HEADS: TableDefinition<u64, &[u8]> = TableDefinition::new("heads");
+
+/// Position → [`super::record::Body`]; gone once the history has passed.
+pub(super) const BODIES: TableDefinition<u64, &[u8]> = TableDefinition::new("bodies");
+
+/// (endpoint, last position in the page) → [`super::record::PageRow`]. The endpoint's last row is its cursor: what is
+/// not behind it has been consumed or has expired.
+pub(super) const PAGES: TableDefinition<(u32, u64), &[u8]> = TableDefinition::new("pages");
+
+/// Endpoint → [`super::record::EndpointRow`].
+pub(super) const ENDPOINTS: TableDefinition<u32, &[u8]> = TableDefinition::new("endpoints");
+
+/// Subscription → [`super::record::SubscriptionRow`].
+pub(super) const SUBSCRIPTIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("subscriptions");
+
+/// Endpoint → when it was last polled, in milliseconds.
+pub(super) const POLLED: TableDefinition<u32, i64> = TableDefinition::new("polled");
+
+/// Endpoint → [`super::record::Tally`] of its notifications at positions below `settled_to`.
+pub(super) const TALLIES: TableDefinition<u32, &[u8]> = TableDefinition::new("tallies");
+
+/// Position → the ledger's time at which everything below it had ended. One row a minute at most.
+pub(super) const SETTLED: TableDefinition<u64, i64> = TableDefinition::new("settled");
+
+/// Name → sealed secret.
+pub(super) const SECRETS: TableDefinition<&str, &[u8]> = TableDefinition::new("secrets");

@@ -1,0 +1,171 @@
+//! `tidings verify`: the sums recomputed from the file, and the file's structure.
+
+use std::fs::File;
+use std::path::Path;
+
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata};
+
+use super::account::{self, Known};
+use super::load::read_meta;
+use super::record::{self, Body, Meta, Tally};
+use super::tables::{BODIES, ENDPOINTS, HEADS, PAGES, TALLIES};
+use super::{OpenError, Opening, Progress, open, storage};
+use crate::base::clock::Timestamp;
+use crate::model::notification::{ByKind, EndpointKind, State, Sums};
+use crate::store::{StoreError, SubscriptionSums};
+
+/// Something that is not as it must be.
+pub type Finding = String;
+
+/// What the file holds.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Events ever accepted.
+    pub accepted: u64,
+    /// Those that matched a subscription.
+    pub matched: u64,
+    /// Notifications by state, for each kind, at the ledger's time of the last transaction.
+    pub sums: ByKind<Sums>,
+    /// The same for each subscription that is there.
+    pub subscriptions: Vec<SubscriptionSums>,
+    /// Notifications of pages whose answer is not known to have reached the socket whole, as far as the history goes.
+    pub answer_unconfirmed: u64,
+    /// What is wrong; empty where all is well.
+    pub findings: Vec<Finding>,
+}
+
+/// Checks the data file of a stopped appliance.
+pub fn verify(path: &Path, progress: &Progress) -> Result<Report, OpenError> {
+    let damaged = |detail: String| OpenError::Damaged { path: path.to_owned(), detail };
+    let file = File::options().read(true).write(true).open(path);
+    let mut db = open::open_database(path, file, None, progress)?;
+    let mut report = Report::default();
+    match db.check_integrity() {
+        Ok(true) => {}
+        Ok(false) => report.findings.push("the file's trees had to be repaired".to_owned()),
+        Err(e) => return Err(damaged(e.to_string())),
+    }
+    recompute(&db, &mut report, progress).map_err(|e| damaged(e.to_string()))?;
+    Ok(report)
+}
+
+fn recompute(db: &Database, report: &mut Report, progress: &Progress) -> Result<(), StoreError> {
+    let read = db.begin_read().map_err(storage)?;
+    let meta = read_meta(&read)?;
+    let now = Timestamp::from_millis(meta.ledger_time);
+    let pages = read.open_table(PAGES).map_err(storage)?;
+    let endpoints = read.open_table(ENDPOINTS).map_err(storage)?;
+    let tallies = read.open_table(TALLIES).map_err(storage)?;
+    let mut known = account::known_endpoints(&endpoints, &tallies, &pages, meta.settled_to)?;
+    let heads = read.open_table(HEADS).map_err(storage)?;
+    let bodies = read.open_table(BODIES).map_err(storage)?;
+
+    (report.accepted, report.matched) = (meta.settled_accepted, meta.settled_matched);
+    let mut next = meta.settled_to;
+    let mut findings = Vec::new();
+    account::heads_from(&heads, meta.settled_to, |position, head| {
+        if position != next {
+            findings.push(format!("events from position {next} to {position} are missing"));
+        }
+        next = position + 1;
+        report.accepted += 1;
+        report.matched += u64::from(head.matched > 0);
+        let mut waits = false;
+        for group in &head.groups {
+            for number in group.endpoints() {
+                match known.get_mut(&number) {
+                    Some(known) => {
+                        let standing = known.count(position, group.deadline(), group.entrance, now);
+                        waits |= standing == account::Standing::Waiting;
+                    }
+                    None => {
+                        findings.push(format!("the event at {position} goes to endpoint {number}, which is not there"));
+                    }
+                }
+            }
+        }
+        let body = bodies.get(position).map_err(storage)?;
+        match body {
+            Some(body) => drop(record::decode::<Body<'_>>(body.value(), "an event's body")?),
+            None if waits => findings.push(format!("the event at {position} waits, but its body is gone")),
+            None => {}
+        }
+        if report.accepted.is_multiple_of(100_000) {
+            progress(Opening::Reading { events: report.accepted });
+        }
+        Ok(())
+    })?;
+    if next != meta.next_position && meta.next_position != meta.settled_to {
+        findings.push(format!("events from position {next} to {} are missing", meta.next_position));
+    }
+    report.findings.append(&mut findings);
+    count_unconfirmed(&pages, report)?;
+    sum_up(&meta, known, report)?;
+    compare(&meta, &bodies, report)
+}
+
+fn count_unconfirmed(
+    pages: &impl ReadableTable<(u32, u64), &'static [u8]>,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    for row in pages.iter().map_err(storage)? {
+        let (_, row) = row.map_err(storage)?;
+        let page: record::PageRow = record::decode(row.value(), "a page")?;
+        if !page.confirmed {
+            report.answer_unconfirmed += page.count();
+        }
+    }
+    Ok(())
+}
+
+fn sum_up(meta: &Meta, known: hashbrown::HashMap<u32, Known>, report: &mut Report) -> Result<(), StoreError> {
+    for (kind, gone) in EndpointKind::ALL.into_iter().zip(meta.gone) {
+        report.sums.get_mut(kind).merge(&gone.to_sums());
+    }
+    for known in known.into_values() {
+        let tally: Tally = known.tally()?;
+        let mut sums = tally.to_sums();
+        sums.add(State::Queued, known.rows.waiting);
+        if !sums.is_conserved() {
+            report.findings.push(format!("subscription {}: the states do not add up: {sums:?}", known.subscription));
+        }
+        report.sums.get_mut(known.kind).merge(&sums);
+        if known.removed.is_none() {
+            report.subscriptions.push(SubscriptionSums { id: known.subscription.as_str().into(), sums });
+        }
+    }
+    report.subscriptions.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(())
+}
+
+/// What was counted from the rows against what every transaction has counted.
+fn compare(
+    meta: &Meta,
+    bodies: &redb::ReadOnlyTable<u64, &'static [u8]>,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    let mut total = Sums::default();
+    for kind in EndpointKind::ALL {
+        total.merge(report.sums.get(kind));
+    }
+    let mut body_bytes = 0;
+    for row in bodies.iter().map_err(storage)? {
+        body_bytes += row.map_err(storage)?.1.value().len() as u64;
+    }
+    tracing::debug!(bodies = bodies.len().unwrap_or_default(), body_bytes, "bodies counted");
+    for (what, counted, noted) in [
+        ("events accepted", report.accepted, meta.accepted),
+        ("events matched", report.matched, meta.matched),
+        ("notifications made", total.created, meta.created),
+        ("notifications consumed", total.get(State::Consumed), meta.consumed),
+        ("bytes of bodies", body_bytes, meta.body_bytes),
+    ] {
+        if counted != noted {
+            report.findings.push(format!("{what}: {counted} in the rows, but {noted} were noted"));
+        }
+    }
+    if !total.is_conserved() {
+        report.findings.push(format!("the states of all notifications do not add up: {total:?}"));
+    }
+    Ok(())
+}

@@ -1,0 +1,496 @@
+//! The writer: a resident thread that commits whatever has queued up, and nobody else writes.
+//!
+//! Appends and takes that have queued up share a transaction. What changes the subscription set or sweeps has one of
+//! its own, so that within a group neither the set nor a queue's endpoints change. When nothing comes for
+//! [`IDLE_AFTER`], one more commit stores what redb needs to open the file at once after a kill.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use redb::{Database, Table, WriteTransaction};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::append::{self, Prepared, Stored};
+use super::memory::{Memory, Pending};
+use super::record::{self, Meta};
+use super::tables::{BODIES, HEADS, META, PAGES, POLLED};
+use super::take::{self, Taken};
+use super::{Shared, change, open, storage, sweep};
+use crate::base::clock::Timestamp;
+use crate::model::subscription::Subscription;
+use crate::store::{AppendError, Receipt, StoreError, SubscribeError, SubscriptionChange, Swept, Take};
+
+/// How long the writer waits for something to do before it makes the next start quick.
+const IDLE_AFTER: Duration = Duration::from_millis(200);
+
+/// The most operations in one transaction.
+const MAX_GROUP: usize = 1024;
+
+/// Bytes of bodies at which a group is closed.
+const MAX_GROUP_BYTES: usize = 16 << 20;
+
+/// How often the file is tried again after a fault.
+const REOPEN_EVERY: Duration = Duration::from_millis(500);
+
+/// How long readers of the old handle are waited for before the file is opened anew.
+const READERS_LEAVE: Duration = Duration::from_secs(10);
+
+/// The polls noted in one transaction.
+const MAX_POLLED: usize = 512;
+
+pub(super) type Answer<T> = oneshot::Sender<T>;
+
+/// What the writer is asked for.
+pub(super) enum Operation {
+    Append { append: Prepared, reply: Answer<Result<Vec<Receipt>, AppendError>> },
+    Take { take: Take, reply: Answer<Result<Option<Taken>, StoreError>> },
+    Change { changes: Vec<SubscriptionChange>, reply: Answer<Result<Vec<Arc<Subscription>>, SubscribeError>> },
+    KeepSecret { name: String, value: Vec<u8>, reply: Answer<Result<Vec<u8>, StoreError>> },
+    Sweep { reply: Answer<Result<Swept, StoreError>> },
+    Close { reply: Answer<()> },
+}
+
+/// The way to the writer. What is sent holds a permit until it is taken, so that only so many wait.
+#[derive(Clone)]
+pub(super) struct Sender(mpsc::Sender<(Operation, OwnedSemaphorePermit)>);
+
+impl Sender {
+    pub(super) fn send(&self, operation: Operation, permit: OwnedSemaphorePermit) -> Result<(), StoreError> {
+        self.0.send((operation, permit)).map_err(|_| StoreError::Closed)
+    }
+}
+
+/// Writes the state row.
+pub(super) fn write_meta(write: &WriteTransaction, meta: &Meta) -> Result<(), StoreError> {
+    let mut table = write.open_table(META).map_err(storage)?;
+    table.insert("state", record::encode(meta).as_slice()).map_err(storage)?;
+    Ok(())
+}
+
+/// Starts the writer's thread. It ends when it is closed or when every [`Sender`] is gone.
+pub(super) fn start(shared: Arc<Shared>) -> std::io::Result<(Sender, std::thread::JoinHandle<()>)> {
+    let (sender, operations) = mpsc::channel();
+    let mut writer = Writer { shared, operations, quick: true, last_try: None };
+    let thread = std::thread::Builder::new().name("ledger-writer".to_owned()).spawn(move || writer.run())?;
+    Ok((Sender(sender), thread))
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    operations: Receiver<(Operation, OwnedSemaphorePermit)>,
+    /// Whether the last commit lets the file be opened at once.
+    quick: bool,
+    /// When the file was last tried again after a fault.
+    last_try: Option<Instant>,
+}
+
+/// Appends and takes that share a transaction.
+#[derive(Default)]
+struct Group {
+    appends_and_takes: Vec<Operation>,
+    bytes: usize,
+    /// What comes after the group and has a transaction of its own.
+    then: Option<Operation>,
+}
+
+impl Group {
+    fn add(&mut self, operation: Operation) {
+        match operation {
+            Operation::Append { ref append, .. } => {
+                self.bytes += append.bytes();
+                self.appends_and_takes.push(operation);
+            }
+            Operation::Take { .. } => self.appends_and_takes.push(operation),
+            other => self.then = Some(other),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.then.is_some() || self.appends_and_takes.len() >= MAX_GROUP || self.bytes >= MAX_GROUP_BYTES
+    }
+}
+
+impl Writer {
+    fn run(&mut self) {
+        loop {
+            match self.operations.recv_timeout(IDLE_AFTER) {
+                Ok((first, permit)) => {
+                    drop(permit);
+                    if self.run_group(first) {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => self.idle(),
+                Err(RecvTimeoutError::Disconnected) => return self.close(),
+            }
+        }
+    }
+
+    /// Runs what has queued up; answers whether the store was closed.
+    fn run_group(&mut self, first: Operation) -> bool {
+        let mut group = Group::default();
+        group.add(first);
+        while !group.is_full() {
+            let Ok((operation, _permit)) = self.operations.try_recv() else { break };
+            group.add(operation);
+        }
+        if !group.appends_and_takes.is_empty() {
+            self.commit_group(group.appends_and_takes);
+        }
+        match group.then {
+            None => false,
+            Some(Operation::Close { reply }) => {
+                self.close();
+                // Nobody waits if the receiver is gone.
+                let _ = reply.send(());
+                true
+            }
+            Some(operation) => {
+                self.run_alone(operation);
+                false
+            }
+        }
+    }
+
+    fn commit_group(&mut self, operations: Vec<Operation>) {
+        let started = Instant::now();
+        let count = operations.len();
+        let shared = Arc::clone(&self.shared);
+        let mut group = GroupRun::new(&shared, operations);
+        let result = self.transaction("group", false, |write, meta, _| group.run(write, meta));
+        match result {
+            Ok(meta) => {
+                self.shared.options.metrics.group(count, started.elapsed());
+                group.applied(&meta);
+            }
+            Err(error) => group.failed(&error),
+        }
+    }
+
+    fn run_alone(&mut self, operation: Operation) {
+        // A receiver that is gone does not change what was done.
+        match operation {
+            Operation::Change { changes, reply } => {
+                let result = change::run(self, changes);
+                let _ = reply.send(result);
+            }
+            Operation::KeepSecret { name, value, reply } => {
+                let result = change::keep_secret(self, &name, &value);
+                let _ = reply.send(result);
+            }
+            Operation::Sweep { reply } => {
+                let result = sweep::run(self);
+                let _ = reply.send(result);
+            }
+            Operation::Append { .. } | Operation::Take { .. } | Operation::Close { .. } => {}
+        }
+    }
+
+    /// Makes the next start quick, and stores what waits for a transaction.
+    fn idle(&mut self) {
+        if self.shared.trouble.read().is_some() {
+            return self.reopen();
+        }
+        if !self.quick || !self.shared.pending.lock().confirmed.is_empty() {
+            // A failure is in the log and in readiness.
+            let _ = self.transaction("idle", true, |_, _, _| Ok(()));
+        }
+    }
+
+    fn close(&mut self) {
+        if self.shared.trouble.read().is_none() {
+            let _ = self.transaction("close", true, |_, _, _| Ok(()));
+        }
+        self.take_database();
+    }
+
+    /// Runs `work` in one transaction, with what is pending, and commits it. On an error nothing is stored, or it is
+    /// not known whether it is: then the file is opened anew.
+    fn transaction(
+        &mut self,
+        name: &'static str,
+        quick: bool,
+        work: impl FnOnce(&WriteTransaction, &mut Meta, Timestamp) -> Result<(), StoreError>,
+    ) -> Result<Meta, StoreError> {
+        if self.shared.trouble.read().is_some() {
+            self.reopen();
+        }
+        let result = self.try_transaction(quick, work);
+        self.shared.options.metrics.transaction(name, result.is_ok());
+        match result {
+            Ok(meta) => {
+                self.quick = quick;
+                self.shared.ledger_time.store(meta.ledger_time, Ordering::Release);
+                self.shared.memory.write().meta = meta.clone();
+                Ok(meta)
+            }
+            Err(Failure::Refused(error)) => Err(error),
+            Err(Failure::Broken(error)) => {
+                tracing::error!(transaction = name, %error, "the data file cannot be written; it is opened anew");
+                *self.shared.trouble.write() = Some(error.to_string());
+                self.last_try = None;
+                Err(error)
+            }
+        }
+    }
+
+    fn try_transaction(
+        &self,
+        quick: bool,
+        work: impl FnOnce(&WriteTransaction, &mut Meta, Timestamp) -> Result<(), StoreError>,
+    ) -> Result<Meta, Failure> {
+        let db = self.shared.database().map_err(Failure::Refused)?;
+        let now = self.shared.now();
+        let mut meta = self.shared.memory.read().meta.clone();
+        meta.ledger_time = now.as_millis();
+        let mut write = db.begin_write().map_err(storage).map_err(Failure::Broken)?;
+        write.set_quick_repair(quick);
+        let pending = take_pending(&self.shared);
+        let done = work(&write, &mut meta, now)
+            .and_then(|()| write_pending(&write, &pending, now))
+            .and_then(|()| write_meta(&write, &meta));
+        let result = match done {
+            Ok(()) => write.commit().map_err(storage).map_err(Failure::Broken).map(|()| meta),
+            // A record that cannot be read is no fault of the disk: the transaction is dropped and the next may go well.
+            Err(error @ StoreError::Corrupt { .. }) => match write.abort() {
+                Ok(()) => Err(Failure::Refused(error)),
+                Err(abort) => Err(Failure::Broken(storage(abort))),
+            },
+            Err(error) => Err(Failure::Broken(error)),
+        };
+        if result.is_err() {
+            give_back_pending(&self.shared, pending);
+        }
+        result
+    }
+
+    /// Opens the file anew after a fault and reads memory from it.
+    fn reopen(&mut self) {
+        if self.last_try.is_some_and(|t| t.elapsed() < REOPEN_EVERY) {
+            return;
+        }
+        self.last_try = Some(Instant::now());
+        if !self.take_database() {
+            return;
+        }
+        match open::open(&self.shared.options) {
+            Ok((db, memory)) => self.resume(db, memory),
+            Err(error) => {
+                tracing::error!(%error, "the data file cannot be opened; trying again");
+                *self.shared.trouble.write() = Some(error.to_string());
+            }
+        }
+    }
+
+    fn resume(&mut self, db: Database, mut memory: Memory) {
+        let mut current = self.shared.memory.write();
+        for (number, endpoint) in &mut memory.endpoints {
+            if let Some(old) = current.endpoints.get_mut(number) {
+                endpoint.arrival = Arc::clone(&old.arrival);
+                endpoint.last_polled = endpoint.last_polled.max(old.last_polled);
+            }
+        }
+        let old = std::mem::replace(&mut *current, memory);
+        drop(current);
+        *self.shared.db.write() = Some(Arc::new(db));
+        *self.shared.trouble.write() = None;
+        self.quick = false;
+        old.endpoints.values().for_each(|e| e.arrival.notify_waiters());
+        tracing::warn!("the data file is open again");
+    }
+
+    /// Closes the handle once its readers have left; answers whether it is closed.
+    fn take_database(&self) -> bool {
+        let Some(db) = self.shared.db.write().take() else { return true };
+        let started = Instant::now();
+        let mut db = db;
+        loop {
+            match Arc::try_unwrap(db) {
+                Ok(db) => {
+                    drop(db);
+                    return true;
+                }
+                Err(shared) if started.elapsed() < READERS_LEAVE => {
+                    db = shared;
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                Err(_) => {
+                    tracing::error!("readers still use the data file; it is closed when they leave");
+                    return false;
+                }
+            }
+        }
+    }
+}
+
+/// How a transaction failed.
+enum Failure {
+    /// Nothing was changed, and the next one may go well.
+    Refused(StoreError),
+    /// redb's handle is of no use any more.
+    Broken(StoreError),
+}
+
+/// What operations with a transaction of their own need of the writer.
+pub(super) trait Alone {
+    fn shared(&self) -> &Arc<Shared>;
+    fn transaction(
+        &mut self,
+        name: &'static str,
+        quick: bool,
+        work: impl FnOnce(&WriteTransaction, &mut Meta, Timestamp) -> Result<(), StoreError>,
+    ) -> Result<Meta, StoreError>;
+}
+
+impl Alone for Writer {
+    fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    fn transaction(
+        &mut self,
+        name: &'static str,
+        quick: bool,
+        work: impl FnOnce(&WriteTransaction, &mut Meta, Timestamp) -> Result<(), StoreError>,
+    ) -> Result<Meta, StoreError> {
+        Writer::transaction(self, name, quick, work)
+    }
+}
+
+fn take_pending(shared: &Shared) -> Pending {
+    let mut pending = shared.pending.lock();
+    let polled = pending.polled.iter().copied().take(MAX_POLLED).collect();
+    pending.polled.retain(|e| !std::collections::HashSet::contains(&polled, e));
+    Pending { confirmed: std::mem::take(&mut pending.confirmed), polled }
+}
+
+fn give_back_pending(shared: &Shared, pending: Pending) {
+    let mut current = shared.pending.lock();
+    current.confirmed.extend(pending.confirmed);
+    current.polled.extend(pending.polled);
+}
+
+fn write_pending(write: &WriteTransaction, pending: &Pending, now: Timestamp) -> Result<(), StoreError> {
+    if !pending.confirmed.is_empty() {
+        let mut pages = write.open_table(PAGES).map_err(storage)?;
+        for key in &pending.confirmed {
+            take::confirm(&mut pages, *key)?;
+        }
+    }
+    if !pending.polled.is_empty() {
+        let mut polled = write.open_table(POLLED).map_err(storage)?;
+        for endpoint in &pending.polled {
+            polled.insert(endpoint, now.as_millis()).map_err(storage)?;
+        }
+    }
+    Ok(())
+}
+
+/// The tables that a group writes to.
+pub(super) struct GroupTables<'txn> {
+    pub(super) heads: Table<'txn, u64, &'static [u8]>,
+    pub(super) bodies: Table<'txn, u64, &'static [u8]>,
+    pub(super) pages: Table<'txn, (u32, u64), &'static [u8]>,
+}
+
+/// A group on its way: what it does to memory once it is on disk, and who is answered.
+struct GroupRun<'a> {
+    shared: &'a Arc<Shared>,
+    operations: Vec<Operation>,
+    results: Vec<Outcome>,
+    appends: append::Overlay,
+    takes: take::Overlay,
+}
+
+/// What became of one operation of a group.
+enum Outcome {
+    Append(Result<Stored, AppendError>),
+    Take(Result<Option<Taken>, StoreError>),
+}
+
+impl<'a> GroupRun<'a> {
+    fn new(shared: &'a Arc<Shared>, operations: Vec<Operation>) -> Self {
+        let results = Vec::with_capacity(operations.len());
+        let events = operations.iter().map(|o| if let Operation::Append { append, .. } = o { append.len() } else { 0 });
+        let appends = append::Overlay::new(events.sum());
+        Self { shared, operations, results, appends, takes: take::Overlay::default() }
+    }
+
+    fn run(&mut self, write: &WriteTransaction, meta: &mut Meta) -> Result<(), StoreError> {
+        let mut tables = GroupTables {
+            heads: write.open_table(HEADS).map_err(storage)?,
+            bodies: write.open_table(BODIES).map_err(storage)?,
+            pages: write.open_table(PAGES).map_err(storage)?,
+        };
+        let memory = self.shared.memory.read();
+        let settings = &self.shared.options.settings;
+        for operation in &mut self.operations {
+            self.results.push(match operation {
+                Operation::Append { append, .. } => {
+                    let stored = append::run(append, &mut self.appends, &memory, settings, &mut tables, meta);
+                    Outcome::Append(fatal(stored)?)
+                }
+                Operation::Take { take, reply } => {
+                    let wanted = !reply.is_closed();
+                    Outcome::Take(Ok(take::run(take, wanted, &mut self.takes, &memory, &mut tables, meta, settings)?))
+                }
+                // `Group::add` lets nothing else in.
+                _ => Outcome::Take(Ok(None)),
+            });
+        }
+        Ok(())
+    }
+
+    /// The group is on disk: memory follows, then everybody is answered.
+    fn applied(self, meta: &Meta) {
+        let mut memory = self.shared.memory.write();
+        for outcome in &self.results {
+            match outcome {
+                Outcome::Append(Ok(stored)) => append::apply(stored, &mut memory, self.shared),
+                Outcome::Take(Ok(Some(taken))) => take::apply(taken, &mut memory, meta),
+                Outcome::Append(Err(_)) | Outcome::Take(_) => {}
+            }
+        }
+        append::forget(&mut memory, &self.shared.options.settings, meta);
+        take::forget(&mut memory, &self.shared.options.settings, meta);
+        drop(memory);
+        for (operation, outcome) in self.operations.into_iter().zip(self.results) {
+            // A receiver that is gone: an append is stored all the same, a page stays unconfirmed.
+            match (operation, outcome) {
+                (Operation::Append { reply, .. }, Outcome::Append(result)) => {
+                    let _ = reply.send(result.map(|stored| stored.receipts));
+                }
+                (Operation::Take { reply, take }, Outcome::Take(result)) => {
+                    if let Err(Ok(Some(lost))) = reply.send(result) {
+                        take::lost(self.shared, &take, &lost);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn failed(self, error: &StoreError) {
+        for operation in self.operations {
+            match operation {
+                Operation::Append { reply, .. } => {
+                    let _ = reply.send(Err(AppendError::Store(error.clone())));
+                }
+                Operation::Take { reply, .. } => {
+                    let _ = reply.send(Err(error.clone()));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// An append that was refused is its own caller's matter; one that failed below is everybody's.
+fn fatal(result: Result<Stored, AppendError>) -> Result<Result<Stored, AppendError>, StoreError> {
+    match result {
+        Err(AppendError::Store(error @ (StoreError::Unavailable { .. } | StoreError::Closed))) => Err(error),
+        other => Ok(other),
+    }
+}

@@ -1,0 +1,266 @@
+//! An appliance in the test's own process: the real store in a temporary folder, the real server on a free port of the
+//! loopback address, tokens from the real token service; only the clock stands still until a test moves it, and the
+//! randomness follows from a seed.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+pub(crate) mod client;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tidings::api::events::{EventsContract, EventsSettings};
+use tidings::api::polling::{PollingContract, PollingSettings, UnknownMembers};
+use tidings::api::root::{RootContract, RootSettings};
+use tidings::auth::{
+    AuthSettings, Authenticator, ClientSettings, Clients, Principal, SigningKeys, TokenRequest, TokenService, scope,
+};
+use tidings::base::clock::{Clock, ManualClock, Timestamp};
+use tidings::base::random::SeededRandomness;
+use tidings::base::seal::SealKey;
+use tidings::base::secret::{ExposeSecret, SecretHash};
+use tidings::base::stop::Stop;
+use tidings::engine::{Engine, EngineSettings};
+use tidings::http::metrics::HttpMetrics;
+use tidings::http::settings::{ListenAddress, ServerSettings};
+use tidings::http::{Authenticate, Server, ServerParts};
+use tidings::model::catalogue::{Catalogue, EventType};
+use tidings::model::id::ClientId;
+use tidings::model::notification::{ByKind, EndpointKind};
+use tidings::model::owners::Owners;
+use tidings::model::subscription::{ContractName, Origin, SubscriptionDraft};
+use tidings::store::redb::{Faults, Options, RedbStore};
+use tidings::store::{Store, StoreMetrics, StoreSettings};
+
+/// What the clock shows at first.
+pub(crate) const START: &str = "2026-11-22T10:00:00.250Z";
+
+/// `server.public_url`: not where it listens, so that a test sees where it is used.
+pub(crate) const PUBLIC_URL: &str = "https://notify.example.com/base";
+
+/// The secret of every client.
+const SECRET: &str = "a secret of the tests";
+
+/// What an appliance is started with; the default has the clients `crm` and `erp` with all scopes, of which `crm` owns
+/// 1001, `watcher` with none, and an open catalogue.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub(crate) clients: Vec<(&'static str, &'static [&'static str], &'static [&'static str])>,
+    pub(crate) closed: bool,
+    pub(crate) event_types: Vec<EventType>,
+    pub(crate) declared: Vec<SubscriptionDraft>,
+    pub(crate) store: StoreSettings,
+    pub(crate) faults: Option<Arc<dyn Faults>>,
+    pub(crate) unknown_members: UnknownMembers,
+    pub(crate) max_body: usize,
+    pub(crate) max_batch: usize,
+    pub(crate) max_wait: Duration,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        const ALL: &[&str] = &[scope::ADMINISTRATOR, scope::CONSUMER, scope::PUBLISH];
+        Self {
+            clients: vec![("crm", ALL, &["1001"]), ("erp", ALL, &[]), ("watcher", &["other:scope"], &[])],
+            closed: false,
+            event_types: Vec::new(),
+            declared: Vec::new(),
+            store: StoreSettings::default(),
+            faults: None,
+            unknown_members: UnknownMembers::Ignore,
+            max_body: 256 << 10,
+            max_batch: 8 << 20,
+            max_wait: Duration::from_mins(1),
+        }
+    }
+}
+
+/// A declared event type without further wishes.
+pub(crate) fn event_type(id: &str) -> EventType {
+    EventType {
+        id: id.into(),
+        name: id.to_owned(),
+        category: String::new(),
+        channels: None,
+        contracts: None,
+        ttl: ByKind::default(),
+        audience_required: false,
+    }
+}
+
+/// A declared subscription with a queue.
+pub(crate) fn declared(id: &str, client: &str, event_types: &[&str]) -> SubscriptionDraft {
+    SubscriptionDraft {
+        id: id.into(),
+        contract: ContractName::Polling,
+        client_id: client.into(),
+        event_types: event_types.iter().map(|&t| t.into()).collect(),
+        created_by: "configuration".to_owned(),
+        origin: Origin::Configuration,
+        endpoints: vec![EndpointKind::Poll],
+    }
+}
+
+/// A running appliance. Dropped, it stops.
+pub(crate) struct Appliance {
+    pub(crate) clock: ManualClock,
+    pub(crate) store: Arc<RedbStore>,
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) polling: Arc<PollingContract>,
+    pub(crate) address: SocketAddr,
+    pub(crate) stop: Stop,
+    tokens: TokenService,
+    folder: Option<TempDir>,
+}
+
+impl Appliance {
+    /// Starts one with an empty store and provisions it.
+    pub(crate) async fn start(setup: Setup) -> Self {
+        let clock = ManualClock::new(Timestamp::parse_rfc3339(START).unwrap());
+        Self::start_in(tempfile::tempdir().unwrap(), clock, setup).await
+    }
+
+    /// As [`Appliance::start`] with the defaults.
+    pub(crate) async fn plain() -> Self {
+        Self::start(Setup::default()).await
+    }
+
+    /// Stops it and starts one with other settings on the same data file.
+    pub(crate) async fn restart(mut self, setup: Setup) -> Self {
+        self.stop.stop();
+        self.store.close().await;
+        let (folder, clock) = (self.folder.take().unwrap(), self.clock.clone());
+        drop(self);
+        Self::start_in(folder, clock, setup).await
+    }
+
+    async fn start_in(folder: TempDir, clock: ManualClock, setup: Setup) -> Self {
+        let random = Arc::new(SeededRandomness::new(7));
+        let options = Options {
+            path: folder.path().join("tidings.redb"),
+            settings: setup.store.clone(),
+            seal: Arc::new(SealKey::from_bytes([7; 32])),
+            clock: Arc::new(clock.clone()),
+            random: random.clone(),
+            metrics: StoreMetrics::new(),
+            progress: Arc::new(|_| {}),
+            faults: setup.faults.clone(),
+        };
+        let store = Arc::new(RedbStore::open(options).unwrap());
+        let stop = Stop::new();
+        let settings = engine_settings(&setup);
+        let engine =
+            Arc::new(Engine::new(store.clone(), Arc::new(clock.clone()), random.clone(), settings, stop.clone()));
+        engine.provision().await.unwrap();
+
+        let auth = auth_settings(&setup);
+        let keys = Arc::new(SigningKeys::load(&*store).await.unwrap());
+        let clients = Arc::new(Clients::new(&auth.clients));
+        let token_service = || TokenService::new(&auth, keys.clone(), clients.clone(), random.clone());
+        let polling = Arc::new(PollingContract::new(polling_settings(&setup), engine.clone()));
+        let root = RootSettings { token_paths: vec!["/oauth2/token".to_owned()], public_url: PUBLIC_URL.to_owned() };
+        let parts = ServerParts {
+            contracts: vec![
+                polling.clone(),
+                Arc::new(EventsContract::new(events_settings(&setup), engine.clone())),
+                Arc::new(RootContract::new(root, Arc::new(token_service()), Arc::new(clock.clone()))),
+            ],
+            authenticator: Arc::new(Tokens(Authenticator::new(&auth, keys.clone(), clients.clone()), clock.clone())),
+            metrics: HttpMetrics::new(),
+            clock: Arc::new(clock.clone()),
+            random: random.clone(),
+            stop: stop.clone(),
+            drain_limit: Duration::from_secs(5),
+        };
+        let server = Server::bind(&server_settings(&setup), parts).unwrap();
+        let ListenAddress::Tcp(address) = server.local_addresses()[0] else { panic!("a TCP address was asked for") };
+        tokio::spawn(server.run());
+        Self { tokens: token_service(), clock, store, engine, polling, address, stop, folder: Some(folder) }
+    }
+
+    /// A token of `client` with all its scopes, good for an hour from now.
+    pub(crate) fn token(&self, client: &str) -> String {
+        let request = TokenRequest {
+            grant_type: Some("client_credentials".to_owned()),
+            client_id: client.to_owned(),
+            client_secret: SECRET.into(),
+            scope: None,
+        };
+        self.tokens.issue(&request, self.clock.now()).unwrap().access_token.expose_secret().to_owned()
+    }
+}
+
+impl Drop for Appliance {
+    fn drop(&mut self) {
+        self.stop.stop();
+    }
+}
+
+/// The real tokens, on the test's clock.
+struct Tokens(Authenticator, ManualClock);
+
+impl Authenticate for Tokens {
+    fn bearer(&self, token: &str) -> Result<Principal, String> {
+        self.0.bearer(token, self.1.now()).map_err(|denied| denied.to_string())
+    }
+}
+
+fn owners(names: &[&str]) -> Owners {
+    Owners::new(names.iter().map(|&n| n.to_owned()))
+}
+
+fn engine_settings(setup: &Setup) -> EngineSettings {
+    let hours = Duration::from_hours;
+    let ttl = ByKind { poll: hours(6), webhook: hours(96), email: hours(96) };
+    EngineSettings {
+        catalogue: Catalogue::new(setup.closed, ttl, false, setup.event_types.clone()),
+        owners: setup.clients.iter().map(|(id, _, own)| (ClientId::new(id), owners(own))).collect::<HashMap<_, _>>(),
+        declared: setup.declared.clone(),
+    }
+}
+
+fn auth_settings(setup: &Setup) -> AuthSettings {
+    let client = |(id, scopes, own): &(&str, &[&str], &[&str])| ClientSettings {
+        id: ClientId::new(id),
+        secrets: vec![SecretHash::of(SECRET.as_bytes())],
+        scopes: scopes.iter().map(|&s| s.to_owned()).collect(),
+        owners: owners(own),
+    };
+    AuthSettings {
+        audience: "tidings".to_owned(),
+        issuer: PUBLIC_URL.to_owned(),
+        token_lifetime: Duration::from_hours(1),
+        clients: setup.clients.iter().map(client).collect(),
+    }
+}
+
+fn polling_settings(setup: &Setup) -> PollingSettings {
+    PollingSettings {
+        mount: "/notification/v1".to_owned(),
+        page_size: 100,
+        max_wait: setup.max_wait,
+        unknown_members: setup.unknown_members,
+        public_url: PUBLIC_URL.to_owned(),
+    }
+}
+
+fn events_settings(setup: &Setup) -> EventsSettings {
+    EventsSettings {
+        mount: "/v1".to_owned(),
+        max_batch: setup.max_batch,
+        max_event: setup.max_body,
+        public_url: PUBLIC_URL.to_owned(),
+    }
+}
+
+fn server_settings(setup: &Setup) -> ServerSettings {
+    ServerSettings {
+        listen: vec![ListenAddress::parse("127.0.0.1:0").unwrap()],
+        max_body: setup.max_body,
+        max_connections: 64,
+        header_timeout: Duration::from_secs(10),
+        body_timeout: Duration::from_secs(30),
+    }
+}
