@@ -42,6 +42,9 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("tokio", &["base", "store", "auth", "channel", "engine", "http", "api", "app", "cli"]),
 ];
 
+/// The layers that choose the store: all others know its trait only, for there will be a second one.
+const ONE_STORE: [&str; 2] = ["app", "cli"];
+
 /// Names that say nothing of what is inside.
 const EMPTY_NAMES: [&str; 5] = ["util", "helpers", "common", "manager", "misc"];
 
@@ -106,9 +109,14 @@ impl<'a> Source<'a> {
 
     fn of_the_paths(&self, layer: &Layer, contracts: &BTreeSet<String>) -> Vec<String> {
         let named = paths(&self.module, self.text);
+        // `use crate::store::redb;` makes `redb::…` a path of our own.
+        let ours: BTreeSet<_> =
+            named.iter().filter(|path| path.inside && path.imported).filter_map(|path| path.segments.last()).collect();
         let wrong = |path: &Named| {
             let what = if path.inside {
                 self.wrong_inside(layer, contracts, &path.segments)
+            } else if !path.imported && path.segments.first().is_some_and(|first| ours.contains(first)) {
+                None
             } else {
                 wrong_crate(layer, path)
             };
@@ -129,6 +137,9 @@ impl<'a> Source<'a> {
         }
         if !ALL.contains(&target) {
             return Some(format!("there is no such layer: {target}"));
+        }
+        if segments.len() > 1 && segments[..2] == ["store", "redb"] && !ONE_STORE.contains(&layer.folder) {
+            return Some(format!("{} may know the Store trait, not this one store", layer.folder));
         }
         let allowed = if layer.may_import.is_empty() { "nothing".to_owned() } else { layer.may_import.join(", ") };
         let what = || format!("{} may not import {target} (allowed: {allowed})", layer.folder);

@@ -74,6 +74,7 @@ fn what_points_downwards_is_let_through() {
         ("api/polling/wire.rs", "use super::super::problem::body; use super::routes;"),
         ("store/redb/mod.rs", "use redb::Database; use crate::{base::clock, model::{id, event::Event}};"),
         ("http/server.rs", "use hyper::Request; use http::Uri;"),
+        ("cli/verify.rs", "use crate::store::redb::{self, Report}; fn f() { redb::verify() }"),
         ("engine/mod.rs", "fn f(toml: u8) -> u8 { if toml > 1 { redb } else { x.redb } }"),
         ("main.rs", "fn main() { tidings::cli::run() }"),
     ] {
@@ -106,6 +107,8 @@ fn what_points_upwards_or_aside_is_found() {
         ("api/polling/mod.rs", "use crate::store::Store;", "api may not import store"),
         ("engine/mod.rs", "fn f(e: redb::Error) {}", "engine may not name redb"),
         ("engine/mod.rs", "use ::redb::Error;", "engine may not name redb"),
+        ("engine/mod.rs", "use crate::store::redb::RedbStore;", "not this one store"),
+        ("engine/mod.rs", "mod tests { use super::super::store::{redb as r}; }", "may know the Store trait"),
         ("engine/mod.rs", "extern crate redb;", "engine may not name redb"),
         ("engine/mod.rs", "use redb as database;", "engine may not name redb"),
         ("engine/mod.rs", "use {std::fmt, redb};", "engine may not name redb"),
