@@ -44,3 +44,18 @@ fn quote(text: &str) -> String {
         format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_word_reaches_its_program_as_it_is() {
+        for word in ["", "plain-1", "a b", "it's", "$HOME `id` \"x\" \\ !", "é;|&<>*?", "'"] {
+            let output = Command::new("sh").args(["-c", &format!("printf %s {}", quote(word))]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), word);
+        }
+    }
+}
