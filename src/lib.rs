@@ -2,7 +2,7 @@
 //!
 //! # The map of the house
 //!
-//! Imports point only downwards; `tests/layering.rs` reads the sources and enforces it.
+//! Imports point only downwards; `tests/layering/` reads the sources and enforces it.
 //!
 //! | module | what lives there | may import |
 //! | --- | --- | --- |

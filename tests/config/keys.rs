@@ -1,0 +1,130 @@
+//! Every key of the sample: what it sets, and what is said when it is wrong.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tidings::config::{Problems, Severity, Sources, load};
+use tidings::http::settings::ListenAddress;
+use tidings::model::notification::EndpointKind;
+use tidings::model::subscription::ContractName;
+
+use crate::site::{SAMPLE, Site, at};
+
+#[test]
+fn every_key_sets_what_it_says() {
+    let loaded = Site::new(SAMPLE).loaded();
+    let settings = loaded.settings;
+    assert_eq!(settings.data_dir, PathBuf::from("data"));
+    assert_eq!(settings.public_url, "https://tidings.example.com/base");
+    assert_eq!(settings.server.listen[1], ListenAddress::parse("0.0.0.0:8421").unwrap());
+    assert_eq!((settings.server.max_body, settings.server.max_connections), (512 << 10, 100));
+    assert_eq!(settings.server.header_timeout, Duration::from_secs(5));
+    assert_eq!(settings.server.body_timeout, Duration::from_secs(90));
+    assert_eq!(settings.admin.listen, [ListenAddress::parse("unix:admin.sock").unwrap()]);
+    let polling = settings.polling.unwrap();
+    assert_eq!((polling.mount.as_str(), polling.page_size, polling.max_wait.as_secs()), ("/poll", 50, 30));
+    let events = settings.events.unwrap();
+    assert_eq!((events.mount.as_str(), events.max_batch, events.max_event), ("/publish", 4 << 20, 512 << 10));
+    assert_eq!(settings.root.token_paths, ["/oauth2/token", "/login"]);
+    assert_eq!((settings.auth.audience.as_str(), settings.auth.token_lifetime.as_secs()), ("site", 600));
+    assert_eq!(settings.auth.issuer, settings.public_url);
+    let client = &settings.auth.clients[0];
+    assert!(client.secrets[0].matches(b"hunter2-hunter2"));
+    assert_eq!(client.owners.to_audience(), "1001,1002,acme,s-1");
+    assert_eq!(settings.engine.owners[&client.id], client.owners);
+    let catalogue = settings.engine.catalogue;
+    assert!(catalogue.closed && catalogue.audience_required && !catalogue.get("301").unwrap().audience_required);
+    assert_eq!(catalogue.ttl("301", EndpointKind::Poll), Duration::from_secs(500));
+    assert_eq!(catalogue.ttl("302", EndpointKind::Poll), Duration::from_hours(12));
+    assert!(!catalogue.is_open_to("301", ContractName::Polling, EndpointKind::Email));
+    assert_eq!((settings.store.queue_depth, settings.store.queue_total), (10, 20));
+    assert_eq!((settings.store.history, settings.store.history_max), (Duration::ZERO, 1 << 30));
+    assert_eq!((settings.store.duplicate_window.as_secs(), settings.store.duplicate_events), (3600, 5000));
+    let declared = &settings.engine.declared[0];
+    assert_eq!((declared.id.as_str(), declared.created_by.as_str()), ("crm-accounts", "configuration"));
+    assert_eq!(declared.endpoints, [EndpointKind::Poll]);
+    assert_eq!(settings.log.level, tracing::Level::DEBUG);
+    assert_eq!(settings.sample.unwrap().secret, "hunter2-hunter2");
+    assert_eq!(loaded.warnings.len(), 1, "{:?}", loaded.warnings);
+}
+
+#[test]
+fn nothing_but_a_file_is_needed() {
+    let settings = Site::new("").loaded().settings;
+    assert_eq!(settings.data_dir, PathBuf::from("/var/lib/tidings"));
+    assert_eq!(settings.public_url, "http://127.0.0.1:8420");
+    assert_eq!(settings.polling.unwrap().mount, "/notification/v1");
+    assert!(settings.sample.is_none());
+}
+
+#[test]
+fn the_shipped_quickstart_is_good() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/config/quickstart.toml");
+    let loaded = load(&Sources::new(file)).unwrap_or_else(|problems| panic!("{problems}"));
+    let warnings: Vec<_> = loaded.warnings.iter().map(|warning| warning.key.as_str()).collect();
+    assert_eq!(warnings, ["clients[0].secret.value"]);
+    let sample = loaded.settings.sample.unwrap();
+    assert_eq!((sample.client_id.as_str(), sample.subscription.as_str()), ("quickstart", "quickstart"));
+}
+
+/// The lines of the sample that set a key: line number from 1, key, value.
+fn key_lines() -> Vec<(usize, &'static str, &'static str)> {
+    let lines = SAMPLE.lines().enumerate();
+    lines.filter_map(|(n, line)| line.split_once(" = ").map(|(key, value)| (n + 1, key, value))).collect()
+}
+
+/// The sample with line `number` replaced.
+fn sample_with(number: usize, line: &str) -> Site {
+    let lines = SAMPLE.lines().enumerate().map(|(n, old)| if n + 1 == number { line } else { old });
+    Site::new(&lines.collect::<Vec<_>>().join("\n"))
+}
+
+#[test]
+fn a_misspelt_key_is_refused_where_it_stands() {
+    for (number, key, value) in key_lines() {
+        let problems = sample_with(number, &format!("{key}z = {value}")).problems();
+        let unknown = problems.iter().find(|p| p.message == "unknown key").unwrap_or_else(|| panic!("{key}"));
+        assert_eq!(at(unknown), (number, 1), "{unknown}");
+        assert_eq!(unknown.suggestion.as_deref(), Some(format!("did you mean {key}?").as_str()));
+        assert!(unknown.key.ends_with(&format!("{key}z")), "{unknown}");
+    }
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_refused_where_it_stands() {
+    for (number, key, _) in key_lines() {
+        let wrong = ["2027-01-01", "1.5", "[[]]", "{ x = { y = 1 } }", "18446744073709551616", "-1", "\"\\u0000\""];
+        for value in wrong {
+            let problems = sample_with(number, &format!("{key} = {value}")).problems();
+            assert!(problems.iter().any(|p| at(p).0 == number), "{key} = {value}: {problems:?}");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_there_twice_is_refused_where_it_stands() {
+    for (number, key, value) in key_lines() {
+        let problems = sample_with(number, &format!("{key} = {value}\n{key} = {value}")).problems();
+        assert_eq!((at(&problems[0]), problems.len()), ((number + 1, 1), 1), "{problems:?}");
+        assert!(problems[0].message.contains("duplicate key"), "{problems:?}");
+    }
+}
+
+#[test]
+fn a_removed_key_has_a_default_or_is_asked_for() {
+    const ASKED_FOR: [&str; 6] = ["id", "client_id", "event_types", "value", "public_url", "plaintext"];
+    for (number, key, _) in key_lines() {
+        let header = SAMPLE.lines().take(number).enumerate().filter(|(_, line)| line.starts_with('[')).last();
+        let header = header.map(|(n, _)| n + 1);
+        match load(&sample_with(number, "").sources) {
+            Ok(_) => assert!(!ASKED_FOR.contains(&key), "{key}"),
+            Err(Problems { problems, .. }) => {
+                assert!(ASKED_FOR.contains(&key), "{key}: {problems:?}");
+                let mut errors = problems.iter().filter(|p| p.severity == Severity::Error);
+                let told = errors.find(|p| p.to_string().contains(key)).unwrap_or_else(|| panic!("{key}"));
+                // What an open address needs is said of the address.
+                assert!(header == Some(at(told).0) || key == "plaintext" && at(told).0 == 3, "{told}");
+            }
+        }
+    }
+}

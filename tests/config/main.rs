@@ -1,0 +1,9 @@
+//! The configuration through its front door: files in, settings or located problems out.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod hostile;
+mod keys;
+mod rules;
+mod secrets;
+mod site;
+mod sources;

@@ -1,0 +1,126 @@
+//! Bounds, and what must hold between keys.
+
+use tidings::config::Severity;
+
+use crate::site::{Site, at, only, with_client};
+
+#[test]
+fn addresses_that_others_reach_need_a_proxy_and_a_url() {
+    let server = |more: &str| Site::new(&format!("[server]\nlisten = [\"0.0.0.0:8420\"]\n{more}"));
+    let shown = server("").shown();
+    assert_eq!(shown.len(), 2);
+    assert!(shown[0].starts_with("tidings.toml:1:1: server.public_url: is required"), "{shown:?}");
+    assert!(shown[1].starts_with("tidings.toml:2:11: server.listen[0]: 0.0.0.0:8420 can be reached"), "{shown:?}");
+    assert!(shown[1].contains("behind-proxy") && shown[1].contains("TLS of our own comes with a later release"));
+    server("plaintext = \"behind-proxy\"\npublic_url = \"https://h\"\n").loaded();
+    assert!(
+        only(&server("plaintext = \"yes\"\npublic_url = \"https://h\"\n").shown().split_off(1)).contains("must be")
+    );
+    let admin = Site::new("[admin]\nlisten = [\"[::]:8421\"]\n").shown();
+    assert!(only(&admin).starts_with("tidings.toml:2:11: admin.listen[0]: [::]:8421 can be reached"), "{admin:?}");
+}
+
+#[test]
+fn values_have_bounds_on_both_sides() {
+    let good_and_bad = [
+        ("server", "max_body", ["\"1KiB\"", "\"8MiB\""], ["\"1023B\"", "16777217"]),
+        ("server", "max_connections", ["1", "1000000"], ["0", "1000001"]),
+        ("server", "header_timeout", ["\"1s\"", "\"1h\""], ["\"999ms\"", "\"1h1ms\""]),
+        ("api.polling", "page_size", ["1", "1000"], ["0", "1001"]),
+        ("api.polling", "max_wait", ["\"1s\"", "\"60m\""], ["\"0s\"", "\"61m\""]),
+        ("api.events", "max_batch", ["\"256KiB\"", "\"64MiB\""], ["\"255KiB\"", "\"65MiB\""]),
+        ("auth", "token_lifetime", ["\"1s\"", "\"30d\""], ["\"0s\"", "\"31d\""]),
+        ("events", "history", ["\"0s\"", "\"365d\""], ["\"-1s\"", "\"4000d\""]),
+        ("events", "ttl", ["{ poll = \"1s\" }", "{ poll = \"366d\" }"], ["{ poll = \"0s\" }", "{ poll = \"367d\" }"]),
+        ("limits", "queue_depth", ["1", "1000000000"], ["0", "1000000001"]),
+        ("limits", "queue_total", ["1", "1000000000"], ["0", "-1"]),
+    ];
+    for (section, key, good, bad) in good_and_bad {
+        let site = |value: &str| Site::new(&format!("[{section}]\n{key} = {value}\n"));
+        for value in good {
+            site(value).loaded();
+        }
+        for value in bad {
+            let shown = site(value).shown();
+            assert!(only(&shown).starts_with("tidings.toml:2:") && shown[0].contains(key), "{shown:?}");
+        }
+    }
+}
+
+#[test]
+fn what_must_hold_between_keys_is_checked() {
+    let wrong = [
+        ("[api.polling]\nmount = \"/v1\"", "2:9", "api.events.mount: api.polling.mount is \"/v1\" too"),
+        ("[api.events]\nmount = \"/problems\"", "2:9", "would hide /problems"),
+        ("[api.events]\nmount = \"/v1/\"", "2:9", "must be a path"),
+        ("[auth]\ntoken_paths = [\"/v1/token\"]", "2:16", "lies under /v1"),
+        ("[auth]\ntoken_paths = [\"/a\", \"/a\"]", "2:22", "is there twice"),
+        ("[auth]\ntoken_paths = []", "2:15", "must not be empty"),
+        ("[server]\nmax_body = \"16MiB\"", "", "is smaller than server.max_body"),
+        ("[server]\nlisten = [\"127.0.0.1:8421\"]", "", "127.0.0.1:8421 is listened on already"),
+        ("[server]\npublic_url = \"http://h/\"", "2:14", "must not end with a slash"),
+    ];
+    for (text, place, message) in wrong {
+        let shown = Site::new(text).shown();
+        assert!(shown.iter().any(|p| p.contains(message) && p.contains(place)), "{text}: {shown:?}");
+    }
+    Site::new("[api.polling]\nmount = \"/v1\"\n[api.events]\nenabled = false").loaded();
+    Site::new("[server]\nlisten = [\"127.0.0.1:0\"]\n[admin]\nlisten = [\"127.0.0.1:0\"]").loaded();
+}
+
+/// A main file with a closed catalogue, a client and one subscription with these lines.
+fn subscription(lines: &str) -> Site {
+    let catalogue = "[events]\ncatalogue = \"closed\"\n[[event_types]]\nid = \"1\"\n[[event_types]]\nid = \"mail\"\nchannels = [\"email\"]\n";
+    Site::new(&format!("{}{catalogue}[[subscriptions]]\nid = \"s\"\n{lines}", with_client(""))).variable("CRM", "x")
+}
+
+#[test]
+fn subscriptions_are_checked_against_clients_and_catalogue() {
+    subscription("client_id = \"crm\"\nevent_types = [\"1\"]\npoll = {}").loaded();
+    let wrong = [
+        (
+            "client_id = \"cmr\"\nevent_types = [\"1\"]\npoll = {}",
+            "13:13",
+            "there is no client \"cmr\"; did you mean crm?",
+        ),
+        ("client_id = \"crm\"\nevent_types = [\"2\"]\npoll = {}", "14:16", "there is no event type \"2\""),
+        ("client_id = \"crm\"\nevent_types = [\"mail\"]\npoll = {}", "14:16", "is not open to polling"),
+        ("client_id = \"crm\"\nevent_types = []\npoll = {}", "14:15", "must not be empty"),
+        ("client_id = \"crm\"\nevent_types = [\"1\", \"1\"]\npoll = {}", "14:21", "\"1\" is there twice"),
+        ("client_id = \"crm\"\nevent_types = [\"1\"]", "11:1", "write poll = {}"),
+        ("client_id = \"crm\"\nevent_types = [\"1\"]\nwebhook = {}", "15:11", "this release can only be polled"),
+        (
+            "client_id = \"crm\"\nevent_types = [\"1\"]\npoll = {}\nemail = {}",
+            "16:9",
+            "this release can only be polled",
+        ),
+        ("client_id = \"crm\"\nevent_types = [\"1\"]\npoll = { size = 1 }", "15:10", "unknown key"),
+        (
+            "client_id = \"crm\"\nevent_types = [\"1\"]\npoll = {}\ncontract = \"trigger\"",
+            "16:12",
+            "must be \"polling\"",
+        ),
+    ];
+    for (lines, place, message) in wrong {
+        let shown = subscription(lines).shown();
+        assert!(
+            only(&shown).starts_with(&format!("tidings.toml:{place}: ")) && shown[0].contains(message),
+            "{shown:?}"
+        );
+    }
+}
+
+#[test]
+fn what_may_stand_in_a_broken_file_is_not_called_missing() {
+    let site = subscription("client_id = \"erp\"\nevent_types = [\"9\"]\npoll = {}").with("conf.d/a.toml", "nonsense");
+    assert!(only(&site.shown()).starts_with("conf.d/a.toml:1:"));
+}
+
+#[test]
+fn an_unknown_scope_is_a_warning() {
+    let site = Site::new(&with_client("scopes = [\"events:publsh\", \"notifications:operate\"]")).variable("CRM", "x");
+    let warnings = site.loaded().warnings;
+    assert_eq!(warnings.len(), 2);
+    assert_eq!((at(&warnings[0]), warnings[0].severity), ((4, 11), Severity::Warning));
+    assert_eq!(warnings[0].suggestion.as_deref(), Some("did you mean events:publish?"));
+}

@@ -1,0 +1,139 @@
+//! A directory with configuration files, and the sample that has every key.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use tidings::config::{Loaded, Place, Problem, Sources, load};
+
+/// Every key of this release, each on a line of its own.
+pub(crate) const SAMPLE: &str = r#"data_dir = "data"
+[server]
+listen = ["127.0.0.1:8420", "0.0.0.0:8421"]
+public_url = "https://tidings.example.com/base"
+plaintext = "behind-proxy"
+max_body = "512KiB"
+max_connections = 100
+header_timeout = "5s"
+body_timeout = "1m30s"
+[admin]
+listen = ["unix:admin.sock"]
+[api.polling]
+enabled = true
+mount = "/poll"
+page_size = 50
+max_wait = "30s"
+unknown_members = "refuse"
+[api.events]
+enabled = true
+mount = "/publish"
+max_batch = "4MiB"
+[auth]
+audience = "site"
+token_lifetime = "10m"
+token_paths = ["/oauth2/token", "/login"]
+[events]
+catalogue = "closed"
+history = "0s"
+history_max = "1GiB"
+duplicate_window = "1h"
+duplicate_events = 5000
+audience = "required"
+[events.ttl]
+poll = "12h"
+webhook = "2d"
+email = "3d"
+[limits]
+queue_depth = 10
+queue_total = 20
+[log]
+format = "json"
+level = "debug"
+[[clients]]
+id = "crm"
+scopes = ["events:publish", "notification:consent:consumer"]
+parties = ["1001", "1002"]
+subscriber = "s-1"
+group = "acme"
+[clients.secret]
+value = "hunter2-hunter2"
+[[event_types]]
+id = "301"
+name = "create account"
+category = "IDENTITY_LIFECYCLE"
+channels = ["poll", "webhook"]
+contracts = ["polling"]
+audience = "optional"
+[event_types.ttl]
+poll = "500s"
+webhook = "1d"
+email = "1d"
+[[subscriptions]]
+id = "crm-accounts"
+client_id = "crm"
+event_types = ["301"]
+contract = "polling"
+[subscriptions.poll]
+"#;
+
+/// A directory with configuration files in it.
+pub(crate) struct Site {
+    directory: tempfile::TempDir,
+    pub(crate) sources: Sources,
+}
+
+impl Site {
+    pub(crate) fn new(main: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let sources = Sources::new(directory.path().join("tidings.toml"));
+        Self { directory, sources }.with("tidings.toml", main)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn with(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        self
+    }
+
+    pub(crate) fn variable(mut self, name: &str, value: &str) -> Self {
+        self.sources.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn loaded(&self) -> Loaded {
+        load(&self.sources).unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    pub(crate) fn problems(&self) -> Vec<Problem> {
+        load(&self.sources).expect_err("there is something wrong with it").problems
+    }
+
+    /// The problems as they are shown, without the directory.
+    pub(crate) fn shown(&self) -> Vec<String> {
+        let directory = format!("{}/", self.directory.path().display());
+        self.problems().iter().map(|problem| problem.to_string().replace(&directory, "")).collect()
+    }
+}
+
+/// A main file with a client besides `more`.
+pub(crate) fn with_client(more: &str) -> String {
+    format!("[[clients]]\nid = \"crm\"\nsecret = {{ env = \"CRM\" }}\n{more}")
+}
+
+pub(crate) fn only(shown: &[String]) -> &str {
+    assert_eq!(shown.len(), 1, "{shown:#?}");
+    &shown[0]
+}
+
+pub(crate) fn at(problem: &Problem) -> (usize, usize) {
+    match problem.place {
+        Place::File { line: Some(line), column: Some(column), .. } => (line, column),
+        _ => panic!("{problem} has no line"),
+    }
+}
