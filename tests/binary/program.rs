@@ -85,15 +85,17 @@ subscriptions = [{{ id = "crm-accounts", client_id = "crm", event_types = ["301"
 
     /// Starts `serve` and waits until it is ready.
     pub(crate) fn serve(&self) -> Serving {
-        let serving = self.spawn();
-        serving.until_ready()
+        self.serve_with("TIDINGS__LOG__FORMAT", "text")
     }
 
-    /// Starts `serve`.
-    pub(crate) fn spawn(&self) -> Serving {
+    /// The same with an environment variable.
+    pub(crate) fn serve_with(&self, variable: &str, value: &str) -> Serving {
         let log = std::fs::File::create(self.path("log")).unwrap();
-        let child = self.command(&["serve"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
-        Serving { child, api: self.path("api.sock"), admin: self.path("admin.sock"), log: self.path("log") }
+        let mut command = self.command(&["serve"]);
+        let child = command.env(variable, value).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let serving =
+            Serving { child, api: self.path("api.sock"), admin: self.path("admin.sock"), log: self.path("log") };
+        serving.until_ready()
     }
 }
 

@@ -168,3 +168,21 @@ fn nobody_has_to_read_what_it_prints() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn the_log_has_the_form_that_is_asked_for() {
+    let ready = "ready: the contracts listen on";
+    let log = |format: &str| {
+        let site = Site::new();
+        let serving = site.serve_with("TIDINGS__LOG__FORMAT", format);
+        let log = serving.log();
+        serving.kill_9();
+        log
+    };
+    let journald = log("journald");
+    assert!(journald.lines().any(|line| line.starts_with("<6>") && line.contains(ready)), "{journald}");
+    assert!(journald.lines().any(|line| line.starts_with("<4>")), "{journald}");
+    let json = log("json");
+    let lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().any(|line| line["message"].as_str().is_some_and(|m| m.starts_with(ready))), "{json}");
+}
