@@ -174,11 +174,8 @@ impl Authenticate for Table {
             "idler" => &[],
             _ => return Err("the token is unknown".to_owned()),
         };
-        Ok(Principal {
-            client_id: ClientId::new("tester"),
-            subject: token.to_owned(),
-            scopes: scopes.iter().map(|&s| s.to_owned()).collect::<BTreeSet<_>>(),
-        })
+        let scopes = scopes.iter().map(|&s| s.to_owned()).collect::<BTreeSet<_>>();
+        Ok(Principal::new(ClientId::new("tester"), token.to_owned(), scopes))
     }
 }
 
