@@ -72,8 +72,8 @@ fn broken(error: &hyper::Error) -> Refusal {
     Refusal::BadRequest { detail: format!("the body did not arrive as it was announced: {cause}") }
 }
 
-/// Takes what of a refused request's body is here already; `true` if that was all of it, so that the connection
-/// can be used again. Not for callers that wait for `100 Continue`: looking would tell them to go on.
+/// Takes what of a refused request's body is here already; `true` if that was all of it, so that the connection can
+/// be used again. It does not wait, so a caller that waits for `100 Continue` is not told to go on.
 pub(super) async fn skip_arrived(body: &mut Incoming) -> bool {
     poll_fn(|cx| {
         loop {

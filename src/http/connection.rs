@@ -268,12 +268,6 @@ impl Progress {
     }
 }
 
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{EXPECT, HeaderMap};
+use hyper::header::HeaderMap;
 use hyper::http::request::Parts;
 use hyper::service::Service;
 use hyper::{Method, Uri};
@@ -113,9 +113,11 @@ impl<'d> Exchange<'d> {
         let admitted = match self.admit(found, &headers) {
             Ok(admitted) => admitted,
             Err(denied) => {
+                // After a doubtful head nothing that follows is taken for a request.
+                let doubtful = matches!(denied.refusal, Refusal::BadRequest { .. });
+                let reusable = !doubtful && body::skip_arrived(&mut body).await;
                 let response = answer::deny(&*self.mount.contract, denied, &self.id);
-                let all_here = !headers.contains_key(EXPECT) && body::skip_arrived(&mut body).await;
-                return (response, self.leave(!all_here));
+                return (response, self.leave(!reusable));
             }
         };
         match body::read(&mut body, admitted.entry.limit, self.desk.body_time).await {

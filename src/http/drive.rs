@@ -45,7 +45,6 @@ pub(super) async fn serve(desk: Arc<Desk>, place: Place, stream: Stream) {
     let mut driver = Driver::new(Arc::clone(&desk), Arc::clone(&connection), stream);
     let end = poll_fn(|cx| driver.poll(cx)).await;
     let stream = driver.http.into_parts().io.into_inner().into_stream();
-    connection.end();
     close(&desk, &connection, stream, end).await;
 }
 

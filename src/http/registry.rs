@@ -88,7 +88,7 @@ impl Registry {
     }
 }
 
-/// A connection's place among the open ones; dropped when its socket is closed.
+/// A connection's place among the open ones; dropped last of what belongs to it, after hyper and the socket.
 pub(super) struct Place {
     pub(super) connection: Arc<Connection>,
     registry: Arc<Registry>,
