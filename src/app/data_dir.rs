@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::start::StartError;
+use super::error::StartError;
 use crate::base::random::Random;
 use crate::base::seal::SealKey;
 

@@ -190,3 +190,66 @@ impl Sheet<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode;
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+    use crate::model::notification::Sums;
+
+    /// The metrics of so many subscriptions, each with one queued notification.
+    #[derive(Debug)]
+    struct Subscriptions(usize);
+
+    impl Collector for Subscriptions {
+        fn encode(&self, encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+            of_subscriptions(&mut Sheet(encoder), &mut sums(self.0))
+        }
+    }
+
+    fn sums(count: usize) -> Vec<SubscriptionSums> {
+        let mut sums = Sums::default();
+        sums.created = 1;
+        sums.add(State::Queued, 1);
+        (0..count).rev().map(|n| SubscriptionSums { id: format!("s{n:05}").as_str().into(), sums }).collect()
+    }
+
+    fn text(count: usize) -> String {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(Subscriptions(count)));
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        text
+    }
+
+    #[test]
+    fn a_thousand_subscriptions_are_shown_and_the_rest_is_counted() {
+        let text_of_1000 = text(1000);
+        assert!(text_of_1000.contains("tidings_subscriptions_left_out 0\n"));
+        assert!(text_of_1000.contains("{subscription=\"s00999\",state=\"queued\"} 1\n"));
+        let text_of_1001 = text(1001);
+        assert!(text_of_1001.contains("tidings_subscriptions_left_out 1\n"));
+        assert_eq!(text_of_1001.matches("state=\"queued\"").count(), 1000);
+        assert!(text_of_1001.contains("s00999") && !text_of_1001.contains("s01000"));
+    }
+
+    #[test]
+    fn a_state_that_is_empty_is_not_shown() {
+        assert!(!text(1).contains("consumed"));
+    }
+
+    #[test]
+    fn a_sum_that_is_wrong_anywhere_shows() {
+        let right = Figures { accepted: 3, matched: 2, unmatched: 1, ..Figures::default() };
+        assert!(conserved(&right, &sums(3)));
+        assert!(!conserved(&Figures { accepted: 4, ..right.clone() }, &[]));
+        let mut wrong = right.clone();
+        wrong.sums.webhook.created = 1;
+        assert!(!conserved(&wrong, &[]));
+        let mut subscriptions = sums(3);
+        subscriptions[2].sums.created = 2;
+        assert!(!conserved(&right, &subscriptions));
+    }
+}

@@ -7,6 +7,7 @@
 mod condition;
 mod contracts;
 mod data_dir;
+mod error;
 mod figures;
 pub mod log;
 mod running;
@@ -15,5 +16,6 @@ mod start;
 mod stopping;
 
 pub use data_dir::data_file;
+pub use error::StartError;
 pub use running::Running;
-pub use start::{Parts, StartError, start};
+pub use start::{Parts, start};

@@ -4,7 +4,6 @@
 //! store, the signing keys, the declared subscriptions, the workers, and last the contracts. What has been begun is
 //! ended again if a later part cannot be.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,23 +12,23 @@ use prometheus_client::registry::Registry;
 use super::condition::Condition;
 use super::contracts::{self, Foundation, Nobody};
 use super::data_dir::DataDir;
+use super::error::StartError;
 use super::figures::FigureCollector;
 use super::running::Running;
 use super::sample::{self, Places};
 use super::stopping::{Stopping, Supervisor, join};
 use crate::api::admin::{AdminContract, AdminSettings};
-use crate::auth::{SigningKeyError, SigningKeys};
+use crate::auth::SigningKeys;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::random::{Random, SystemRandomness};
-use crate::base::seal::KeyFileError;
 use crate::base::stop::Stop;
 use crate::config::Settings;
-use crate::engine::{Engine, ProvisionError};
+use crate::engine::Engine;
 use crate::http::contract::Contract;
 use crate::http::metrics::HttpMetrics;
 use crate::http::settings::{ListenAddress, ServerSettings};
 use crate::http::{Authenticate, BindError, Server, ServerParts, Sockets};
-use crate::store::redb::{OpenError, Opening, Options, RedbStore};
+use crate::store::redb::{Opening, Options, RedbStore};
 use crate::store::{Store, StoreMetrics};
 
 /// What the appliance does not make itself.
@@ -47,48 +46,6 @@ impl Parts {
     pub fn system() -> Self {
         Self { clock: Arc::new(SystemClock), random: Arc::new(SystemRandomness::default()) }
     }
-}
-
-/// Why the appliance did not start. Each text says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The data folder cannot be used.
-    #[error("cannot use the data folder {}: {detail}", path.display())]
-    DataDir {
-        /// Which folder.
-        path: PathBuf,
-        /// What is wrong, and what to do.
-        detail: String,
-    },
-    /// An address cannot be listened on.
-    #[error(transparent)]
-    Listen(#[from] BindError),
-    /// The store key cannot be used.
-    #[error(transparent)]
-    StoreKey(#[from] KeyFileError),
-    /// There is a data file, but not its key.
-    #[error(
-        "the data file {} is there, but its key {} is not: put the key back from where you keep a copy; without it \
-         what was sealed cannot be read", data_file.display(), key.display()
-    )]
-    StoreKeyLost {
-        /// The data file.
-        data_file: PathBuf,
-        /// Where its key should be.
-        key: PathBuf,
-    },
-    /// The data file cannot be used.
-    #[error(transparent)]
-    DataFile(#[from] OpenError),
-    /// The key that signs tokens cannot be used.
-    #[error(transparent)]
-    SigningKey(#[from] SigningKeyError),
-    /// The declared subscriptions cannot be made.
-    #[error(transparent)]
-    Provision(#[from] ProvisionError),
-    /// A part of the program failed; its log has more.
-    #[error("the start failed inside: {0}; look at the log, and report it")]
-    Inside(String),
 }
 
 /// How long requests in progress may take after the stop.
@@ -117,7 +74,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Running, StartErr
     };
     match start.begin().await {
         Ok((addresses, admin_addresses)) => {
-            let sample = start.sample();
+            let sample = start.sample(&addresses);
             let Start { settings, stopping, .. } = start;
             Ok(Running { addresses, admin_addresses, public_url: settings.public_url, sample, ended, stopping })
         }
@@ -277,10 +234,10 @@ impl Start {
     }
 
     /// The lines that show how to try a sample configuration, where it is one and has both contracts.
-    fn sample(&self) -> Option<String> {
+    fn sample(&self, addresses: &[ListenAddress]) -> Option<String> {
         let Settings { public_url, sample, polling, events, root, .. } = &self.settings;
         let token_path = root.token_paths.first()?;
-        let places = Places { public_url, token_path, polling: polling.as_ref()?, events: events.as_ref()? };
+        let places = Places { public_url, token_path, polling: polling.as_ref()?, events: events.as_ref()?, addresses };
         Some(sample::lines(sample.as_ref()?, &places))
     }
 }

@@ -3,7 +3,6 @@
 //! Every wait is bounded and so is every body. It speaks `http://` only and follows no redirect; names other than
 //! `localhost` are not looked up (a static binary has no resolver of its own before outbound HTTP comes).
 
-use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -252,33 +251,6 @@ fn reachable(ip: IpAddr) -> IpAddr {
     }
 }
 
-/// What an answer that is no success means: the exit code by its status, and the server's own words.
-#[must_use]
-pub(super) fn refused(what: &str, answer: &Answer) -> Failure {
-    let exit = match answer.status.as_u16() {
-        401 | 403 => Exit::NotAllowed,
-        408 | 429 | 503 | 507 => Exit::TryAgain,
-        400..=499 => Exit::Usage,
-        _ => Exit::Unreachable,
-    };
-    Failure::new(exit, format!("cannot {what}: {} ({})", words(answer), answer.status.as_u16()))
-}
-
-/// The server's explanation: problem+json (RFC 9457), the polling contract's or OAuth's (RFC 6749, 5.2).
-fn words(answer: &Answer) -> String {
-    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let member = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
-    let first =
-        ["detail", "description", "error_description", "title", "message", "error"].into_iter().find_map(member);
-    let mut words = first.unwrap_or("the server gives no reason").to_owned();
-    for error in body.get("errors").and_then(serde_json::Value::as_array).into_iter().flatten() {
-        let text = |name: &str| error.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
-        // Writing to a String cannot fail.
-        let _ = write!(words, "; {}: {}", text("pointer"), text("detail"));
-    }
-    words
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,19 +285,5 @@ mod tests {
     fn a_listener_on_every_address_is_dialled_on_the_loopback() {
         let target = Target::of(&ListenAddress::parse("0.0.0.0:8421").unwrap());
         assert_eq!((target.host.as_str(), target.shown()), ("127.0.0.1:8421", "0.0.0.0:8421"));
-    }
-
-    #[test]
-    fn a_refusal_carries_the_server_s_words() {
-        let answer = |status: u16, body: &'static str| Answer {
-            status: StatusCode::from_u16(status).unwrap(),
-            body: body.into(),
-        };
-        let body = r#"{"title":"t","detail":"bad","errors":[{"pointer":"/type","detail":"missing"}]}"#;
-        let failure = refused("publish", &answer(400, body));
-        assert_eq!((failure.exit, failure.text.as_str()), (Exit::Usage, "cannot publish: bad; /type: missing (400)"));
-        assert_eq!(refused("x", &answer(503, "")).exit, Exit::TryAgain);
-        assert_eq!(refused("x", &answer(403, "{}")).exit, Exit::NotAllowed);
-        assert_eq!(refused("x", &answer(500, "[]")).exit, Exit::Unreachable);
     }
 }

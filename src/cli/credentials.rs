@@ -7,8 +7,9 @@ use hyper::header::AUTHORIZATION;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use super::client::{Answer, Call, Target, refused};
+use super::client::{Answer, Call, Target};
 use super::exit::{Exit, Failure};
+use super::refusal::refused;
 use super::settings::Configuration;
 use crate::base::secret::{ExposeSecret as _, SecretString};
 use crate::config::Settings;

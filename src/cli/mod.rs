@@ -9,6 +9,7 @@ mod exit;
 mod output;
 mod poll;
 mod publish;
+mod refusal;
 mod samples;
 mod serve;
 mod settings;

@@ -8,10 +8,11 @@ use hyper::header::{AUTHORIZATION, HeaderName};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::client::{Answer, Call, refused};
+use super::client::{Answer, Call};
 use super::credentials::{Credentials, Server, segment};
 use super::exit::{Exit, Failure};
 use super::output;
+use super::refusal::refused;
 use super::settings::Configuration;
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");

@@ -7,10 +7,11 @@ use hyper::header::AUTHORIZATION;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::client::{Answer, Call, refused};
+use super::client::{Answer, Call};
 use super::credentials::{Credentials, Server};
 use super::exit::{Exit, Failure};
 use super::output;
+use super::refusal::refused;
 use super::settings::Configuration;
 
 /// The most data that is read from a file or standard input, in bytes; the server's own limit is smaller.

@@ -1,6 +1,7 @@
 //! `tidings serve`: the appliance itself, until a signal stops it.
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::exit::{Exit, Failure};
@@ -9,7 +10,11 @@ use super::settings::Configuration;
 use crate::app::{self, Parts, Running, StartError, log};
 use crate::config::{Loaded, Settings};
 use crate::engine::ProvisionError;
+use crate::http::BindError;
 use crate::store::redb::OpenError;
+
+/// Files that are open besides the contracts' connections: the data file, listeners, health and metrics.
+const OTHER_FILES: u64 = 256;
 
 /// Run the appliance in the foreground
 ///
@@ -28,6 +33,7 @@ pub(super) fn run(_: &Serve, configuration: &Configuration) -> Result<Exit, Fail
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
+    raise_file_limit(settings.server.max_connections);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -36,6 +42,23 @@ pub(super) fn run(_: &Serve, configuration: &Configuration) -> Result<Exit, Fail
     // A thread that still repairs the data file is not waited for: that is begun again at the next start.
     runtime.shutdown_background();
     outcome
+}
+
+/// Raises the soft limit of open files to what the connections need, as far as the hard one lets us: the usual 1024 is
+/// less than the connections that are allowed by default. Where it does not reach, the listeners wait for room.
+fn raise_file_limit(max_connections: usize) {
+    let needed = u64::try_from(max_connections).unwrap_or(u64::MAX).saturating_add(OTHER_FILES);
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= needed) {
+        return;
+    }
+    let current = limit.maximum.map_or(needed, |maximum| maximum.min(needed));
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(current), ..limit });
+    if raised.is_err() || current < needed {
+        tracing::warn!(
+            "this process may open fewer files than `server.max_connections` needs: set LimitNOFILE={needed}"
+        );
+    }
 }
 
 async fn serve(settings: Settings) -> Result<Exit, Failure> {
@@ -78,9 +101,10 @@ async fn stop(running: Running) -> bool {
 
 fn not_started(error: &StartError) -> Failure {
     let exit = match error {
-        StartError::Listen(_) => Exit::Unreachable,
+        StartError::Listen(BindError::Listen { .. }) => Exit::Unreachable,
         StartError::DataFile(OpenError::InUse { .. }) => Exit::TryAgain,
-        StartError::Provision(ProvisionError::MadeThroughApi(_)) => Exit::Configuration,
+        // What is left of the first are mounts that cannot be.
+        StartError::Listen(_) | StartError::Provision(ProvisionError::MadeThroughApi(_)) => Exit::Configuration,
         StartError::DataDir { .. }
         | StartError::StoreKey(_)
         | StartError::StoreKeyLost { .. }

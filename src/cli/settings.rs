@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit::{Exit, Failure};
-use super::output::printable;
 use crate::base::secret::SecretString;
 use crate::config::{self, Loaded, Sources};
 
@@ -32,9 +31,12 @@ impl Configuration {
     /// The configuration, or all of its problems.
     pub(super) fn load(&self) -> Result<Loaded, Failure> {
         config::load(&self.sources()).map_err(|problems| {
-            let text =
-                format!("{}\nthe configuration cannot be used: correct the above", printable(&problems.to_string()));
-            Failure::new(Exit::Configuration, text)
+            let advice = if self.config.exists() {
+                "the configuration cannot be used: correct the above"
+            } else {
+                "name the configuration file with --config or TIDINGS_CONFIG"
+            };
+            Failure::new(Exit::Configuration, format!("{problems}\n{advice}"))
         })
     }
 

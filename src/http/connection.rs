@@ -273,3 +273,82 @@ impl Drop for Connection {
         self.end();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { header: Duration::from_secs(10), stall: Duration::from_secs(30) };
+
+    fn next(connection: &Connection) -> Next {
+        connection.next(Waker::noop(), LIMITS)
+    }
+
+    fn overdue(connection: &Connection) -> Option<(Duration, Overdue)> {
+        match next(connection) {
+            Next::WaitUntil(deadline, overdue) => Some((deadline - connection.progress.lock().since, overdue)),
+            Next::Close | Next::Wait => None,
+        }
+    }
+
+    #[test]
+    fn each_phase_has_its_limit() {
+        let connection = Connection::new(1, None, false);
+        assert_eq!(overdue(&connection), Some((IDLE_LIMIT, Overdue::Idle)));
+        assert!(connection.bytes_came());
+        assert_eq!(overdue(&connection), Some((LIMITS.header, Overdue::Head)));
+        // More of the head does not give it more time.
+        let since = connection.progress.lock().since;
+        assert!(connection.bytes_came());
+        assert_eq!(connection.progress.lock().since, since);
+        assert!(connection.request_came());
+        assert!(matches!(next(&connection), Next::Wait));
+        connection.answer_taken(None);
+        assert!(matches!(next(&connection), Next::Wait));
+        connection.flushed();
+        assert_eq!(overdue(&connection), Some((IDLE_LIMIT, Overdue::Idle)));
+    }
+
+    #[test]
+    fn only_an_answer_that_stands_still_is_overdue() {
+        let connection = Connection::new(1, None, false);
+        connection.request_came();
+        connection.write_moved(false);
+        let Next::WaitUntil(first, Overdue::Stalled) = next(&connection) else { panic!("it stands still") };
+        connection.write_moved(false);
+        assert!(matches!(next(&connection), Next::WaitUntil(same, Overdue::Stalled) if same == first));
+        connection.write_moved(true);
+        assert!(matches!(next(&connection), Next::Wait));
+        std::thread::sleep(Duration::from_millis(1));
+        connection.write_moved(false);
+        assert!(matches!(next(&connection), Next::WaitUntil(later, Overdue::Stalled) if later > first));
+    }
+
+    #[test]
+    fn only_an_idle_connection_can_be_evicted_and_then_it_takes_no_request() {
+        let connection = Connection::new(1, None, false);
+        connection.bytes_came();
+        assert!(!connection.evict());
+        connection.request_came();
+        assert!(!connection.evict());
+        connection.answer_taken(None);
+        assert!(!connection.evict());
+        connection.flushed();
+        assert!(connection.evict());
+        assert!(!connection.bytes_came() && !connection.request_came());
+        assert!(matches!(next(&connection), Next::Close));
+    }
+
+    #[test]
+    fn a_draining_connection_closes_when_it_is_idle() {
+        let connection = Connection::new(1, None, true);
+        assert!(matches!(next(&connection), Next::Close));
+        connection.bytes_came();
+        assert_eq!(overdue(&connection), Some((LIMITS.header, Overdue::Head)));
+        connection.request_came();
+        connection.answer_taken(None);
+        assert!(matches!(next(&connection), Next::Wait));
+        connection.flushed();
+        assert!(matches!(next(&connection), Next::Close));
+    }
+}

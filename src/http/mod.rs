@@ -5,10 +5,12 @@
 //! - A request that reaches [`contract::Contract::call`] has a route, a credential that is good for it, and its
 //!   whole body within the limits. What fails before is answered in the contract's own body by
 //!   [`contract::Contract::refuse`]; what cannot be told to be for a contract, in that of the contract at the root.
-//! - A caller that hangs up drops the call's future; a call that panics is answered 500.
+//! - A caller that hangs up, or closes its sending side, drops the call's future. (If it has sent another request
+//!   behind the present one, hyper does not look further, and it is noticed when the answer is written.)
+//! - A call that panics is answered 500, and the log has the panic under the request's id.
 //! - Each answer that has a [`contract::Delivery`] is reported once, as written or as lost.
 //!
-//! HTTP/1.1 on plain sockets; connections are behind one type ([`stream`](self)), so that TLS can come below it and
+//! HTTP/1.1 on plain sockets; sockets are behind one type, so that TLS can come below it and
 //! HTTP/2 above it.
 
 pub mod contract;

@@ -50,7 +50,8 @@ pub struct EventDraft {
     pub expiry: Option<Timestamp>,
     /// Its trace, handed on.
     pub trace: Option<TraceContext>,
-    /// Further attributes, handed on, in the order in which they came.
+    /// Further attributes, handed on, in the order in which they came; `datacontenttype` is among them where it is
+    /// another than `application/json`.
     pub extensions: Vec<Extension>,
     /// Its data, byte for byte; `None`: it has none.
     pub data: Option<RawJson>,

@@ -6,10 +6,14 @@
 pub(crate) mod client;
 
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use tidings::api::events::{EventsContract, EventsSettings};
 use tidings::api::polling::{PollingContract, PollingSettings, UnknownMembers};
@@ -32,7 +36,7 @@ use tidings::model::notification::{ByKind, EndpointKind};
 use tidings::model::owners::Owners;
 use tidings::model::subscription::{ContractName, Origin, SubscriptionDraft};
 use tidings::store::redb::{Faults, Options, RedbStore};
-use tidings::store::{Store, StoreMetrics, StoreSettings};
+use tidings::store::{Figures, Store, StoreMetrics, StoreSettings};
 
 /// What the clock shows at first.
 pub(crate) const START: &str = "2026-11-22T10:00:00.250Z";
@@ -112,6 +116,7 @@ pub(crate) struct Appliance {
     pub(crate) address: SocketAddr,
     pub(crate) stop: Stop,
     tokens: TokenService,
+    metrics: HttpMetrics,
     folder: Option<TempDir>,
 }
 
@@ -159,6 +164,7 @@ impl Appliance {
         let keys = Arc::new(SigningKeys::load(&*store).await.unwrap());
         let clients = Arc::new(Clients::new(&auth.clients));
         let token_service = || TokenService::new(&auth, keys.clone(), clients.clone(), random.clone());
+        let metrics = HttpMetrics::new();
         let polling = Arc::new(PollingContract::new(polling_settings(&setup), engine.clone()));
         let root = RootSettings { token_paths: vec!["/oauth2/token".to_owned()], public_url: PUBLIC_URL.to_owned() };
         let parts = ServerParts {
@@ -168,7 +174,7 @@ impl Appliance {
                 Arc::new(RootContract::new(root, Arc::new(token_service()), Arc::new(clock.clone()))),
             ],
             authenticator: Arc::new(Tokens(Authenticator::new(&auth, keys.clone(), clients.clone()), clock.clone())),
-            metrics: HttpMetrics::new(),
+            metrics: metrics.clone(),
             clock: Arc::new(clock.clone()),
             random: random.clone(),
             stop: stop.clone(),
@@ -177,7 +183,21 @@ impl Appliance {
         let server = Server::bind(&server_settings(&setup), parts).unwrap();
         let ListenAddress::Tcp(address) = server.local_addresses()[0] else { panic!("a TCP address was asked for") };
         tokio::spawn(server.run());
-        Self { tokens: token_service(), clock, store, engine, polling, address, stop, folder: Some(folder) }
+        Self { tokens: token_service(), metrics, clock, store, engine, polling, address, stop, folder: Some(folder) }
+    }
+
+    /// The store's figures.
+    pub(crate) fn store_figures(&self) -> Figures {
+        self.store.figures()
+    }
+
+    /// The server's metrics in the text format.
+    pub(crate) fn metrics(&self) -> String {
+        let mut registry = Registry::default();
+        self.metrics.register(&mut registry);
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        text
     }
 
     /// A token of `client` with all its scopes, good for an hour from now.
@@ -192,9 +212,50 @@ impl Appliance {
     }
 }
 
+/// A millisecond less than `duration`: the last moment before a limit.
+pub(crate) fn just_before(duration: Duration) -> Duration {
+    duration.saturating_sub(Duration::from_millis(1))
+}
+
+/// Waits until `condition` holds; fails after ten seconds.
+pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let holds = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(10), holds).await.is_ok(), "not in time: {what}");
+}
+
 impl Drop for Appliance {
     fn drop(&mut self) {
         self.stop.stop();
+    }
+}
+
+/// A disk that fails while it is told to.
+#[derive(Debug, Default)]
+pub(crate) struct BadDisk(AtomicBool);
+
+impl BadDisk {
+    pub(crate) fn fail(&self, fail: bool) {
+        self.0.store(fail, Ordering::Release);
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.0.load(Ordering::Acquire) { Err(io::Error::other("the disk has burnt")) } else { Ok(()) }
+    }
+}
+
+impl Faults for BadDisk {
+    fn write(&self, _: u64, _: usize) -> io::Result<()> {
+        self.check()
+    }
+    fn flush(&self) -> io::Result<()> {
+        self.check()
+    }
+    fn extend(&self, _: u64) -> io::Result<()> {
+        self.check()
     }
 }
 

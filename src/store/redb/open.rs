@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -89,7 +90,7 @@ pub enum OpenError {
 
 /// Opens the file and reads memory from it.
 pub(super) fn open(options: &Options) -> Result<(Database, Memory), OpenError> {
-    let file = File::options().read(true).write(true).create(true).truncate(false).open(&options.path);
+    let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&options.path);
     let db = open_database(&options.path, file, options.faults.clone(), &options.progress)?;
     let damaged = |e: StoreError| OpenError::Damaged { path: options.path.clone(), detail: e.to_string() };
     let found = create_tables(&db).map_err(damaged)?;

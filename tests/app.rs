@@ -1,0 +1,181 @@
+//! The application as a library: started in the test's own process, on port 0, with the machine's clock.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use tempfile::TempDir;
+use tidings::app::{self, Parts, Running, StartError};
+use tidings::config::{self, Settings, Sources};
+use tidings::http::settings::ListenAddress;
+use tidings::store::redb::OpenError;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+fn settings(folder: &Path, more: &str) -> Settings {
+    let text = format!(
+        r#"
+data_dir = "{}/data"
+server.listen = ["127.0.0.1:0"]
+admin.listen = ["127.0.0.1:0", "unix:{0}/admin.sock"]
+clients = [{{ id = "crm", secret = {{ value = "s" }}, scopes = ["events:publish", "notification:consent:consumer"] }}]
+subscriptions = [{{ id = "crm-accounts", client_id = "crm", event_types = ["301"], poll = {{}} }}]
+{more}
+"#,
+        folder.display()
+    );
+    let file = folder.join("tidings.toml");
+    std::fs::write(&file, text).unwrap();
+    config::load(&Sources::new(file)).unwrap().settings
+}
+
+async fn start(folder: &TempDir) -> Running {
+    app::start(settings(folder.path(), ""), Parts::system()).await.unwrap()
+}
+
+fn tcp(addresses: &[ListenAddress]) -> String {
+    let tcp = addresses.iter().find(|a| matches!(a, ListenAddress::Tcp(_)));
+    tcp.unwrap().to_string()
+}
+
+async fn send(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+async fn get(address: &str, path: &str, headers: &str) -> String {
+    send(address, &format!("GET {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n")).await
+}
+
+async fn token(running: &Running) -> String {
+    let body = "grant_type=client_credentials&client_id=crm&client_secret=s";
+    let request = format!(
+        "POST /oauth2/token HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = send(&tcp(running.addresses()), &request).await;
+    answer.split("\"access_token\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+}
+
+async fn poll(running: &Running, token: &str) -> String {
+    let headers = format!("Host: x\r\nAuthorization: Bearer {token}\r\n");
+    get(&tcp(running.addresses()), "/notification/v1/subscriptions/crm-accounts/notifications", &headers).await
+}
+
+#[tokio::test]
+async fn two_appliances_run_in_one_process_and_know_nothing_of_each_other() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let (one, two) = (start(&folders[0]).await, start(&folders[1]).await);
+    let addresses = [&one, &two].map(|running| tcp(running.addresses()));
+    let all: HashSet<_> =
+        [one.addresses(), one.admin_addresses(), two.addresses(), two.admin_addresses()].concat().into_iter().collect();
+    assert_eq!(all.len(), 6);
+    assert_eq!([one.public_url(), two.public_url()], addresses.each_ref().map(|a| format!("http://{a}")));
+    let token_of_one = token(&one).await;
+    assert!(poll(&one, &token_of_one).await.starts_with("HTTP/1.1 200"));
+    assert!(poll(&two, &token_of_one).await.starts_with("HTTP/1.1 401"));
+    assert_eq!(one.stop().await, [""; 0]);
+    assert!(TcpStream::connect(&addresses[0]).await.is_err());
+    let token_of_two = token(&two).await;
+    assert!(poll(&two, &token_of_two).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(two.stop().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn what_is_stopped_can_be_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        assert_eq!(start(&folder).await.stop().await, [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn a_data_file_has_one_appliance_and_a_failed_start_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(&folder).await;
+    let second = settings(folder.path(), "").data_dir;
+    let mut other = settings(tempfile::tempdir().unwrap().path(), "");
+    other.data_dir = second;
+    other.admin.listen.truncate(1);
+    let error = app::start(other, Parts::system()).await.err().unwrap();
+    assert!(matches!(error, StartError::DataFile(OpenError::InUse { .. })), "{error}");
+    let token = token(&running).await;
+    assert!(poll(&running, &token).await.starts_with("HTTP/1.1 200"));
+    assert_eq!(running.stop().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_start_that_cannot_listen_closes_what_it_has_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut settings = settings(folder.path(), "");
+    settings.server.listen = vec![ListenAddress::Tcp(taken.local_addr().unwrap())];
+    let error = app::start(settings, Parts::system()).await.err().unwrap();
+    assert!(matches!(error, StartError::Listen(_)), "{error}");
+    assert!(!folder.path().join("admin.sock").exists());
+    assert_eq!(start(&folder).await.stop().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn the_admin_listener_answers_only_who_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(&folder).await;
+    let admin = tcp(running.admin_addresses());
+    for path in ["/health/live", "/health/ready", "/metrics"] {
+        assert!(get(&admin, path, &format!("Host: {admin}\r\n")).await.starts_with("HTTP/1.1 200"), "{path}");
+        assert!(get(&admin, path, "Host: localhost\r\n").await.starts_with("HTTP/1.1 200"), "{path}");
+        let foreign = get(&admin, path, "Host: evil.example\r\n").await;
+        assert!(foreign.starts_with("HTTP/1.1 403") && foreign.contains("application/problem+json"), "{foreign}");
+        let page = get(&admin, path, &format!("Host: {admin}\r\nOrigin: http://evil.example\r\n")).await;
+        assert!(page.starts_with("HTTP/1.1 403"), "{page}");
+    }
+    let unknown = get(&admin, "/v1/events", "Host: localhost\r\n").await;
+    assert!(unknown.starts_with("HTTP/1.1 404") && unknown.contains("/problems/not-found"), "{unknown}");
+    let posted =
+        send(&admin, "POST /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+            .await;
+    assert!(posted.starts_with("HTTP/1.1 405") && posted.contains("allow: GET"), "{posted}");
+    assert_eq!(running.stop().await, [""; 0]);
+}
+
+/// What `promtool check metrics` asks for, as far as it can be told without it (tests/interop runs the real one).
+#[tokio::test]
+async fn every_metric_has_its_help_and_type_and_a_proper_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(&folder).await;
+    token(&running).await;
+    let answer = get(&tcp(running.admin_addresses()), "/metrics", "Host: localhost\r\n").await;
+    let (head, text) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("content-type: text/plain; version=0.0.4"), "{head}");
+    let mut families = HashSet::new();
+    let mut family = ("", "");
+    for line in text.lines() {
+        if let Some(comment) = line.strip_prefix("# TYPE ") {
+            family = comment.split_once(' ').unwrap();
+            let (name, kind) = family;
+            assert!(families.insert(name), "{name} twice");
+            assert!(text.contains(&format!("# HELP {name} ")), "{name} has no help");
+            assert_eq!(name.ends_with("_total"), kind == "counter", "{name}");
+        } else if !line.starts_with('#') {
+            let name = line.split(['{', ' ']).next().unwrap();
+            let histogram = ["_bucket", "_sum", "_count"].iter().any(|end| name.strip_suffix(end) == Some(family.0));
+            assert!(name == family.0 || family.1 == "histogram" && histogram, "{line}");
+        }
+    }
+    for name in [
+        "tidings_events_accepted_total",
+        "tidings_notifications",
+        "tidings_conservation_holds",
+        "tidings_http_requests_total",
+        "tidings_store_commit_duration_seconds",
+        "tidings_oldest_waiting_age_seconds",
+        "tidings_start_time_seconds",
+    ] {
+        assert!(families.contains(name), "{name} in {families:?}");
+    }
+    assert_eq!(running.stop().await, [""; 0]);
+}

@@ -1,0 +1,81 @@
+//! The engine under changing subscriptions, and its sweep: a real store, a real server.
+#![allow(clippy::unwrap_used, reason = "in tests, a panic is how a failure shows")]
+
+mod support;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use support::client::{Call, subscription};
+use support::{Appliance, BadDisk, Setup, until};
+use tidings::model::notification::State;
+use tokio::task::JoinSet;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_subscription_gets_what_is_published_after_its_answer_and_a_deleted_one_does_not() {
+    let appliance = Arc::new(Appliance::plain().await);
+    let done = Arc::new(AtomicBool::new(false));
+    let mut tasks = JoinSet::new();
+    for _ in 0..3 {
+        let (appliance, done) = (appliance.clone(), done.clone());
+        tasks.spawn(async move {
+            while !done.load(Ordering::Acquire) {
+                appliance.publish(r#"{"type":"301"}"#).await;
+            }
+        });
+    }
+    for _ in 0..30 {
+        let id = appliance.subscribe("crm", &["301"]).await;
+        let receipt = appliance.publish(r#"{"type":"301"}"#).await;
+        assert_eq!(receipt["matched"], 1);
+        let page = appliance.poll(&id).await;
+        assert!(page.iter().any(|event| event["id"] == receipt["id"]), "{page:?}");
+        appliance.send(Call::delete(&subscription(&id), "crm")).await.expect(204);
+        assert_eq!(appliance.publish(r#"{"type":"301"}"#).await["matched"], 0);
+    }
+    done.store(true, Ordering::Release);
+    while let Some(outcome) = tasks.join_next().await {
+        outcome.unwrap();
+    }
+    assert!(appliance.store_figures().sums.poll.is_conserved());
+}
+
+#[tokio::test]
+async fn the_sweep_settles_what_has_expired() {
+    let appliance = Appliance::plain().await;
+    let sweeps = tokio::spawn(appliance.engine.clone().run_sweeps());
+    appliance.subscribe("crm", &["301"]).await;
+    appliance.publish(r#"{"type":"301"}"#).await;
+    until("a first sweep", || appliance.engine.sweep_status().runs > 0).await;
+    appliance.clock.advance(Duration::from_hours(6));
+    until("the expiry is settled", || appliance.engine.sweep_status().expired == 1).await;
+    assert_eq!(appliance.store_figures().sums.poll.get(State::Expired), 1);
+    let status = appliance.engine.sweep_status();
+    assert_eq!((status.failure, status.last_run.is_some()), (None, true));
+    appliance.stop.stop();
+    sweeps.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sweep_that_fails_says_so_and_goes_on() {
+    let disk = Arc::new(BadDisk::default());
+    let appliance = Appliance::start(Setup { faults: Some(disk.clone()), ..Setup::default() }).await;
+    tokio::spawn(appliance.engine.clone().run_sweeps());
+    appliance.subscribe("crm", &["301"]).await;
+    appliance.publish(r#"{"type":"301"}"#).await;
+    disk.fail(true);
+    appliance.clock.advance(Duration::from_hours(6));
+    until("the failure shows", || {
+        appliance.clock.advance(Duration::from_secs(1));
+        appliance.engine.sweep_status().failure.is_some()
+    })
+    .await;
+    disk.fail(false);
+    until("it goes on", || {
+        appliance.clock.advance(Duration::from_secs(1));
+        appliance.engine.sweep_status().failure.is_none()
+    })
+    .await;
+    assert_eq!(appliance.store_figures().sums.poll.get(State::Expired), 1);
+}

@@ -1,0 +1,72 @@
+//! Each answer that somebody wants to know about is reported once, as written or as lost.
+
+use std::time::Duration;
+
+use crate::client::request;
+use crate::toy::{BIG, Event, Running, settings};
+
+const CALLED: Event = Event::Called("big");
+
+#[tokio::test]
+async fn an_answer_that_is_read_was_written() {
+    let mut server = Running::start(&settings());
+    let mut client = server.connect().await;
+    for _ in 0..3 {
+        assert_eq!(client.get("/toy/big").await.body.len(), BIG);
+        assert_eq!((server.event().await, server.event().await), (CALLED, Event::Written));
+    }
+    assert_eq!(server.end().await.1, []);
+}
+
+#[tokio::test]
+async fn an_answer_without_a_body_is_written_too() {
+    let mut server = Running::start(&settings());
+    assert_eq!(server.connect().await.get("/toy/empty").await.status, 204);
+    assert_eq!((server.event().await, server.event().await), (Event::Called("empty"), Event::Written));
+    assert_eq!(server.end().await.1, []);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_read_is_lost_in_the_end() {
+    let mut short = settings();
+    short.body_timeout = Duration::from_millis(200);
+    let mut server = Running::start(&short);
+    let mut client = server.connect().await;
+    client.send(request("GET", "/toy/big", "", "")).await;
+    assert_eq!((server.event().await, server.event().await), (CALLED, Event::Lost));
+    assert_eq!(server.end().await.1, []);
+}
+
+#[tokio::test]
+async fn an_answer_whose_reader_hangs_up_is_lost() {
+    let mut server = Running::start(&settings());
+    let mut client = server.connect().await;
+    client.send(request("GET", "/toy/big", "", "")).await;
+    client.take(1024).await;
+    drop(client);
+    assert_eq!((server.event().await, server.event().await), (CALLED, Event::Lost));
+    assert_eq!(server.end().await.1, []);
+}
+
+#[tokio::test]
+async fn an_answer_that_the_end_of_the_server_cuts_off_is_lost() {
+    let server = Running::start_with(&settings(), &["/toy"], Duration::from_millis(100)).unwrap();
+    let mut client = server.connect().await;
+    client.send(request("GET", "/toy/big", "", "")).await;
+    client.take(1024).await;
+    let (drained, events) = server.end().await;
+    assert_eq!((drained.dropped, &*events), (1, &[CALLED, Event::Lost][..]));
+}
+
+#[tokio::test]
+async fn answers_in_a_row_are_reported_each() {
+    let mut server = Running::start(&settings());
+    let mut client = server.connect().await;
+    client.send(request("GET", "/toy/empty", "", "").repeat(3) + &request("GET", "/toy/big", "", "")).await;
+    for _ in 0..3 {
+        assert_eq!(client.answer().await.status, 204);
+        assert_eq!((server.event().await, server.event().await), (Event::Called("empty"), Event::Written));
+    }
+    drop(client);
+    assert_eq!((server.event().await, server.event().await), (CALLED, Event::Lost));
+}

@@ -1,0 +1,15 @@
+//! The wire over real sockets, with a contract that exists only here: whatever a caller does, the server keeps its
+//! promises to the contract and to the other callers.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails where it stands")]
+
+mod bodies;
+mod client;
+mod connections;
+mod credentials;
+mod delivery;
+mod drain;
+mod heads;
+mod listeners;
+mod routing;
+mod toy;
