@@ -98,7 +98,10 @@ impl<'r> Section<'r> {
 
     /// The value of `key`, if there is one.
     pub(super) fn item(&self, key: &'static str) -> Option<Item<'r>> {
-        self.known.borrow_mut().push(key);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
         let value = self.values?.get(key)?;
         Some(Item { reader: self.reader, path: join_key(&self.path, key), value })
     }

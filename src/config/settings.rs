@@ -100,7 +100,8 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let Contracts { polling, events, root } = contracts::read(top, &servers, token_paths);
     let clients = clients::read(top, sources);
     let (catalogue, store) = events::read(top);
-    let known = Known { clients: &clients, catalogue: &catalogue, polling: polling.is_some() };
+    let client_ids = clients.iter().map(|client| client.id.value.as_str()).collect();
+    let known = Known { clients: &client_ids, catalogue: &catalogue, polling: polling.is_some() };
     let declared = subscriptions::read(top, &known);
     let log = read_log(top);
     let sample = polling.as_ref().and(events.as_ref()).and_then(|_| find_sample(&clients, &declared));

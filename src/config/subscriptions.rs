@@ -1,6 +1,8 @@
 //! `[[subscriptions]]`: declared ones, checked against the clients and the catalogue.
 
-use super::clients::{Client, refuse_same_ids};
+use std::collections::BTreeSet;
+
+use super::clients::refuse_same_ids;
 use super::kind::{list, located, name, type_id};
 use super::places::join_key;
 use super::reader::{Located, Section, Shown, nearest};
@@ -14,7 +16,7 @@ const CREATED_BY: &str = "configuration";
 
 /// What an entry is checked against.
 pub(super) struct Known<'a> {
-    pub(super) clients: &'a [Client],
+    pub(super) clients: &'a BTreeSet<&'a str>,
     pub(super) catalogue: &'a Catalogue,
     /// Whether the polling contract is served.
     pub(super) polling: bool,
@@ -70,12 +72,13 @@ fn read_endpoints(entry: &Section<'_>, known: &Known<'_>) -> Vec<EndpointKind> {
 }
 
 fn check_client(entry: &Section<'_>, known: &Known<'_>, client: &Located<String>) {
-    let mut ids = known.clients.iter().map(|client| client.id.value.as_str());
-    if client.path.is_empty() || ids.clone().any(|id| id == client.value) {
+    // Without a path it is missing itself, which has been reported.
+    if client.path.is_empty() || known.clients.contains(client.value.as_str()) {
         return;
     }
     let message = format!("there is no client {}", Shown(&client.value));
-    let advice = nearest(&client.value, &mut ids).or_else(|| Some("declare it in [[clients]]".to_owned()));
+    let advice =
+        nearest(&client.value, known.clients.iter().copied()).or_else(|| Some("declare it in [[clients]]".to_owned()));
     entry.reader.missing_elsewhere(&client.path, message, advice);
 }
 

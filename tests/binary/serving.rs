@@ -140,9 +140,8 @@ fn the_log_has_no_secret_at_any_level_and_no_line_of_a_caller_s() {
     assert_eq!(serving.send(&forged).status, 400);
     poll(&serving, &bearer);
     serving.signal(Signal::TERM);
-    let log = site.path("log");
     assert_eq!(serving.end(), Some(0));
-    let log = std::fs::read_to_string(log).unwrap();
+    let log = std::fs::read_to_string(site.path("log")).unwrap();
     assert!(log.contains("ready: the contracts listen on"), "{log}");
     for secret in [SECRET, &bearer, &STANDARD.encode(format!("crm:{SECRET}"))] {
         assert!(!log.contains(secret), "{log}");
@@ -175,9 +174,9 @@ fn the_log_has_the_form_that_is_asked_for() {
     let log = |format: &str| {
         let site = Site::new();
         let serving = site.serve_with("TIDINGS__LOG__FORMAT", format);
-        let log = serving.log();
-        serving.kill_9();
-        log
+        serving.signal(Signal::TERM);
+        assert_eq!(serving.end(), Some(0));
+        std::fs::read_to_string(site.path("log")).unwrap()
     };
     let journald = log("journald");
     assert!(journald.lines().any(|line| line.starts_with("<6>") && line.contains(ready)), "{journald}");
