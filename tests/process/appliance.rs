@@ -13,6 +13,9 @@ use super::site::{Addresses, Site};
 /// How often a start is tried again because somebody else took the port meanwhile.
 const ATTEMPTS: usize = 5;
 
+/// How it ends where it cannot listen (design.md, "Command line": unreachable).
+const CANNOT_LISTEN: i32 = 69;
+
 /// A running `tidings serve`. It is killed with this value.
 #[derive(Debug)]
 pub(crate) struct Appliance {
@@ -51,8 +54,7 @@ impl Appliance {
                 Ok(_) => return Ok(appliance),
                 Err(e) => last = e,
             }
-            let taken = site.last_words().lines().last().is_some_and(|line| line.contains("in use"));
-            if !taken {
+            if appliance.child.try_wait()?.and_then(|status| status.code()) != Some(CANNOT_LISTEN) {
                 break;
             }
         }

@@ -84,7 +84,7 @@ fn loaded(memory: Memory, figure: &str, report: &mut Report) {
 #[allow(clippy::cast_precision_loss)]
 fn of_limit(figure: &str, memory: Memory, limit: u64) -> Line {
     let (resident, anonymous) = (mebibytes(memory.resident), mebibytes(memory.anonymous));
-    let value = format!("{resident} ({anonymous} anonymous) of {}", mebibytes(limit));
+    let value = format!("{resident}, {anonymous} anonymous");
     line(figure, value, "of the limit", memory.resident as f64 / limit as f64, Demand::AtMost(1.0))
 }
 

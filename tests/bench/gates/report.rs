@@ -94,7 +94,9 @@ impl Report {
     /// The table, and the same as one line of JSON.
     pub(crate) fn show(&self) -> String {
         let mut text = String::new();
-        let widest = self.0.iter().map(|line| line.figure.chars().count()).max().unwrap_or(0);
+        let widest =
+            |column: fn(&Line) -> &str| self.0.iter().map(|line| column(line).chars().count()).max().unwrap_or(0);
+        let (figures, values) = (widest(|line| &line.figure), widest(|line| &line.value));
         for line in &self.0 {
             let ratio =
                 if line.scale.is_empty() { String::new() } else { format!("{:.3} {}", line.measured, line.scale) };
@@ -103,7 +105,7 @@ impl Report {
             let _ = writeln!(
                 text,
                 "{}",
-                format!("{figure:<widest$}  {value:>24}  {ratio:>18}  {:<18} {}", line.gate(), line.verdict())
+                format!("{figure:<figures$}  {value:>values$}  {ratio:>18}  {:<18} {}", line.gate(), line.verdict())
                     .trim_end()
             );
         }
