@@ -16,8 +16,11 @@ use super::writer::write_meta;
 use super::{Options, load, storage};
 use crate::store::StoreError;
 
-/// Bytes of redb's page cache. Its own default is 1 GiB.
+/// Bytes of memory that redb's page cache may take. Its own default is 1 GiB.
 pub const CACHE_BYTES: usize = 64 << 20;
+
+/// What redb is told: it counts pages of 4 KiB, for each of which the allocator takes 5 KiB, as the page has a header.
+const CACHED_PAGE_BYTES: usize = CACHE_BYTES / 5 * 4;
 
 /// What opening does, for those who wait for it.
 #[derive(Clone, Copy, Debug)]
@@ -112,7 +115,7 @@ pub(super) fn open_database(
     let backend = file.and_then(|f| GrowingFile::new(f, faults)).map_err(|e| io_error(e.to_string()))?;
     let progress = Arc::clone(progress);
     let opened = Database::builder()
-        .set_cache_size(CACHE_BYTES)
+        .set_cache_size(CACHED_PAGE_BYTES)
         .set_repair_callback(move |session| progress(Opening::repairing(session.progress())))
         .create_with_backend(backend);
     opened.map_err(|e| match e {

@@ -29,7 +29,7 @@ const IDLE_AFTER: Duration = Duration::from_millis(200);
 const MAX_GROUP: usize = 1024;
 
 /// Bytes of bodies at which a group is closed.
-const MAX_GROUP_BYTES: usize = 16 << 20;
+const MAX_GROUP_BYTES: usize = 4 << 20;
 
 /// How often the file is tried again after a fault.
 const REOPEN_EVERY: Duration = Duration::from_millis(500);
@@ -77,6 +77,21 @@ pub(super) fn start(shared: Arc<Shared>) -> std::io::Result<(Sender, std::thread
     Ok((Sender(sender), thread))
 }
 
+/// Asks the system to run this thread as soon as its flush is done. On a busy machine it would otherwise wake
+/// milliseconds late, and everybody waits for it (performance.md). Where that is not permitted all works, but slower.
+fn go_first() {
+    use thread_priority::{RealtimeThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy};
+    let policy = ThreadSchedulePolicy::Realtime(RealtimeThreadSchedulePolicy::RoundRobin);
+    let asked = thread_priority::set_thread_priority_and_policy(
+        thread_priority::thread_native_id(),
+        ThreadPriority::Min,
+        policy,
+    );
+    if let Err(error) = asked {
+        tracing::debug!(?error, "the writer's thread has no priority over others");
+    }
+}
+
 struct Writer {
     shared: Arc<Shared>,
     operations: Receiver<(Operation, OwnedSemaphorePermit)>,
@@ -114,6 +129,7 @@ impl Group {
 
 impl Writer {
     fn run(&mut self) {
+        go_first();
         loop {
             match self.operations.recv_timeout(IDLE_AFTER) {
                 Ok((first, permit)) => {
