@@ -95,7 +95,8 @@ impl Desk {
         let found = sound.and_then(|()| mount.find(&method, uri.path()));
         let timing = found.as_ref().map_or(&mount.unrouted, |found| &found.entry.meter).start();
         let exchange = Exchange { desk: self, mount, connection, id: self.request_id(connection), method, uri };
-        let span = tracing::info_span!("request", id = exchange.id);
+        // What is logged above debug names the request itself: a span for each would be paid for by every request.
+        let span = tracing::debug_span!("request", id = exchange.id);
         let (response, close) = exchange.respond(found, headers, body).instrument(span).await;
         exchange.log(&response, timing.finish(response.status));
         answer::to_hyper(response, &exchange.id, &exchange.method, connection, close)
