@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::Offset;
 
 use crate::base::clock;
@@ -19,6 +20,16 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
         text.parse().ok()?
     };
     (Offset::UTC.to_datetime(instant).year() >= 0).then_some(instant)
+}
+
+/// The same for the end of something: what lies beyond the last instant that can be told (the last day of 9999, which
+/// stands for "never" with many) is that instant.
+pub(super) fn parse_end(text: &str) -> Option<Timestamp> {
+    parse(text).or_else(|| {
+        shape(text.as_bytes())?;
+        let local: DateTime = text.get(..19)?.parse().ok()?;
+        (local.year() == 9999).then_some(Timestamp::MAX)
+    })
 }
 
 /// Writes `instant` in UTC with `Z` and six digits of a second, as the polling contract shows when something happened.
@@ -100,6 +111,18 @@ mod tests {
             ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59.000000Z"),
         ] {
             assert_eq!(shown(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_end_may_lie_beyond_what_can_be_told() {
+        for text in ["9999-12-31T23:59:59Z", "9999-12-31t23:59:59.9999999z", "9999-12-31T00:00:00-23:00"] {
+            assert_eq!(parse_end(text), Some(Timestamp::MAX), "{text}");
+        }
+        assert_eq!(parse_end("2018-01-23T04:56:22Z"), parse("2018-01-23T04:56:22Z"));
+        for text in ["9999-12-32T00:00:00Z", "9999-12-31T24:00:00Z", "9999-12-31T23:59:59", "0000-01-01T00:00:00+00:01"]
+        {
+            assert_eq!(parse_end(text), None, "{text}");
         }
     }
 

@@ -34,9 +34,12 @@ impl Condition {
         Self { stage: Mutex::new(Stage::Opening("begun".to_owned())), store: OnceLock::new(), started }
     }
 
-    /// How far the opening of the store is, in its own words.
+    /// How far the opening of the store is, in its own words. Only the start counts: a store that opens its file anew
+    /// after a fault tells that as its trouble.
     pub(super) fn opening(&self, progress: String) {
-        *self.stage.lock() = Stage::Opening(progress);
+        if let Stage::Opening(known) = &mut *self.stage.lock() {
+            *known = progress;
+        }
     }
 
     /// The store is open. Only the first call counts.
@@ -118,6 +121,17 @@ mod tests {
         assert!(condition.readiness().is_ready());
         assert_eq!(condition.readiness().details["started"], "1970-01-01T00:00:00Z");
         condition.stopping();
+        assert_eq!(condition.readiness().reasons, ["the appliance is stopping"]);
+    }
+
+    #[test]
+    fn a_data_file_that_is_opened_anew_does_not_undo_the_start() {
+        let condition = Condition::new(Timestamp::from_millis(0));
+        condition.serving();
+        condition.opening("repairing 90 %".to_owned());
+        assert!(condition.readiness().is_ready());
+        condition.stopping();
+        condition.opening("repairing 90 %".to_owned());
         assert_eq!(condition.readiness().reasons, ["the appliance is stopping"]);
     }
 }

@@ -70,8 +70,11 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
             return Ok(Exit::Ok);
         }
     };
-    if let Some(lines) = running.sample() {
-        output::result(lines)?;
+    if let Some(lines) = running.sample()
+        && let Err(failure) = output::result(lines)
+    {
+        // They are advice, nobody's result: the appliance goes on.
+        tracing::warn!("the lines that show how to try it are lost: {failure}");
     }
     let ended = tokio::select! {
         name = signals.next() => {

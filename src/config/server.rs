@@ -1,6 +1,7 @@
 //! `[server]` and `[admin]`: addresses, the public URL, limits of the wire.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 
 use super::kind::{HOUR, KIB, MIB, SECOND, count, duration, list, memory, text};
 use super::reader::{Item, Located, Section, Shown};
@@ -14,6 +15,16 @@ pub(super) struct Servers {
     pub(super) server: ServerSettings,
     pub(super) admin: ServerSettings,
     pub(super) public_url: String,
+}
+
+impl Servers {
+    /// Whether the contracts are for this machine only: neither the listeners nor the public URL lead others here.
+    pub(super) fn are_local(&self) -> bool {
+        let uri = self.public_url.parse::<::http::Uri>().unwrap_or_default();
+        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let local_host = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        local_host && self.server.listen.iter().all(ListenAddress::is_local)
+    }
 }
 
 /// Reads `[server]` and `[admin]`.
@@ -56,7 +67,10 @@ fn listen_address(item: &Item<'_>) -> Option<ListenAddress> {
 
 /// The URL of the first address, which only this machine can reach: others need one that they can.
 fn default_public_url(server: &Section<'_>, addresses: &[Located<ListenAddress>]) -> String {
-    if let Some(open) = addresses.iter().find(|a| !a.value.is_local()) {
+    // One that is there and wrong has been reported.
+    if !server.has("public_url")
+        && let Some(open) = addresses.iter().find(|a| !a.value.is_local())
+    {
         let message = format!("is required, because {} can be reached from other machines", open.value);
         let advice = "set it to the URL that clients use, such as \"https://tidings.example.com\"".to_owned();
         server.reader.missing_elsewhere("server.public_url", message, Some(advice));

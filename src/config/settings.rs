@@ -67,8 +67,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// `[log]`
     pub log: LogSettings,
-    /// The `curl` lines of a sample configuration: set where a client's secret stands in the file as `value`, so
-    /// that it is no secret, and the client can publish and poll a declared subscription.
+    /// The `curl` lines of a sample configuration: set where a client's secret stands in the file as `value` and only
+    /// this machine is served, so that it is no secret, and the client can publish and poll a declared subscription.
     pub sample: Option<Sample>,
 }
 
@@ -104,7 +104,8 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let known = Known { clients: &client_ids, catalogue: &catalogue, polling: polling.is_some() };
     let declared = subscriptions::read(top, &known);
     let log = read_log(top);
-    let sample = polling.as_ref().and(events.as_ref()).and_then(|_| find_sample(&clients, &declared));
+    let sample = polling.as_ref().and(events.as_ref()).filter(|_| servers.are_local());
+    let sample = sample.and_then(|_| find_sample(&clients, &declared));
     let owners = clients.iter().map(|c| (c.settings.id.clone(), c.settings.owners.clone())).collect();
     let issuer = servers.public_url.clone();
     let clients = clients.into_iter().map(|client| client.settings).collect();

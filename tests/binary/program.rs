@@ -90,9 +90,18 @@ subscriptions = [{{ id = "crm-accounts", client_id = "crm", event_types = ["301"
 
     /// The same with an environment variable.
     pub(crate) fn serve_with(&self, variable: &str, value: &str) -> Serving {
-        let log = std::fs::File::create(self.path("log")).unwrap();
         let mut command = self.command(&["serve"]);
-        let child = command.env(variable, value).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        self.begin(command.env(variable, value).stdout(Stdio::piped()))
+    }
+
+    /// The same with this stdout.
+    pub(crate) fn serve_to(&self, stdout: Stdio) -> Serving {
+        self.begin(self.command(&["serve"]).stdout(stdout))
+    }
+
+    fn begin(&self, command: &mut Command) -> Serving {
+        let log = std::fs::File::create(self.path("log")).unwrap();
+        let child = command.stderr(log).spawn().unwrap();
         let serving =
             Serving { child, api: self.path("api.sock"), admin: self.path("admin.sock"), log: self.path("log") };
         serving.until_ready()

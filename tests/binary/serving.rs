@@ -169,6 +169,17 @@ fn nobody_has_to_read_what_it_prints() {
 }
 
 #[test]
+fn it_goes_on_where_what_it_prints_cannot_be_written() {
+    let site = Site::new();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let serving = site.serve_to(full.into());
+    let bearer = token(&serving);
+    publish(&serving, &bearer, EVENT);
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.end(), Some(0));
+}
+
+#[test]
 fn the_log_has_the_form_that_is_asked_for() {
     let ready = "ready: the contracts listen on";
     let log = |format: &str| {

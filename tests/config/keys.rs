@@ -44,7 +44,8 @@ fn every_key_sets_what_it_says() {
     assert_eq!((declared.id.as_str(), declared.created_by.as_str()), ("crm-accounts", "configuration"));
     assert_eq!(declared.endpoints, [EndpointKind::Poll]);
     assert_eq!(settings.log.level, tracing::Level::DEBUG);
-    assert_eq!(settings.sample.unwrap().secret, "hunter2-hunter2");
+    // Others are served: a secret that stands in the file is still not to be printed.
+    assert!(settings.sample.is_none());
     assert_eq!(loaded.warnings.len(), 1, "{:?}", loaded.warnings);
 }
 
@@ -65,6 +66,40 @@ fn the_shipped_quickstart_is_good() {
     assert_eq!(warnings, ["clients[0].secret.value"]);
     let sample = loaded.settings.sample.unwrap();
     assert_eq!((sample.client_id.as_str(), sample.subscription.as_str()), ("quickstart", "quickstart"));
+}
+
+#[test]
+fn a_secret_is_shown_only_where_nobody_else_is_served() {
+    let site = |server: &str| {
+        format!(
+            r#"{server}
+[[clients]]
+id = "a"
+secret = {{ value = "hunter2" }}
+scopes = ["events:publish", "notification:consent:consumer"]
+[[subscriptions]]
+id = "s"
+client_id = "a"
+event_types = ["1"]
+poll = {{}}
+"#
+        )
+    };
+    let shown = |server: &str| Site::new(&site(server)).loaded().settings.sample.map(|sample| sample.secret);
+    for local in [
+        "",
+        "server.public_url = \"http://localhost:8420\"",
+        "server.public_url = \"http://[::1]:1/x\"",
+        "server.listen = [\"unix:a.sock\"]",
+    ] {
+        assert_eq!(shown(local).as_deref(), Some("hunter2"), "{local}");
+    }
+    for open in [
+        "server.public_url = \"https://tidings.example.com\"",
+        "server.listen = [\"127.0.0.1:1\", \"0.0.0.0:1\"]\nserver.plaintext = \"behind-proxy\"\nserver.public_url = \"http://127.0.0.1:1\"",
+    ] {
+        assert_eq!(shown(open), None, "{open}");
+    }
 }
 
 /// The lines of the sample that set a key: line number from 1, key, value.

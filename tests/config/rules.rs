@@ -16,6 +16,8 @@ fn addresses_that_others_reach_need_a_proxy_and_a_url() {
     assert!(
         only(&server("plaintext = \"yes\"\npublic_url = \"https://h\"\n").shown().split_off(1)).contains("must be")
     );
+    let slash = server("plaintext = \"behind-proxy\"\npublic_url = \"https://h/\"\n").shown();
+    assert!(only(&slash).contains("must not end with a slash"), "it is there: {slash:?}");
     let admin = Site::new("[admin]\nlisten = [\"[::]:8421\"]\n").shown();
     assert!(only(&admin).starts_with("tidings.toml:2:11: admin.listen[0]: [::]:8421 can be reached"), "{admin:?}");
 }

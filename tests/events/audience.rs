@@ -62,6 +62,11 @@ async fn an_expirytime_ends_it_early_and_one_in_the_past_is_accepted_and_expired
     assert_eq!(soon["expires"], "2026-11-22T10:30:00.000Z");
     let late = appliance.publish(r#"{"type":"301","expirytime":"2030-01-01T00:00:00Z"}"#).await;
     assert_eq!(late["expires"], "2026-11-22T16:00:00.250Z");
+    // What many write for "never", and the last instant of .NET.
+    for never in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.9999999Z"] {
+        let event = format!(r#"{{"type":"302","expirytime":"{never}"}}"#);
+        assert_eq!(appliance.publish(&event).await["matched"], 0);
+    }
     appliance.clock.advance(Duration::from_mins(30));
     assert_eq!(appliance.poll(&id).await.len(), 1);
     while appliance.store.sweep().await.unwrap().more {}

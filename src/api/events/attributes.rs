@@ -115,7 +115,7 @@ impl<'a> Attributes<'a> {
             "time" => keep(&mut self.time, text(value).and_then(event_time)),
             "dataschema" => keep(&mut self.data_schema, text(value).map(Cow::into_owned)),
             "audience" => keep(&mut self.audience, text(value).and_then(|t| audience(&t))),
-            "expirytime" => keep(&mut self.expiry, text(value).and_then(|t| timestamp(&t))),
+            "expirytime" => keep(&mut self.expiry, text(value).and_then(|t| expiry(&t))),
             "datacontenttype" => return self.set_content_type(value, problems),
             // A malformed trace is ignored (contracts/events.md).
             "traceparent" => return self.trace_parent = text(value).ok().map(Cow::into_owned),
@@ -285,12 +285,16 @@ fn event_type(text: &str) -> Result<EventTypeId, String> {
 }
 
 fn event_time(text: Cow<'_, str>) -> Result<EventTime, String> {
-    let instant = timestamp(&text)?;
+    let instant = timestamp(instant::parse(&text))?;
     Ok(EventTime { text: text.into_owned(), instant })
 }
 
-fn timestamp(text: &str) -> Result<Timestamp, String> {
-    let instant = instant::parse(text).ok_or("must be an RFC 3339 instant, for example 2018-01-23T04:56:22Z")?;
+fn expiry(text: &str) -> Result<Timestamp, String> {
+    timestamp(instant::parse_end(text))
+}
+
+fn timestamp(instant: Option<jiff::Timestamp>) -> Result<Timestamp, String> {
+    let instant = instant.ok_or("must be an RFC 3339 instant, for example 2018-01-23T04:56:22Z")?;
     Ok(Timestamp::from_millis(instant.as_millisecond()))
 }
 

@@ -21,6 +21,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub(super) struct Credentials {
     pub(super) id: String,
     pub(super) secret: SecretString,
+    /// The secret of a Basic header as it stands there, where that is another: RFC 6749 wants it form-encoded, but
+    /// curl and many libraries send it as it is.
+    pub(super) unencoded: Option<SecretString>,
 }
 
 impl Credentials {
@@ -36,7 +39,7 @@ impl Credentials {
                 "the client_id of the body is not that of the Authorization header: leave it out of the body",
             )),
             (Some(basic), _, None) => Ok(basic),
-            (None, Some(id), Some(secret)) => Ok(Self { id, secret }),
+            (None, Some(id), Some(secret)) => Ok(Self { id, secret, unencoded: None }),
             (None, _, _) => Err(Failure::invalid_client(
                 "the client does not authenticate: send its id and secret by HTTP Basic, or as client_id and client_secret",
             )),
@@ -65,5 +68,10 @@ fn parse_basic(value: &HeaderValue) -> Option<Credentials> {
     }
     let decoded = Zeroizing::new(BASE64.decode(encoded.trim()).ok()?);
     let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
-    Some(Credentials { id: form_decode(id)?, secret: form_decode(secret)?.into() })
+    let id = form_decode(id)?;
+    match form_decode(secret) {
+        Some(decoded) if decoded == secret => Some(Credentials { id, secret: secret.into(), unencoded: None }),
+        Some(decoded) => Some(Credentials { id, secret: decoded.into(), unencoded: Some(secret.into()) }),
+        None => Some(Credentials { id, secret: secret.into(), unencoded: None }),
+    }
 }

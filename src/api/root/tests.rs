@@ -46,7 +46,7 @@ fn house() -> House {
         audience: "tidings".into(),
         issuer: "https://tidings.example".into(),
         token_lifetime: Duration::from_mins(30),
-        clients: vec![client("crm", "s3cret"), client("odd one", ODD)],
+        clients: vec![client("crm", "s3cret"), client("odd one", ODD), client("literal", "a+b%41%ff")],
     };
     let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
     let keys = Arc::new(SigningKeys::from_pkcs8(key.as_ref()).unwrap());
@@ -161,6 +161,10 @@ async fn ids_and_secrets_may_have_any_character() {
     granted(&ask_form(&encoded).await);
     let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     granted(&ask_basic(&basic(&format!("{}:{}", encode("odd one"), encode(ODD))), GRANT).await);
+    // As curl sends it; `%:&` is no escape, `a+b` and `%41` could be.
+    granted(&ask_basic(&basic(&format!("odd one:{ODD}")), GRANT).await);
+    granted(&ask_basic(&basic("literal:a+b%41%ff"), GRANT).await);
+    granted(&ask_basic(&basic("literal:a%2Bb%2541%25ff"), GRANT).await);
     let body = json!({"grant_type": "client_credentials", "client_id": "odd one", "client_secret": ODD});
     granted(&ask(&[("content-type", "application/json")], body.to_string()).await);
 }
@@ -254,7 +258,7 @@ async fn who_does_not_authenticate_is_told_how() {
     }
     let raw = |bytes: &[u8]| format!("Basic {}", STANDARD.encode(bytes));
     for credentials in
-        ["Basic", "Basic ", "Basic !", "Bearer x", "Basiccrm", &basic("crm"), &raw(b"crm:\xff"), &basic("crm:%ff")]
+        ["Basic", "Basic ", "Basic !", "Bearer x", "Basiccrm", &basic("crm"), &raw(b"crm:\xff"), &basic("%ff:s3cret")]
     {
         let description = refused(ask_basic(credentials, GRANT).await, 401, "invalid_client");
         assert!(description.contains("Base64"), "{credentials}: {description}");

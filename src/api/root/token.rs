@@ -3,15 +3,22 @@
 use super::answer::{Failure, granted};
 use super::credentials::Credentials;
 use super::parameters::Parameters;
-use crate::auth::{TokenRequest, TokenService};
+use crate::auth::{TokenError, TokenRequest, TokenService};
 use crate::base::clock::Timestamp;
+use crate::base::secret::SecretString;
 use crate::http::contract::{Request, Response};
 
 /// Answers a token request; `None` if the server failed, which the log tells.
 pub(super) fn answer(tokens: &TokenService, request: &Request, now: Timestamp) -> Option<Response> {
-    let issued = match read(request) {
-        Ok(asked) => tokens.issue(&asked, now),
+    let (asked, unencoded) = match read(request) {
+        Ok(read) => read,
         Err(failure) => return Some(failure.answer()),
+    };
+    let issued = match (tokens.issue(&asked, now), unencoded) {
+        (Err(TokenError::InvalidClient), Some(client_secret)) => {
+            tokens.issue(&TokenRequest { client_secret, ..asked }, now)
+        }
+        (issued, _) => issued,
     };
     match issued {
         Ok(token) => Some(granted(&token)),
@@ -19,9 +26,10 @@ pub(super) fn answer(tokens: &TokenService, request: &Request, now: Timestamp) -
     }
 }
 
-fn read(request: &Request) -> Result<TokenRequest, Failure> {
+/// What is asked for, and another secret to try if the first is wrong.
+fn read(request: &Request) -> Result<(TokenRequest, Option<SecretString>), Failure> {
     let mut parameters = Parameters::parse(&request.headers, &request.body)?;
-    let Credentials { id, secret } = Credentials::take(&request.headers, &mut parameters)?;
+    let Credentials { id, secret, unencoded } = Credentials::take(&request.headers, &mut parameters)?;
     let Parameters { grant_type, client_id: _, client_secret: _, scope } = parameters;
-    Ok(TokenRequest { grant_type, client_id: id, client_secret: secret, scope })
+    Ok((TokenRequest { grant_type, client_id: id, client_secret: secret, scope }, unencoded))
 }
