@@ -154,7 +154,7 @@ impl Checked {
     fn inside<E: serde::de::Error>(self) -> Result<Self, E> {
         match self.left.checked_sub(1) {
             Some(left) => Ok(Self { left, ..self }),
-            None => Err(E::custom(format_args!("arrays and objects are nested deeper than {}", self.max_depth))),
+            None => Err(E::custom(format_args!("arrays and objects are nested deeper than {MAX_DEPTH}"))),
         }
     }
 }

@@ -167,7 +167,7 @@ fn what_is_no_data_file_is_refused_and_left_alone() {
 #[tokio::test]
 async fn verify_finds_a_lost_event_and_a_wrong_sum() {
     const HEADS: redb::TableDefinition<'_, u64, &[u8]> = redb::TableDefinition::new("heads");
-    const BODIES: redb::TableDefinition<'_, u64, &[u8]> = redb::TableDefinition::new("bodies");
+    const EVENTS: redb::TableDefinition<'_, u64, &[u8]> = redb::TableDefinition::new("events");
     let subject = Subject::new();
     let store = subject.open();
     let queue = queue(&*store, "s").await;
@@ -175,6 +175,7 @@ async fn verify_finds_a_lost_event_and_a_wrong_sum() {
         publish(&*store, None, &[queue]).await;
     }
     taken(&*store, queue, 2).await;
+    store.sweep().await.unwrap();
     store.close().await;
     drop(store);
     let report = verify(&subject.path(), &quiet()).unwrap();
@@ -187,7 +188,7 @@ async fn verify_finds_a_lost_event_and_a_wrong_sum() {
         work(&write);
         write.commit().unwrap();
     };
-    damage(&|write| drop(write.open_table(BODIES).unwrap().remove(4).unwrap()));
+    damage(&|write| drop(write.open_table(EVENTS).unwrap().remove(4).unwrap()));
     let findings = verify(&subject.path(), &quiet()).unwrap().findings.join("; ");
     assert!(findings.contains("the event at 4 waits, but its body is gone"), "{findings}");
     damage(&|write| drop(write.open_table(HEADS).unwrap().remove(5).unwrap()));

@@ -132,15 +132,21 @@ pub(super) fn taken_in(
     Ok(taken)
 }
 
-/// Calls `each` for every head from `from` on, in order.
+/// Calls `each` for every head from `from` on, in order: filed ones first, then those in the events' own rows.
 pub(super) fn heads_from(
     heads: &impl ReadableTable<u64, &'static [u8]>,
+    events: &impl ReadableTable<u64, &'static [u8]>,
     from: u64,
+    filed_to: u64,
     mut each: impl FnMut(u64, Head) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     for row in heads.range(from..).map_err(super::storage)? {
         let (position, row) = row.map_err(super::storage)?;
         each(position.value(), record::decode(row.value(), "an event's head")?)?;
+    }
+    for row in events.range(from.max(filed_to)..).map_err(super::storage)? {
+        let (position, row) = row.map_err(super::storage)?;
+        each(position.value(), record::split_head(row.value())?.1)?;
     }
     Ok(())
 }

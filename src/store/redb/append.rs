@@ -1,9 +1,11 @@
 //! Appending events within a group.
 
 use hashbrown::HashMap;
+use redb::{ReadableTable, WriteTransaction};
 
 use super::memory::Memory;
-use super::record::{self, Entrance, Group, Head};
+use super::record::{self, Entrance, EventRow, Group, Head};
+use super::tables::EVENTS;
 use super::writer::GroupTables;
 use super::{Shared, storage};
 use crate::base::clock::Timestamp;
@@ -164,10 +166,8 @@ fn stored_identity(
     tables: &GroupTables<'_>,
     since: Timestamp,
 ) -> Result<Option<([u8; 16], Repeat)>, StoreError> {
-    use redb::ReadableTable;
     for position in memory.identities.candidates(&identity.fingerprint, since) {
-        let Some(row) = tables.heads.get(position).map_err(storage)? else { continue };
-        let head: Head = record::decode(row.value(), "an event's head")?;
+        let Some(head) = tables.head(position)? else { continue };
         if let Some((fingerprint, content)) = head.identity
             && fingerprint == identity.fingerprint
         {
@@ -262,8 +262,9 @@ fn store(
     let position = Position::new(meta.next_position).ok_or_else(|| StoreError::Unavailable {
         detail: "all positions have been given out; restore into a new file to go on".to_owned(),
     })?;
-    tables.heads.insert(position.get(), record::encode(&head).as_slice()).map_err(storage)?;
-    tables.bodies.insert(position.get(), event.body.as_slice()).map_err(storage)?;
+    let row = EventRow { head, meta: None, body: &event.body };
+    tables.events.insert(position.get(), record::encode(&row).as_slice()).map_err(storage)?;
+    let head = row.head;
     meta.next_position += 1;
     meta.accepted += 1;
     meta.matched += u64::from(head.matched > 0);
@@ -275,6 +276,18 @@ fn store(
     }
     events.push(StoredEvent { position, head });
     Ok(receipt)
+}
+
+/// Keeps the state in the row of the transaction's last event.
+pub(super) fn keep_meta(write: &WriteTransaction, meta: &record::Meta) -> Result<(), StoreError> {
+    let mut events = write.open_table(EVENTS).map_err(storage)?;
+    let last = meta.next_position - 1;
+    let Some(kept) = events.get(last).map_err(storage)?.map(|row| row.value().to_vec()) else {
+        return Err(StoreError::Corrupt { detail: format!("the event at {last} is not there") });
+    };
+    let row = EventRow { meta: Some(meta.clone()), ..record::decode(&kept, "an event's row")? };
+    events.insert(last, record::encode(&row).as_slice()).map_err(storage)?;
+    Ok(())
 }
 
 /// The first answer, from the event's head.

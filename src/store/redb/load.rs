@@ -8,8 +8,8 @@ use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use super::account::{self, Known, Standing};
 use super::memory::{EndpointMemory, KeptPage, Memory, PageKey, page_key};
-use super::record::{self, Head, Meta, PageRow, SubscriptionRow};
-use super::tables::{ENDPOINTS, HEADS, META, PAGES, POLLED, SUBSCRIPTIONS, TALLIES};
+use super::record::{self, EventRow, FORMAT, Head, Meta, PageRow, SubscriptionRow};
+use super::tables::{ENDPOINTS, EVENTS, HEADS, META, PAGES, POLLED, SUBSCRIPTIONS, TALLIES};
 use super::{Opening, Progress, storage};
 use crate::base::clock::Timestamp;
 use crate::model::id::{ClientId, EndpointNumber, Position, SubscriptionId};
@@ -50,8 +50,20 @@ pub(super) fn load(
     Ok(memory)
 }
 
-/// The one row of META.
+/// The store's state: the row of META or, if that is younger, what the last event's row holds.
 pub(super) fn read_meta(read: &ReadTransaction) -> Result<Meta, StoreError> {
+    let meta = state_row(read)?;
+    if meta.format > FORMAT {
+        // What else there is may mean something else.
+        return Ok(meta);
+    }
+    let events = read.open_table(EVENTS).map_err(storage)?;
+    let Some((_, row)) = events.last().map_err(storage)? else { return Ok(meta) };
+    let row: EventRow<'_> = record::decode(row.value(), "an event's row")?;
+    Ok(row.meta.filter(|kept| kept.sequence > meta.sequence).unwrap_or(meta))
+}
+
+fn state_row(read: &ReadTransaction) -> Result<Meta, StoreError> {
     let table = read.open_table(META).map_err(storage)?;
     let row = table.get("state").map_err(storage)?;
     let row = row.ok_or_else(|| StoreError::Corrupt { detail: "the data file has no state row".to_owned() })?;
@@ -105,7 +117,10 @@ fn read_heads(
     let since = now.minus(settings.duplicate_window);
     let mut count = 0_u64;
     let from = memory.meta.settled_to;
-    account::heads_from(&read.open_table(HEADS).map_err(storage)?, from, |position, head| {
+    let filed_to = memory.meta.filed_to;
+    let heads = read.open_table(HEADS).map_err(storage)?;
+    let events = read.open_table(EVENTS).map_err(storage)?;
+    account::heads_from(&heads, &events, from, filed_to, |position, head| {
         if let Some((fingerprint, _)) = &head.identity
             && head.accepted() > since
         {

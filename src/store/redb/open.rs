@@ -11,7 +11,7 @@ use redb::{Database, ReadableDatabase};
 use super::backend::{Faults, GrowingFile};
 use super::memory::Memory;
 use super::record::{FORMAT, Meta};
-use super::tables::{BODIES, ENDPOINTS, HEADS, PAGES, POLLED, SECRETS, SETTLED, SUBSCRIPTIONS, TALLIES};
+use super::tables::{ENDPOINTS, EVENTS, HEADS, PAGES, POLLED, SECRETS, SETTLED, SUBSCRIPTIONS, TALLIES};
 use super::writer::write_meta;
 use super::{Options, load, storage};
 use crate::store::StoreError;
@@ -136,7 +136,7 @@ fn create_tables(db: &Database) -> Result<u32, StoreError> {
     }
     let write = db.begin_write().map_err(storage)?;
     write.open_table(HEADS).map_err(storage)?;
-    write.open_table(BODIES).map_err(storage)?;
+    write.open_table(EVENTS).map_err(storage)?;
     write.open_table(PAGES).map_err(storage)?;
     write.open_table(ENDPOINTS).map_err(storage)?;
     write.open_table(SUBSCRIPTIONS).map_err(storage)?;

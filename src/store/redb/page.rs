@@ -2,9 +2,9 @@
 
 use redb::{Database, ReadOnlyTable, ReadableDatabase};
 
-use super::record::{self, Head};
+use super::record::{self, EventRow, Head};
 use super::storage;
-use super::tables::{BODIES, HEADS, SECRETS};
+use super::tables::{EVENTS, SECRETS};
 use crate::base::clock::Timestamp;
 use crate::base::seal::SealKey;
 use crate::model::event::Event;
@@ -16,43 +16,38 @@ type Rows = ReadOnlyTable<u64, &'static [u8]>;
 /// The notifications at `positions` for `endpoint`.
 pub(super) fn read(db: &Database, endpoint: EndpointNumber, positions: &[u64]) -> Result<Vec<Handed>, StoreError> {
     let read = db.begin_read().map_err(storage)?;
-    let heads = read.open_table(HEADS).map_err(storage)?;
-    let bodies = read.open_table(BODIES).map_err(storage)?;
+    let events = read.open_table(EVENTS).map_err(storage)?;
     positions
         .iter()
         .map(|&position| {
             let missing = || StoreError::Corrupt { detail: format!("the event at {position} is not there") };
-            let (head, event) = event_at(&heads, &bodies, position)?.ok_or_else(missing)?;
+            let (head, event) = event_at(&events, position)?.ok_or_else(missing)?;
             let id = head.id(position, head.target_of(endpoint).ok_or_else(missing)?);
             Ok(Handed { id, event })
         })
         .collect()
 }
 
-fn event_at(heads: &Rows, bodies: &Rows, position: u64) -> Result<Option<(Head, Event)>, StoreError> {
-    let (Some(head), Some(body)) = (heads.get(position).map_err(storage)?, bodies.get(position).map_err(storage)?)
-    else {
-        return Ok(None);
-    };
-    let head: Head = record::decode(head.value(), "an event's head")?;
-    let event = record::event(position, &head, body.value())?;
-    Ok(Some((head, event)))
+fn event_at(events: &Rows, position: u64) -> Result<Option<(Head, Event)>, StoreError> {
+    let Some(row) = events.get(position).map_err(storage)? else { return Ok(None) };
+    let row: EventRow<'_> = record::decode(row.value(), "an event's row")?;
+    let event = record::event(position, &row)?;
+    Ok(Some((row.head, event)))
 }
 
 /// The event with this id.
 pub(super) fn event(db: &Database, id: LedgerId) -> Result<Option<Event>, StoreError> {
     let read = db.begin_read().map_err(storage)?;
-    let heads = read.open_table(HEADS).map_err(storage)?;
-    let bodies = read.open_table(BODIES).map_err(storage)?;
-    let found = event_at(&heads, &bodies, id.parts().position.get())?;
+    let events = read.open_table(EVENTS).map_err(storage)?;
+    let found = event_at(&events, id.parts().position.get())?;
     Ok(found.map(|(_, event)| event).filter(|event| event.id == id))
 }
 
-/// When the event at `position` was accepted; `None` if that cannot be read.
+/// When the event at `position`, which waits, was accepted; `None` if that cannot be read.
 pub(super) fn accepted(db: &Database, position: u64) -> Option<Timestamp> {
-    let heads = db.begin_read().ok()?.open_table(HEADS).ok()?;
-    let row = heads.get(position).ok()??;
-    record::decode::<Head>(row.value(), "an event's head").ok().map(|h| h.accepted())
+    let events = db.begin_read().ok()?.open_table(EVENTS).ok()?;
+    let row = events.get(position).ok()??;
+    record::split_head(row.value()).ok().map(|(_, head)| head.accepted())
 }
 
 /// The secret of this name, opened.

@@ -4,6 +4,7 @@
 //! is newer than ours is refused; an older one would be read by its own type and brought forward here.
 
 use serde::{Deserialize, Serialize};
+use serde_bytes::Bytes;
 
 use crate::base::clock::Timestamp;
 use crate::base::trace::TraceContext;
@@ -14,7 +15,6 @@ use crate::model::notification::{EndpointKind, State, Sums};
 use crate::model::owners::Owners;
 use crate::model::subscription::{ContractName, Endpoint, Intake, Origin, Subscription};
 use crate::store::StoreError;
-use bytes::Bytes;
 
 /// The version of the layout as a whole: raised when an older release could not read the file any more.
 pub(super) const FORMAT: u32 = 1;
@@ -46,12 +46,16 @@ pub(super) struct Meta {
     pub(super) format: u32,
     /// The generation; a restore raises it.
     pub(super) epoch: u16,
+    /// Of the transaction; tells which of two is the younger.
+    pub(super) sequence: u64,
     /// Of the last transaction, in milliseconds: the ledger's time never goes back behind it.
     pub(super) ledger_time: i64,
     /// The position of the next event.
     pub(super) next_position: u64,
     /// The number of the next endpoint.
     pub(super) next_endpoint: u32,
+    /// The heads of events below this position are in a table of their own.
+    pub(super) filed_to: u64,
     /// Every notification of an event below this position has ended and is in the tallies.
     pub(super) settled_to: u64,
     /// Bytes of the bodies that are there.
@@ -74,9 +78,11 @@ impl Meta {
         Self {
             format: FORMAT,
             epoch: 0,
+            sequence: 0,
             ledger_time: 0,
             next_position: 1,
             next_endpoint: 1,
+            filed_to: 1,
             settled_to: 1,
             body_bytes: 0,
             accepted: 0,
@@ -213,6 +219,29 @@ impl Head {
     }
 }
 
+/// An event's row.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct EventRow<'a> {
+    pub(super) head: Head,
+    /// The state after the transaction, in the row of its last event.
+    pub(super) meta: Option<Meta>,
+    /// A [`Body`].
+    #[serde(borrow, with = "serde_bytes")]
+    pub(super) body: &'a [u8],
+}
+
+/// Splits a row into the bytes of its head's record and the rest.
+pub(super) fn split_head(row: &[u8]) -> Result<(&[u8], Head), StoreError> {
+    let corrupt = |detail: String| StoreError::Corrupt { detail: format!("an event's row: {detail}") };
+    match row.split_first() {
+        Some((&RECORD, fields)) => {
+            let (head, rest) = postcard::take_from_bytes(fields).map_err(|e| corrupt(e.to_string()))?;
+            Ok((&row[..row.len() - rest.len()], head))
+        }
+        _ => Err(corrupt("its version is not known to this release".to_owned())),
+    }
+}
+
 /// What the producer told.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Body<'a> {
@@ -229,8 +258,8 @@ pub(super) struct Body<'a> {
     trace: Option<(&'a str, Option<&'a str>)>,
     /// Name and value as JSON.
     #[serde(borrow)]
-    extensions: Vec<(&'a str, &'a [u8])>,
-    data: Option<&'a [u8]>,
+    extensions: Vec<(&'a str, &'a Bytes)>,
+    data: Option<&'a Bytes>,
 }
 
 /// The row of an event's body.
@@ -260,13 +289,13 @@ pub(super) fn encode_body(draft: &EventDraft) -> Vec<u8> {
         audience: audience.as_ref().map(|a| a.iter().collect()),
         expiry: expiry.map(Timestamp::as_millis),
         trace: trace.as_ref().map(|t| (t.parent.as_str(), t.state.as_deref())),
-        extensions: extensions.iter().map(|e| (e.name.as_str(), &e.value.as_bytes()[..])).collect(),
-        data: data.as_ref().map(|d| &d.as_bytes()[..]),
+        extensions: extensions.iter().map(|e| (e.name.as_str(), Bytes::new(e.value.as_bytes()))).collect(),
+        data: data.as_ref().map(|d| Bytes::new(d.as_bytes())),
     })
 }
 
-/// The event of a head and a body.
-pub(super) fn event(position: u64, head: &Head, body: &[u8]) -> Result<Event, StoreError> {
+/// The event of a row.
+pub(super) fn event(position: u64, row: &EventRow<'_>) -> Result<Event, StoreError> {
     let Body {
         publisher,
         id,
@@ -280,8 +309,9 @@ pub(super) fn event(position: u64, head: &Head, body: &[u8]) -> Result<Event, St
         trace,
         extensions,
         data,
-    } = decode(body, "an event's body")?;
-    let json = |bytes: &[u8]| RawJson::stored(Bytes::copy_from_slice(bytes));
+    } = decode(row.body, "an event's body")?;
+    let head = &row.head;
+    let json = |bytes: &[u8]| RawJson::stored(bytes::Bytes::copy_from_slice(bytes));
     let draft = EventDraft {
         publisher: ClientId::new(publisher),
         id: id.map(str::to_owned),
@@ -297,7 +327,7 @@ pub(super) fn event(position: u64, head: &Head, body: &[u8]) -> Result<Event, St
             .into_iter()
             .map(|(name, value)| Extension { name: name.to_owned(), value: json(value) })
             .collect(),
-        data: data.map(json),
+        data: data.map(|d| json(d)),
     };
     Ok(Event { id: head.id(position, 0), accepted: head.accepted(), draft })
 }

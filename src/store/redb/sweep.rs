@@ -10,9 +10,9 @@ use redb::{ReadableDatabase, ReadableTable, Table, WriteTransaction};
 
 use super::account;
 use super::memory::{Memory, Removed};
-use super::record::{self, Entrance, Head, Meta, Tally};
+use super::record::{self, Entrance, EventRow, Head, Meta, Tally};
 use super::storage;
-use super::tables::{BODIES, ENDPOINTS, HEADS, PAGES, POLLED, SETTLED, TALLIES};
+use super::tables::{ENDPOINTS, EVENTS, HEADS, PAGES, POLLED, SETTLED, TALLIES};
 use super::writer::Alone;
 use crate::base::clock::Timestamp;
 use crate::store::{StoreError, StoreSettings, Swept};
@@ -43,6 +43,7 @@ pub(super) fn run(writer: &mut impl Alone) -> Result<Swept, StoreError> {
     let shared = std::sync::Arc::clone(writer.shared());
     writer.transaction("sweep", false, |write, meta, now| {
         let memory = shared.memory.read();
+        step.file_heads(write, meta)?;
         step.settle(write, meta, &memory, now)?;
         step.end_history(write, meta, &memory, &settings, now)?;
         step.end_pages(write, &memory)?;
@@ -76,6 +77,9 @@ fn has_work(writer: &impl Alone, settings: &StoreSettings, now: Timestamp) -> Re
     let shared = writer.shared();
     let read = shared.database()?.begin_read().map_err(storage)?;
     let memory = shared.memory.read();
+    if memory.meta.filed_to < memory.meta.next_position {
+        return Ok(true);
+    }
     let heads = read.open_table(HEADS).map_err(storage)?;
     if let Some(row) = heads.get(memory.meta.settled_to).map_err(storage)?
         && has_ended(memory.meta.settled_to, &record::decode(row.value(), "an event's head")?, &memory, now)
@@ -86,7 +90,7 @@ fn has_work(writer: &impl Alone, settings: &StoreSettings, now: Timestamp) -> Re
     {
         return Ok(true);
     }
-    let Some(first) = read.open_table(BODIES).map_err(storage)?.first().map_err(storage)?.map(|(k, _)| k.value())
+    let Some(first) = read.open_table(EVENTS).map_err(storage)?.first().map_err(storage)?.map(|(k, _)| k.value())
     else {
         return Ok(heads.first().map_err(storage)?.is_some_and(|(k, _)| k.value() < heads_end(None, &memory)));
     };
@@ -146,6 +150,20 @@ struct Counted {
 }
 
 impl Step {
+    /// Files the heads of new events, so that start finds them without the bodies.
+    fn file_heads(&mut self, write: &WriteTransaction, meta: &mut Meta) -> Result<(), StoreError> {
+        let events = write.open_table(EVENTS).map_err(storage)?;
+        let mut heads = write.open_table(HEADS).map_err(storage)?;
+        for row in events.range(meta.filed_to..).map_err(storage)?.take(ROWS) {
+            let (position, row) = row.map_err(storage)?;
+            let (head, _) = record::split_head(row.value())?;
+            heads.insert(position.value(), head).map_err(storage)?;
+            meta.filed_to = position.value() + 1;
+        }
+        self.more |= meta.filed_to < meta.next_position;
+        Ok(())
+    }
+
     /// Moves the settled point over events that have ended.
     fn settle(
         &mut self,
@@ -191,7 +209,7 @@ impl Step {
         settings: &StoreSettings,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut bodies = write.open_table(BODIES).map_err(storage)?;
+        let mut bodies = write.open_table(EVENTS).map_err(storage)?;
         let mut settled = write.open_table(SETTLED).map_err(storage)?;
         let end = history_end(&settled, memory, settings, now)?.min(meta.settled_to);
         self.remove_bodies(&mut bodies, meta, end, u64::MAX)?;
@@ -231,7 +249,7 @@ impl Step {
                 break;
             }
             rows += 1;
-            bytes += body.value().len() as u64;
+            bytes += body_len(body.value())?;
             last = Some(position.value());
         }
         if let Some(last) = last {
@@ -265,7 +283,7 @@ impl Step {
             }
             let Some(head) = heads.get(position).map_err(storage)? else { continue };
             if has_ended(position, &record::decode(head.value(), "an event's head")?, memory, now) {
-                bytes += body.value().len() as u64;
+                bytes += body_len(body.value())?;
                 dead.push(position);
             }
         }
@@ -329,6 +347,12 @@ impl Step {
         }
         Ok(())
     }
+}
+
+/// Bytes of the body in an event's row.
+fn body_len(row: &[u8]) -> Result<u64, StoreError> {
+    let row: EventRow<'_> = record::decode(row, "an event's row")?;
+    Ok(row.body.len() as u64)
 }
 
 /// Counts the notifications of an ended event; answers how many there are.

@@ -1,21 +1,25 @@
 //! The tables of the data file.
 //!
 //! Why this layout (measured against the journal of performance.md): in redb a commit costs what leaf pages it
-//! touches. So an event is one row in each of two tables in order of position, which a commit appends to: the head
-//! (small, read at start) and the body (large, read when a page is handed out). A poll is one row. Nothing else is
-//! written for an event, a notification, a match or an expiry: queues, identities and sums are memory, rebuilt at
-//! start from the heads behind [`super::record::Meta::settled_to`].
+//! touches. So an event is one row of one table in order of position, which a commit appends to, and the store's own
+//! state goes along in the last row of the commit. A poll is one row. Nothing else is written for an event, a
+//! notification, a match or an expiry: queues, identities and sums are memory, rebuilt at start from the heads behind
+//! [`super::record::Meta::settled_to`].
+//!
+//! Start must not read bodies. So the sweep files the heads of new events in a table of their own, thousands in a
+//! transaction, and start reads that one, and bodies only of the last second's events that are not filed yet.
 
 use redb::TableDefinition;
 
-/// One row `state`: [`super::record::Meta`], written in every transaction.
+/// One row `state`: [`super::record::Meta`], written in every transaction that appends no event; one that does keeps it
+/// in the row of its last event. The one with the higher sequence holds.
 pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 
-/// Position → [`super::record::Head`].
+/// Position → [`super::record::Head`], of events below [`super::record::Meta::filed_to`].
 pub(super) const HEADS: TableDefinition<u64, &[u8]> = TableDefinition::new("heads");
 
-/// Position → [`super::record::Body`]; gone once the history has passed.
-pub(super) const BODIES: TableDefinition<u64, &[u8]> = TableDefinition::new("bodies");
+/// Position → [`super::record::EventRow`]; gone once the history has passed.
+pub(super) const EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("events");
 
 /// (endpoint, last position in the page) → [`super::record::PageRow`]. The endpoint's last row is its cursor: what is
 /// not behind it has been consumed or has expired.

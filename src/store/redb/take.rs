@@ -65,7 +65,7 @@ pub(super) fn run(
         take.key.as_ref().map(crate::store::IdempotencyKey::as_str),
         &positions,
     );
-    tables.pages.insert((take.endpoint.0, last), record::encode(&row).as_slice()).map_err(storage)?;
+    tables.pages()?.insert((take.endpoint.0, last), record::encode(&row).as_slice()).map_err(storage)?;
     meta.consumed += positions.len() as u64;
     overlay.taken_to.insert(take.endpoint.0, last);
     let taken = Taken { endpoint: take.endpoint.0, positions, last, repeated: false, key };
@@ -80,14 +80,14 @@ fn repeated(
     key: &PageKey,
     overlay: &Overlay,
     memory: &Memory,
-    tables: &GroupTables<'_>,
+    tables: &mut GroupTables<'_>,
     since: Timestamp,
 ) -> Result<Option<Taken>, StoreError> {
     if let Some(taken) = overlay.by_key.get(key) {
         return Ok(Some(Taken { repeated: true, ..taken.clone() }));
     }
     let Some(KeptPage { endpoint, last, .. }) = memory.page_keys.get(key) else { return Ok(None) };
-    let Some(row) = tables.pages.get((endpoint, last)).map_err(storage)? else { return Ok(None) };
+    let Some(row) = tables.pages()?.get((endpoint, last)).map_err(storage)? else { return Ok(None) };
     let page: PageRow = record::decode(row.value(), "a page")?;
     if page.time <= since.as_millis() {
         return Ok(None);

@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::path::Path;
 
-use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata};
+use redb::{Database, ReadableDatabase, ReadableTable};
 
 use super::account::{self, Known};
 use super::load::read_meta;
-use super::record::{self, Body, Meta, Tally};
-use super::tables::{BODIES, ENDPOINTS, HEADS, PAGES, TALLIES};
+use super::record::{self, Body, EventRow, Meta, Tally};
+use super::tables::{ENDPOINTS, EVENTS, HEADS, PAGES, TALLIES};
 use super::{OpenError, Opening, Progress, open, storage};
 use crate::base::clock::Timestamp;
 use crate::model::notification::{ByKind, EndpointKind, State, Sums};
@@ -58,12 +58,12 @@ fn recompute(db: &Database, report: &mut Report, progress: &Progress) -> Result<
     let tallies = read.open_table(TALLIES).map_err(storage)?;
     let mut known = account::known_endpoints(&endpoints, &tallies, &pages, meta.settled_to)?;
     let heads = read.open_table(HEADS).map_err(storage)?;
-    let bodies = read.open_table(BODIES).map_err(storage)?;
+    let events = read.open_table(EVENTS).map_err(storage)?;
 
     (report.accepted, report.matched) = (meta.settled_accepted, meta.settled_matched);
     let mut next = meta.settled_to;
     let mut findings = Vec::new();
-    account::heads_from(&heads, meta.settled_to, |position, head| {
+    account::heads_from(&heads, &events, meta.settled_to, meta.filed_to, |position, head| {
         if position != next {
             findings.push(format!("events from position {next} to {position} are missing"));
         }
@@ -84,9 +84,11 @@ fn recompute(db: &Database, report: &mut Report, progress: &Progress) -> Result<
                 }
             }
         }
-        let body = bodies.get(position).map_err(storage)?;
-        match body {
-            Some(body) => drop(record::decode::<Body<'_>>(body.value(), "an event's body")?),
+        match events.get(position).map_err(storage)? {
+            Some(row) => {
+                let row: EventRow<'_> = record::decode(row.value(), "an event's row")?;
+                drop(record::decode::<Body<'_>>(row.body, "an event's body")?);
+            }
             None if waits => findings.push(format!("the event at {position} waits, but its body is gone")),
             None => {}
         }
@@ -101,7 +103,7 @@ fn recompute(db: &Database, report: &mut Report, progress: &Progress) -> Result<
     report.findings.append(&mut findings);
     count_unconfirmed(&pages, report)?;
     sum_up(&meta, known, report)?;
-    compare(&meta, &bodies, report)
+    compare(&meta, &events, report)
 }
 
 fn count_unconfirmed(
@@ -141,7 +143,7 @@ fn sum_up(meta: &Meta, known: hashbrown::HashMap<u32, Known>, report: &mut Repor
 /// What was counted from the rows against what every transaction has counted.
 fn compare(
     meta: &Meta,
-    bodies: &redb::ReadOnlyTable<u64, &'static [u8]>,
+    events: &redb::ReadOnlyTable<u64, &'static [u8]>,
     report: &mut Report,
 ) -> Result<(), StoreError> {
     let mut total = Sums::default();
@@ -149,10 +151,10 @@ fn compare(
         total.merge(report.sums.get(kind));
     }
     let mut body_bytes = 0;
-    for row in bodies.iter().map_err(storage)? {
-        body_bytes += row.map_err(storage)?.1.value().len() as u64;
+    for row in events.iter().map_err(storage)? {
+        let (_, row) = row.map_err(storage)?;
+        body_bytes += record::decode::<EventRow<'_>>(row.value(), "an event's row")?.body.len() as u64;
     }
-    tracing::debug!(bodies = bodies.len().unwrap_or_default(), body_bytes, "bodies counted");
     for (what, counted, noted) in [
         ("events accepted", report.accepted, meta.accepted),
         ("events matched", report.matched, meta.matched),

@@ -9,13 +9,13 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use redb::{Database, Table, WriteTransaction};
+use redb::{Database, ReadableTable, Table, WriteTransaction};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::append::{self, Prepared, Stored};
 use super::memory::{Memory, Pending};
-use super::record::{self, Meta};
-use super::tables::{BODIES, HEADS, META, PAGES, POLLED};
+use super::record::{self, Head, Meta};
+use super::tables::{EVENTS, HEADS, META, PAGES, POLLED};
 use super::take::{self, Taken};
 use super::{Shared, change, open, storage, sweep};
 use crate::base::clock::Timestamp;
@@ -24,6 +24,11 @@ use crate::store::{AppendError, Receipt, StoreError, SubscribeError, Subscriptio
 
 /// How long the writer waits for something to do before it makes the next start quick.
 const IDLE_AFTER: Duration = Duration::from_millis(200);
+
+/// Operations in the last group from which on callers are a crowd, and how long the next group waits for them.
+const CROWD: usize = 8;
+const GATHER_STEP: Duration = Duration::from_micros(100);
+const GATHER_STEPS: usize = 5;
 
 /// The most operations in one transaction.
 const MAX_GROUP: usize = 1024;
@@ -72,7 +77,7 @@ pub(super) fn write_meta(write: &WriteTransaction, meta: &Meta) -> Result<(), St
 /// Starts the writer's thread. It ends when it is closed or when every [`Sender`] is gone.
 pub(super) fn start(shared: Arc<Shared>) -> std::io::Result<(Sender, std::thread::JoinHandle<()>)> {
     let (sender, operations) = mpsc::channel();
-    let mut writer = Writer { shared, operations, quick: true, last_try: None };
+    let mut writer = Writer { shared, operations, quick: true, last_group: 0, last_try: None };
     let thread = std::thread::Builder::new().name("ledger-writer".to_owned()).spawn(move || writer.run())?;
     Ok((Sender(sender), thread))
 }
@@ -97,6 +102,8 @@ struct Writer {
     operations: Receiver<(Operation, OwnedSemaphorePermit)>,
     /// Whether the last commit lets the file be opened at once.
     quick: bool,
+    /// Operations in the last group.
+    last_group: usize,
     /// When the file was last tried again after a fault.
     last_try: Option<Instant>,
 }
@@ -148,10 +155,7 @@ impl Writer {
     fn run_group(&mut self, first: Operation) -> bool {
         let mut group = Group::default();
         group.add(first);
-        while !group.is_full() {
-            let Ok((operation, _permit)) = self.operations.try_recv() else { break };
-            group.add(operation);
-        }
+        self.gather(&mut group);
         if !group.appends_and_takes.is_empty() {
             self.commit_group(group.appends_and_takes);
         }
@@ -168,6 +172,25 @@ impl Writer {
                 false
             }
         }
+    }
+
+    /// Adds what has queued up. Where many are at work at once, they are given a moment to catch up: a commit costs the
+    /// same for ten as for sixty. One caller alone never waits.
+    fn gather(&mut self, group: &mut Group) {
+        let crowd = self.last_group >= CROWD;
+        for _ in 0..GATHER_STEPS {
+            let before = group.appends_and_takes.len();
+            while !group.is_full() {
+                let Ok((operation, _permit)) = self.operations.try_recv() else { break };
+                group.add(operation);
+            }
+            let came = group.appends_and_takes.len() - before;
+            if !crowd || group.is_full() || (before > 1 && came < CROWD / 2) {
+                break;
+            }
+            std::thread::sleep(GATHER_STEP);
+        }
+        self.last_group = group.appends_and_takes.len();
     }
 
     fn commit_group(&mut self, operations: Vec<Operation>) {
@@ -261,12 +284,17 @@ impl Writer {
         let now = self.shared.now();
         let mut meta = self.shared.memory.read().meta.clone();
         meta.ledger_time = now.as_millis();
+        meta.sequence += 1;
+        let first = meta.next_position;
         let mut write = db.begin_write().map_err(storage).map_err(Failure::Broken)?;
         write.set_quick_repair(quick);
         let pending = take_pending(&self.shared);
-        let done = work(&write, &mut meta, now)
-            .and_then(|()| write_pending(&write, &pending, now))
-            .and_then(|()| write_meta(&write, &meta));
+        let done = work(&write, &mut meta, now).and_then(|()| write_pending(&write, &pending, now)).and_then(|()| {
+            match meta.next_position > first {
+                true => append::keep_meta(&write, &meta),
+                false => write_meta(&write, &meta),
+            }
+        });
         let result = match done {
             Ok(()) => write.commit().map_err(storage).map_err(Failure::Broken).map(|()| meta),
             // A record that cannot be read is no fault of the disk: the transaction is dropped and the next may go well.
@@ -406,9 +434,33 @@ fn write_pending(write: &WriteTransaction, pending: &Pending, now: Timestamp) ->
 
 /// The tables that a group writes to.
 pub(super) struct GroupTables<'txn> {
-    pub(super) heads: Table<'txn, u64, &'static [u8]>,
-    pub(super) bodies: Table<'txn, u64, &'static [u8]>,
-    pub(super) pages: Table<'txn, (u32, u64), &'static [u8]>,
+    write: &'txn WriteTransaction,
+    pub(super) events: Table<'txn, u64, &'static [u8]>,
+    pages: Option<Table<'txn, (u32, u64), &'static [u8]>>,
+}
+
+impl<'txn> GroupTables<'txn> {
+    fn open(write: &'txn WriteTransaction) -> Result<Self, StoreError> {
+        Ok(Self { write, events: write.open_table(EVENTS).map_err(storage)?, pages: None })
+    }
+
+    /// The pages: many groups need none.
+    pub(super) fn pages(&mut self) -> Result<&mut Table<'txn, (u32, u64), &'static [u8]>, StoreError> {
+        match &mut self.pages {
+            Some(pages) => Ok(pages),
+            empty => Ok(empty.insert(self.write.open_table(PAGES).map_err(storage)?)),
+        }
+    }
+
+    /// The head of an event; `None` if it is not there any more.
+    pub(super) fn head(&self, position: u64) -> Result<Option<Head>, StoreError> {
+        if let Some(row) = self.events.get(position).map_err(storage)? {
+            return record::split_head(row.value()).map(|(_, head)| Some(head));
+        }
+        let heads = self.write.open_table(HEADS).map_err(storage)?;
+        let row = heads.get(position).map_err(storage)?;
+        row.map(|row| record::decode(row.value(), "an event's head")).transpose()
+    }
 }
 
 /// A group on its way: what it does to memory once it is on disk, and who is answered.
@@ -435,11 +487,7 @@ impl<'a> GroupRun<'a> {
     }
 
     fn run(&mut self, write: &WriteTransaction, meta: &mut Meta) -> Result<(), StoreError> {
-        let mut tables = GroupTables {
-            heads: write.open_table(HEADS).map_err(storage)?,
-            bodies: write.open_table(BODIES).map_err(storage)?,
-            pages: write.open_table(PAGES).map_err(storage)?,
-        };
+        let mut tables = GroupTables::open(write)?;
         let memory = self.shared.memory.read();
         let settings = &self.shared.options.settings;
         for operation in &mut self.operations {
