@@ -23,11 +23,13 @@ fn words(answer: &Answer) -> String {
     let member = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
     let first =
         ["detail", "description", "error_description", "title", "message", "error"].into_iter().find_map(member);
-    let mut words = first.unwrap_or("the server gives no reason").to_owned();
+    let mut words = first.unwrap_or("the server gives no reason").trim_end_matches('.').to_owned();
     for error in body.get("errors").and_then(serde_json::Value::as_array).into_iter().flatten() {
         let text = |name: &str| error.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+        // RFC 6901: the empty pointer is the body as a whole.
+        let place = Some(text("pointer")).filter(|pointer| !pointer.is_empty()).unwrap_or("the event");
         // Writing to a String cannot fail.
-        let _ = write!(words, "; {}: {}", text("pointer"), text("detail"));
+        let _ = write!(words, "; {place}: {}", text("detail"));
     }
     words
 }
@@ -44,9 +46,10 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             body: body.into(),
         };
-        let body = r#"{"title":"t","detail":"bad","errors":[{"pointer":"/type","detail":"missing"}]}"#;
+        let body = r#"{"title":"t","detail":"Bad.","errors":[{"pointer":"/type","detail":"missing"},{"pointer":"","detail":"odd"}]}"#;
         let failure = refused("publish", &answer(400, body));
-        assert_eq!((failure.exit, failure.text.as_str()), (Exit::Usage, "cannot publish: bad; /type: missing (400)"));
+        let text = "cannot publish: Bad; /type: missing; the event: odd (400)";
+        assert_eq!((failure.exit, failure.text.as_str()), (Exit::Usage, text));
         assert_eq!(refused("x", &answer(503, "")).exit, Exit::TryAgain);
         assert_eq!(refused("x", &answer(403, "{}")).exit, Exit::NotAllowed);
         assert_eq!(refused("x", &answer(500, "[]")).exit, Exit::Unreachable);

@@ -172,6 +172,7 @@ async fn headers_that_cannot_be_decoded_are_400() {
     ] {
         assert!(errors.iter().any(|e| e.starts_with(expected)), "{expected}: {errors:#?}");
     }
+    assert_eq!(errors.len(), 7, "what is there is not also missing: {errors:#?}");
     nothing_stored(&appliance);
 }
 

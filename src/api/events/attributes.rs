@@ -127,6 +127,20 @@ impl<'a> Attributes<'a> {
         }
     }
 
+    /// Notes that the attribute `name` is there, but not in a form that could be looked at.
+    pub(super) fn refuse(&mut self, name: &str, detail: String, problems: &mut Problems) {
+        match name {
+            "specversion" => self.specversion = Field::Bad,
+            "id" => self.id = Field::Bad,
+            "source" => self.source = Field::Bad,
+            "type" => self.event_type = Field::Bad,
+            "audience" => self.audience = Field::Bad,
+            // Nobody asks whether another one is there.
+            _ => {}
+        }
+        problems.invalid(self.pointer_to(name), detail);
+    }
+
     /// JSON of any kind is taken, nothing else. Another kind than `application/json` itself is kept to be handed on.
     fn set_content_type(&mut self, value: Value<'_>, problems: &mut Problems) {
         const NAME: &str = "datacontenttype";

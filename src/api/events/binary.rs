@@ -26,7 +26,7 @@ pub(super) fn read(request: &Request, context: &Context<'_>, problems: &mut Prob
                 "is said by the Content-Type header in binary mode (CloudEvents HTTP binding 3.1.1)",
             ),
             Ok(text) => attributes.set(attribute, Value::Header(text), problems),
-            Err(detail) => problems.invalid(attributes.pointer_to(attribute), format!("the header {name} {detail}")),
+            Err(detail) => attributes.refuse(attribute, format!("the header {name} {detail}"), problems),
         }
     }
     if request.headers.contains_key(CONTENT_TYPE) {

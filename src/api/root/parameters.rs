@@ -1,7 +1,7 @@
 //! The parameters of a token request: from a form (RFC 6749, 4.4.2 and appendix B) or a JSON object.
 //!
-//! Unknown parameters are passed over, a known one that is there twice is refused, and one without a value counts as
-//! absent (RFC 6749, 3.2).
+//! Unknown parameters are passed over, a known one that is there twice is refused, and one without a value (in JSON
+//! also null) counts as absent (RFC 6749, 3.2).
 
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use percent_encoding::percent_decode_str;
@@ -52,6 +52,9 @@ impl Parameters {
             .map_err(|_| Failure::invalid_request("the body is JSON, but no object with the parameters as members"))?;
         let mut parameters = Self::default();
         for (name, value) in members.0 {
+            if value.get() == "null" {
+                continue;
+            }
             parameters.set(&name, || {
                 serde_json::from_str(value.get())
                     .map_err(|_| Failure::invalid_request(format!("the member `{name}` is not a string")))

@@ -177,6 +177,8 @@ async fn a_json_body_says_the_same_as_a_form() {
     let (response, body) =
         ask(&format!(r#"{{"grant_type":"client_credentials",{client},"scope":"a","other":{{"x":[1]}}}}"#)).await;
     assert_eq!((response.status, body["scope"].as_str()), (StatusCode::OK, Some("a")));
+    let (response, body) = ask(&format!(r#"{{"grant_type":"client_credentials",{client},"scope":null}}"#)).await;
+    assert_eq!((response.status, body["scope"].as_str()), (StatusCode::OK, Some("a b")));
     for (bad, says) in [
         (format!(r#"{{"grant_type":"client_credentials",{client},{client}}}"#), "'client_id' is there twice"),
         (format!(r#"{{"grant_type":1,{client}}}"#), "`grant_type` is not a string"),
