@@ -115,7 +115,8 @@ pub(super) fn page_key(endpoint: EndpointNumber, client: &ClientId, key: &Idempo
 #[derive(Debug, Default)]
 pub(super) struct PageKeys {
     pages: HashMap<PageKey, KeptPage>,
-    by_age: VecDeque<(Timestamp, PageKey)>,
+    /// When each was taken, its key and its last position: a key may stand for a newer page meanwhile.
+    by_age: VecDeque<(Timestamp, PageKey, u64)>,
 }
 
 impl PageKeys {
@@ -126,15 +127,17 @@ impl PageKeys {
     /// `taken` must not be before that of earlier pages.
     pub(super) fn keep(&mut self, key: PageKey, page: KeptPage, taken: Timestamp) {
         self.pages.insert(key, page);
-        self.by_age.push_back((taken, key));
+        self.by_age.push_back((taken, key, page.last));
     }
 
     /// Drops what was taken at or before `since`.
     pub(super) fn forget(&mut self, since: Timestamp) {
-        while let Some((taken, key)) = self.by_age.front()
+        while let Some((taken, key, last)) = self.by_age.front()
             && *taken <= since
         {
-            self.pages.remove(key);
+            if self.pages.get(key).is_some_and(|page| page.last == *last) {
+                self.pages.remove(key);
+            }
             self.by_age.pop_front();
         }
     }
