@@ -34,12 +34,13 @@ const CHECKPOINT_MILLIS: i64 = 60_000;
 pub(super) fn run(writer: &mut impl Alone) -> Result<Swept, StoreError> {
     let settings = writer.shared().options.settings.clone();
     let now = writer.shared().now();
+    let keep = kept_from(writer);
     let mut swept = Swept::default();
     (swept.expired, swept.more) = expire(&mut writer.shared().memory.write(), now);
-    if !has_work(writer, &settings, now)? {
+    if !has_work(writer, &settings, keep, now)? {
         return Ok(swept);
     }
-    let mut step = Step::default();
+    let mut step = Step { keep, ..Step::default() };
     let shared = std::sync::Arc::clone(writer.shared());
     writer.transaction("sweep", false, |write, meta, now| {
         let memory = shared.memory.read();
@@ -72,7 +73,12 @@ fn expire(memory: &mut Memory, now: Timestamp) -> (u64, bool) {
 }
 
 /// Whether a transaction would change anything.
-fn has_work(writer: &impl Alone, settings: &StoreSettings, now: Timestamp) -> Result<bool, StoreError> {
+fn has_work(
+    writer: &impl Alone,
+    settings: &StoreSettings,
+    keep: u64,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let shared = writer.shared();
     let read = shared.database()?.begin_read().map_err(storage)?;
     let memory = shared.memory.read();
@@ -91,7 +97,7 @@ fn has_work(writer: &impl Alone, settings: &StoreSettings, now: Timestamp) -> Re
         return Ok(heads.first().map_err(storage)?.is_some_and(|(k, _)| k.value() < heads_end(None, &memory)));
     };
     let settled = read.open_table(SETTLED).map_err(storage)?;
-    Ok(first < history_end(&settled, &memory, settings, now)?
+    Ok(first < history_end(&settled, &memory, settings, now)?.min(keep)
         || heads.first().map_err(storage)?.is_some_and(|(k, _)| k.value() < heads_end(Some(first), &memory)))
 }
 
@@ -103,7 +109,7 @@ fn has_ended(position: u64, head: &Head, memory: &Memory, now: Timestamp) -> boo
         .all(|group| group.endpoints().all(|endpoint| !memory.waits(endpoint, position, now)))
 }
 
-/// The position up to which bodies may go: ended for as long as the history, and no kept page's.
+/// The position up to which bodies have ended for as long as the history.
 fn history_end(
     settled: &impl ReadableTable<u64, i64>,
     memory: &Memory,
@@ -119,7 +125,7 @@ fn history_end(
         }
         end = end.max(position.value());
     }
-    Ok(end.min(memory.meta.settled_to).min(memory.page_keys.first_position().unwrap_or(u64::MAX)))
+    Ok(end.min(memory.meta.settled_to))
 }
 
 /// The position up to which heads may go: settled, without a body, and their identities forgotten.
@@ -128,9 +134,19 @@ fn heads_end(first_body: Option<u64>, memory: &Memory) -> u64 {
     memory.meta.settled_to.min(first_body.unwrap_or(u64::MAX)).min(identity)
 }
 
+/// The first position of any page that is kept for its key or being read. Only the writer adds such a page, so it
+/// holds for the whole step.
+fn kept_from(writer: &impl Alone) -> u64 {
+    let unread = writer.shared().unread.lock().first_key_value().map(|(first, _)| *first);
+    let kept = writer.shared().memory.read().page_keys.first_position();
+    unread.into_iter().chain(kept).min().unwrap_or(u64::MAX)
+}
+
 /// What a step has done.
 #[derive(Default)]
 struct Step {
+    /// Bodies at or behind this position stay.
+    keep: u64,
     removed: u64,
     more: bool,
     /// Removed endpoints that nothing is left of.
@@ -193,14 +209,13 @@ impl Step {
     ) -> Result<(), StoreError> {
         let mut bodies = write.open_table(BODIES).map_err(storage)?;
         let mut settled = write.open_table(SETTLED).map_err(storage)?;
-        let end = history_end(&settled, memory, settings, now)?.min(meta.settled_to);
+        let end = history_end(&settled, memory, settings, now)?.min(self.keep);
         self.remove_bodies(&mut bodies, meta, end, u64::MAX)?;
         if meta.body_bytes > settings.history_max {
-            let keep = memory.page_keys.first_position().unwrap_or(u64::MAX);
             let surplus = meta.body_bytes - settings.history_max;
-            self.remove_bodies(&mut bodies, meta, meta.settled_to.min(keep), surplus)?;
+            self.remove_bodies(&mut bodies, meta, meta.settled_to.min(self.keep), surplus)?;
             if meta.body_bytes > settings.history_max {
-                self.remove_inside(write, &mut bodies, meta, memory, settings, keep, now)?;
+                self.remove_inside(write, &mut bodies, meta, memory, settings, now)?;
             }
         }
         let first_body = bodies.first().map_err(storage)?.map(|(k, _)| k.value());
@@ -243,7 +258,6 @@ impl Step {
     }
 
     /// Removes bodies of ended events behind the settled point, which an older waiting one keeps back.
-    #[expect(clippy::too_many_arguments, reason = "each is a different part of one transaction")]
     fn remove_inside(
         &mut self,
         write: &WriteTransaction,
@@ -251,13 +265,12 @@ impl Step {
         meta: &mut Meta,
         memory: &Memory,
         settings: &StoreSettings,
-        keep: u64,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let heads = write.open_table(HEADS).map_err(storage)?;
         let mut dead = Vec::new();
         let mut bytes = 0;
-        for row in bodies.range(meta.settled_to..keep.max(meta.settled_to)).map_err(storage)? {
+        for row in bodies.range(meta.settled_to..self.keep.max(meta.settled_to)).map_err(storage)? {
             let (position, body) = row.map_err(storage)?;
             let position = position.value();
             if dead.len() == ROWS || meta.body_bytes - bytes <= settings.history_max {
@@ -282,7 +295,7 @@ impl Step {
     fn end_pages(&mut self, write: &WriteTransaction, memory: &Memory) -> Result<(), StoreError> {
         let heads = write.open_table(HEADS).map_err(storage)?;
         let first = heads.first().map_err(storage)?.map_or(memory.meta.settled_to, |(k, _)| k.value());
-        let first = first.min(memory.page_keys.first_position().unwrap_or(u64::MAX));
+        let first = first.min(self.keep);
         let mut pages = write.open_table(PAGES).map_err(storage)?;
         let mut looked_at = 0;
         for (number, endpoint) in &memory.endpoints {

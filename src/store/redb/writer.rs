@@ -16,7 +16,7 @@ use super::append::{self, Prepared, Stored};
 use super::memory::{Memory, Pending};
 use super::record::{self, Meta};
 use super::tables::{BODIES, HEADS, META, PAGES, POLLED};
-use super::take::{self, Taken};
+use super::take::{self, Taken, Unread};
 use super::{Shared, change, open, storage, sweep};
 use crate::base::clock::Timestamp;
 use crate::model::subscription::Subscription;
@@ -45,7 +45,7 @@ pub(super) type Answer<T> = oneshot::Sender<T>;
 /// What the writer is asked for.
 pub(super) enum Operation {
     Append { append: Prepared, reply: Answer<Result<Vec<Receipt>, AppendError>> },
-    Take { take: Take, reply: Answer<Result<Option<Taken>, StoreError>> },
+    Take { take: Take, reply: Answer<Result<Option<Unread>, StoreError>> },
     Change { changes: Vec<SubscriptionChange>, reply: Answer<Result<Vec<Arc<Subscription>>, SubscribeError>> },
     KeepSecret { name: String, value: Vec<u8>, reply: Answer<Result<Vec<u8>, StoreError>> },
     Sweep { reply: Answer<Result<Swept, StoreError>> },
@@ -478,10 +478,8 @@ impl<'a> GroupRun<'a> {
                 (Operation::Append { reply, .. }, Outcome::Append(result)) => {
                     let _ = reply.send(result.map(|stored| stored.receipts));
                 }
-                (Operation::Take { reply, take }, Outcome::Take(result)) => {
-                    if let Err(Ok(Some(lost))) = reply.send(result) {
-                        take::lost(self.shared, &take, &lost);
-                    }
+                (Operation::Take { reply, .. }, Outcome::Take(result)) => {
+                    let _ = reply.send(result.map(|taken| taken.map(|taken| Unread::new(taken, self.shared))));
                 }
                 _ => {}
             }
