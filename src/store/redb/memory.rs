@@ -168,6 +168,8 @@ pub(super) struct Memory {
     pub(super) gone: ByKind<Sums>,
     /// Entries in all queues.
     pub(super) queued: u64,
+    /// Up to where the sweep has looked behind the settled point for bodies to remove.
+    pub(super) looked_to: u64,
     pub(super) identities: Identities,
     pub(super) page_keys: PageKeys,
     pub(super) subscriptions: Arc<SubscriptionSet>,
@@ -181,6 +183,7 @@ impl Memory {
             removed: HashMap::new(),
             gone: ByKind::default(),
             queued: 0,
+            looked_to: 0,
             identities: Identities::default(),
             page_keys: PageKeys::default(),
             subscriptions: Arc::default(),

@@ -24,6 +24,9 @@ const EXPIRE_BUDGET: usize = 200_000;
 const ROWS: usize = 4096;
 const TARGETS: usize = 100_000;
 
+/// Rows behind the settled point that are looked at in one step for bodies to remove.
+const LOOKED_AT: usize = 2 * ROWS;
+
 /// Endpoints whose old pages are removed in one transaction.
 const ENDPOINTS_AT_ONCE: usize = 64;
 
@@ -50,6 +53,7 @@ pub(super) fn run(writer: &mut impl Alone) -> Result<Swept, StoreError> {
         step.end_endpoints(write, meta, &memory)
     })?;
     let mut memory = shared.memory.write();
+    memory.looked_to = step.looked_to;
     for number in &step.gone {
         memory.removed.remove(number);
     }
@@ -147,6 +151,8 @@ fn kept_from(writer: &impl Alone) -> u64 {
 struct Step {
     /// Bodies at or behind this position stay.
     keep: u64,
+    /// Where the next step looks on for ended events behind the settled point; 0: from its front.
+    looked_to: u64,
     removed: u64,
     more: bool,
     /// Removed endpoints that nothing is left of.
@@ -211,6 +217,7 @@ impl Step {
         let mut settled = write.open_table(SETTLED).map_err(storage)?;
         let end = history_end(&settled, memory, settings, now)?.min(self.keep);
         self.remove_bodies(&mut bodies, meta, end, u64::MAX)?;
+        self.looked_to = memory.looked_to;
         if meta.body_bytes > settings.history_max {
             let surplus = meta.body_bytes - settings.history_max;
             self.remove_bodies(&mut bodies, meta, meta.settled_to.min(self.keep), surplus)?;
@@ -257,7 +264,8 @@ impl Step {
         Ok(())
     }
 
-    /// Removes bodies of ended events behind the settled point, which an older waiting one keeps back.
+    /// Removes bodies of ended events behind the settled point, which an older waiting one keeps back. What waits may
+    /// be millions: each step looks at some of it and the next one goes on there.
     fn remove_inside(
         &mut self,
         write: &WriteTransaction,
@@ -268,26 +276,28 @@ impl Step {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let heads = write.open_table(HEADS).map_err(storage)?;
-        let mut dead = Vec::new();
-        let mut bytes = 0;
-        for row in bodies.range(meta.settled_to..self.keep.max(meta.settled_to)).map_err(storage)? {
-            let (position, body) = row.map_err(storage)?;
+        let from = memory.looked_to.max(meta.settled_to);
+        let (before, mut rows, mut targets) = (self.removed, 0, 0);
+        self.looked_to = 0;
+        for row in heads.range(from..self.keep.max(from)).map_err(storage)? {
+            let (position, row) = row.map_err(storage)?;
             let position = position.value();
-            if dead.len() == ROWS || meta.body_bytes - bytes <= settings.history_max {
+            if rows == LOOKED_AT || targets >= TARGETS || meta.body_bytes <= settings.history_max {
+                self.looked_to = position;
                 break;
             }
-            let Some(head) = heads.get(position).map_err(storage)? else { continue };
-            if has_ended(position, &record::decode(head.value(), "an event's head")?, memory, now) {
-                bytes += body.value().len() as u64;
-                dead.push(position);
+            let head: Head = record::decode(row.value(), "an event's head")?;
+            rows += 1;
+            targets += head.groups.iter().map(|g| g.endpoints.len()).sum::<usize>();
+            if has_ended(position, &head, memory, now)
+                && let Some(body) = bodies.remove(position).map_err(storage)?
+            {
+                meta.body_bytes -= body.value().len() as u64;
+                self.removed += 1;
             }
         }
-        for position in &dead {
-            bodies.remove(position).map_err(storage)?;
-        }
-        self.removed += dead.len() as u64;
-        self.more |= dead.len() == ROWS;
-        meta.body_bytes -= bytes;
+        // Where nothing was found there is no hurry: going on at once would only turn over what waits.
+        self.more |= self.removed > before && meta.body_bytes > settings.history_max;
         Ok(())
     }
 
