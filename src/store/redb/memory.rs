@@ -2,6 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use hashbrown::HashMap;
 use tokio::sync::Notify;
@@ -26,7 +27,7 @@ pub(super) struct EndpointMemory {
     pub(super) cursor: u64,
     /// What was made, and what of it has ended: what waits is in the queue.
     pub(super) ended: Sums,
-    pub(super) last_polled: Option<Timestamp>,
+    pub(super) last_polled: LastPolled,
     /// Wakes those who wait for something to hand out.
     pub(super) arrival: Arc<Notify>,
 }
@@ -39,7 +40,7 @@ impl EndpointMemory {
             queue: Queue::default(),
             cursor: 0,
             ended: Sums::default(),
-            last_polled: None,
+            last_polled: LastPolled::default(),
             arrival: Arc::default(),
         }
     }
@@ -75,6 +76,29 @@ impl EndpointMemory {
         self.ended.add(State::Consumed, taken);
         self.ended.add(State::Expired, (gone as u64).saturating_sub(taken));
         gone
+    }
+}
+
+/// When a queue was last polled, in milliseconds. Polls note it beside the writer, so it needs no lock for writing.
+#[derive(Debug)]
+pub(super) struct LastPolled(AtomicI64);
+
+impl LastPolled {
+    const NEVER: i64 = i64::MIN;
+
+    pub(super) fn get(&self) -> Option<Timestamp> {
+        let at = self.0.load(Ordering::Relaxed);
+        (at != Self::NEVER).then(|| Timestamp::from_millis(at))
+    }
+
+    pub(super) fn note(&self, at: Timestamp) {
+        self.0.fetch_max(at.as_millis(), Ordering::Relaxed);
+    }
+}
+
+impl Default for LastPolled {
+    fn default() -> Self {
+        Self(AtomicI64::new(Self::NEVER))
     }
 }
 

@@ -238,14 +238,14 @@ impl Store for RedbStore {
         let memory = self.shared.memory.read();
         memory.endpoints.get(&endpoint.0).map_or_else(QueueStatus::default, |e| QueueStatus {
             waiting: e.queue.live(now) as u64,
-            last_polled: e.last_polled,
+            last_polled: e.last_polled.get(),
         })
     }
 
     fn polled(&self, endpoint: EndpointNumber) {
         let now = self.shared.now();
-        if let Some(endpoint) = self.shared.memory.write().endpoints.get_mut(&endpoint.0) {
-            endpoint.last_polled = Some(now);
+        if let Some(endpoint) = self.shared.memory.read().endpoints.get(&endpoint.0) {
+            endpoint.last_polled.note(now);
         }
         self.shared.pending.lock().polled.insert(endpoint.0);
     }

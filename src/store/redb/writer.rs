@@ -264,8 +264,9 @@ impl Writer {
         let mut write = db.begin_write().map_err(storage).map_err(Failure::Broken)?;
         write.set_quick_repair(quick);
         let pending = take_pending(&self.shared);
-        let done = work(&write, &mut meta, now)
-            .and_then(|()| write_pending(&write, &pending, now))
+        // First, so that what the work removes does not come back.
+        let done = write_pending(&write, &pending, &self.shared)
+            .and_then(|()| work(&write, &mut meta, now))
             .and_then(|()| write_meta(&write, &meta));
         let result = match done {
             Ok(()) => write.commit().map_err(storage).map_err(Failure::Broken).map(|()| meta),
@@ -303,9 +304,9 @@ impl Writer {
     fn resume(&mut self, db: Database, mut memory: Memory) {
         let mut current = self.shared.memory.write();
         for (number, endpoint) in &mut memory.endpoints {
-            if let Some(old) = current.endpoints.get_mut(number) {
+            if let Some(old) = current.endpoints.get(number) {
                 endpoint.arrival = Arc::clone(&old.arrival);
-                endpoint.last_polled = endpoint.last_polled.max(old.last_polled);
+                old.last_polled.get().into_iter().for_each(|at| endpoint.last_polled.note(at));
             }
         }
         let old = std::mem::replace(&mut *current, memory);
@@ -388,7 +389,7 @@ fn give_back_pending(shared: &Shared, pending: Pending) {
     current.polled.extend(pending.polled);
 }
 
-fn write_pending(write: &WriteTransaction, pending: &Pending, now: Timestamp) -> Result<(), StoreError> {
+fn write_pending(write: &WriteTransaction, pending: &Pending, shared: &Shared) -> Result<(), StoreError> {
     if !pending.confirmed.is_empty() {
         let mut pages = write.open_table(PAGES).map_err(storage)?;
         for key in &pending.confirmed {
@@ -397,11 +398,17 @@ fn write_pending(write: &WriteTransaction, pending: &Pending, now: Timestamp) ->
     }
     if !pending.polled.is_empty() {
         let mut polled = write.open_table(POLLED).map_err(storage)?;
-        for endpoint in &pending.polled {
-            polled.insert(endpoint, now.as_millis()).map_err(storage)?;
+        for (endpoint, at) in last_polls(pending, &shared.memory.read()) {
+            polled.insert(endpoint, at.as_millis()).map_err(storage)?;
         }
     }
     Ok(())
+}
+
+/// When the queues that are there were polled.
+fn last_polls(pending: &Pending, memory: &Memory) -> Vec<(u32, Timestamp)> {
+    let last = |number: &u32| Some((*number, memory.endpoints.get(number)?.last_polled.get()?));
+    pending.polled.iter().filter_map(last).collect()
 }
 
 /// The tables that a group writes to.
