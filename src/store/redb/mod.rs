@@ -150,7 +150,7 @@ impl RedbStore {
         let (db, memory) = open::open(&options)?;
         let shared = Arc::new(Shared {
             ledger_time: AtomicI64::new(memory.meta.ledger_time),
-            unconfirmed: AtomicU64::new(0),
+            unconfirmed: AtomicU64::new(memory.meta.unconfirmed()),
             db: RwLock::new(Some(Arc::new(db))),
             memory: RwLock::new(memory),
             pending: Mutex::default(),

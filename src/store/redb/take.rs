@@ -178,16 +178,24 @@ impl Drop for Unread {
     }
 }
 
-/// Marks a page's answer as written whole.
-pub(super) fn confirm(pages: &mut Table<'_, (u32, u64), &'static [u8]>, key: (u32, u64)) -> Result<(), StoreError> {
+/// Marks a page's answer as written whole; answers how many notifications that is news of.
+pub(super) fn confirm(pages: &mut Table<'_, (u32, u64), &'static [u8]>, key: (u32, u64)) -> Result<u64, StoreError> {
     let row = match pages.get(key).map_err(storage)? {
-        Some(row) => record::decode::<PageRow>(row.value(), "a page")?,
+        Some(row) => record::decode::<PageRow>(row.value(), "a page"),
         // The endpoint was removed meanwhile.
-        None => return Ok(()),
+        None => return Ok(0),
     };
-    if !row.confirmed {
-        let row = PageRow { confirmed: true, ..row };
-        pages.insert(key, record::encode(&row).as_slice()).map_err(storage)?;
+    match row {
+        Ok(row) if !row.confirmed => {
+            let row = PageRow { confirmed: true, ..row };
+            pages.insert(key, record::encode(&row).as_slice()).map_err(storage)?;
+            Ok(row.count())
+        }
+        Ok(_) => Ok(0),
+        // Others' transactions must not fail for it, and it would come again with each.
+        Err(error) => {
+            tracing::error!(endpoint = key.0, page = key.1, %error, "a page cannot be marked as answered");
+            Ok(0)
+        }
     }
-    Ok(())
 }

@@ -265,7 +265,7 @@ impl Writer {
         write.set_quick_repair(quick);
         let pending = take_pending(&self.shared);
         // First, so that what the work removes does not come back.
-        let done = write_pending(&write, &pending, &self.shared)
+        let done = write_pending(&write, &pending, &self.shared, &mut meta)
             .and_then(|()| work(&write, &mut meta, now))
             .and_then(|()| write_meta(&write, &meta));
         let result = match done {
@@ -309,6 +309,10 @@ impl Writer {
                 old.last_polled.get().into_iter().for_each(|at| endpoint.last_polled.note(at));
             }
         }
+        // What was consumed by a transaction that failed and is on disk all the same was answered to nobody.
+        let in_doubt = memory.meta.consumed.saturating_sub(current.meta.consumed);
+        self.shared.unconfirmed.fetch_add(in_doubt, Ordering::Relaxed);
+        self.shared.ledger_time.fetch_max(memory.meta.ledger_time, Ordering::AcqRel);
         let old = std::mem::replace(&mut *current, memory);
         drop(current);
         *self.shared.db.write() = Some(Arc::new(db));
@@ -389,11 +393,16 @@ fn give_back_pending(shared: &Shared, pending: Pending) {
     current.polled.extend(pending.polled);
 }
 
-fn write_pending(write: &WriteTransaction, pending: &Pending, shared: &Shared) -> Result<(), StoreError> {
+fn write_pending(
+    write: &WriteTransaction,
+    pending: &Pending,
+    shared: &Shared,
+    meta: &mut Meta,
+) -> Result<(), StoreError> {
     if !pending.confirmed.is_empty() {
         let mut pages = write.open_table(PAGES).map_err(storage)?;
         for key in &pending.confirmed {
-            take::confirm(&mut pages, *key)?;
+            meta.confirmed += take::confirm(&mut pages, *key)?;
         }
     }
     if !pending.polled.is_empty() {
