@@ -309,6 +309,7 @@ impl Writer {
                 old.last_polled.get().into_iter().for_each(|at| endpoint.last_polled.note(at));
             }
         }
+        Arc::make_mut(&mut memory.subscriptions).succeed(current.subscriptions.version());
         // What was consumed by a transaction that failed and is on disk all the same was answered to nobody.
         let in_doubt = memory.meta.consumed.saturating_sub(current.meta.consumed);
         self.shared.unconfirmed.fetch_add(in_doubt, Ordering::Relaxed);
