@@ -4,6 +4,7 @@
 //! its own, so that within a group neither the set nor a queue's endpoints change. When nothing comes for
 //! [`IDLE_AFTER`], one more commit stores what redb needs to open the file at once after a kill.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -97,7 +98,7 @@ struct Writer {
     operations: Receiver<(Operation, OwnedSemaphorePermit)>,
     /// Whether the last commit lets the file be opened at once.
     quick: bool,
-    /// When the file was last tried again after a fault.
+    /// When the file was last opened anew after a fault, or that was tried.
     last_try: Option<Instant>,
 }
 
@@ -134,14 +135,29 @@ impl Writer {
             match self.operations.recv_timeout(IDLE_AFTER) {
                 Ok((first, permit)) => {
                     drop(permit);
-                    if self.run_group(first) {
+                    if self.guarded(|writer| writer.run_group(first)) {
                         return;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => self.idle(),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.guarded(|writer| {
+                        writer.idle();
+                        false
+                    });
+                }
                 Err(RecvTimeoutError::Disconnected) => return self.close(),
             }
         }
+    }
+
+    /// Runs `work`; a panic in it is a fault like one of the disk: those who wait are answered, readiness says so, and
+    /// the file is opened anew.
+    fn guarded(&mut self, work: impl FnOnce(&mut Self) -> bool) -> bool {
+        std::panic::catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or_else(|_| {
+            tracing::error!("the ledger's writer panicked; the data file is opened anew");
+            *self.shared.trouble.write() = Some("the ledger's writer panicked; the log has the panic".to_owned());
+            false
+        })
     }
 
     /// Runs what has queued up; answers whether the store was closed.
@@ -233,6 +249,9 @@ impl Writer {
         if self.shared.trouble.read().is_some() {
             self.reopen();
         }
+        if let Some(detail) = self.shared.trouble.read().clone() {
+            return Err(StoreError::Unavailable { detail });
+        }
         let result = self.try_transaction(quick, work);
         self.shared.options.metrics.transaction(name, result.is_ok());
         match result {
@@ -246,7 +265,6 @@ impl Writer {
             Err(Failure::Broken(error)) => {
                 tracing::error!(transaction = name, %error, "the data file cannot be written; it is opened anew");
                 *self.shared.trouble.write() = Some(error.to_string());
-                self.last_try = None;
                 Err(error)
             }
         }
@@ -283,22 +301,22 @@ impl Writer {
         result
     }
 
-    /// Opens the file anew after a fault and reads memory from it.
+    /// Opens the file anew after a fault and reads memory from it, unless that was tried just now: on a disk that
+    /// stays full or broken each try takes as long as a start.
     fn reopen(&mut self) {
         if self.last_try.is_some_and(|t| t.elapsed() < REOPEN_EVERY) {
             return;
         }
-        self.last_try = Some(Instant::now());
-        if !self.take_database() {
-            return;
-        }
-        match open::open(&self.shared.options) {
-            Ok((db, memory)) => self.resume(db, memory),
-            Err(error) => {
-                tracing::error!(%error, "the data file cannot be opened; trying again");
-                *self.shared.trouble.write() = Some(error.to_string());
+        if self.take_database() {
+            match open::open(&self.shared.options) {
+                Ok((db, memory)) => self.resume(db, memory),
+                Err(error) => {
+                    tracing::error!(%error, "the data file cannot be opened; trying again");
+                    *self.shared.trouble.write() = Some(error.to_string());
+                }
             }
         }
+        self.last_try = Some(Instant::now());
     }
 
     fn resume(&mut self, db: Database, mut memory: Memory) {
@@ -467,7 +485,11 @@ impl<'a> GroupRun<'a> {
                 }
                 Operation::Take { take, reply } => {
                     let wanted = !reply.is_closed();
-                    Outcome::Take(Ok(take::run(take, wanted, &mut self.takes, &memory, &mut tables, meta, settings)?))
+                    match take::run(take, wanted, &mut self.takes, &memory, &mut tables, meta, settings) {
+                        Err(error @ StoreError::Unavailable { .. }) => return Err(error),
+                        // A kept page that cannot be read is its own caller's matter: nothing was written for it.
+                        result => Outcome::Take(result),
+                    }
                 }
                 // `Group::add` lets nothing else in.
                 _ => Outcome::Take(Ok(None)),
