@@ -121,6 +121,9 @@ pub(super) struct KeptPage {
     pub(super) first: u64,
 }
 
+/// How many pages are forgotten in one step: it is taken while everybody who reads waits.
+const FORGOTTEN_AT_ONCE: usize = 20_000;
+
 /// SHA-256 of endpoint, client and key, its first half.
 pub(super) type PageKey = [u8; 16];
 
@@ -154,11 +157,18 @@ impl PageKeys {
         self.by_age.push_back((taken, key, page.last));
     }
 
-    /// Drops what was taken at or before `since`.
+    /// Whether any was taken at or before `since`.
+    pub(super) fn has_older(&self, since: Timestamp) -> bool {
+        self.by_age.front().is_some_and(|(taken, ..)| *taken <= since)
+    }
+
+    /// Drops what was taken at or before `since`, so many in one step.
     pub(super) fn forget(&mut self, since: Timestamp) {
-        while let Some((taken, key, last)) = self.by_age.front()
-            && *taken <= since
-        {
+        for _ in 0..FORGOTTEN_AT_ONCE {
+            let Some((taken, key, last)) = self.by_age.front() else { return };
+            if *taken > since {
+                return;
+            }
             if self.pages.get(key).is_some_and(|page| page.last == *last) {
                 self.pages.remove(key);
             }

@@ -1,6 +1,7 @@
 //! What time brings, in bounded steps: expiry, settling, and the end of the history.
 //!
-//! *Expiry* only takes entries out of memory: that a notification has expired follows from its deadline. *Settling*
+//! *Expiry* takes entries out of memory once the ledger's time is on disk, and writes nothing else: that a notification
+//! has expired follows from its deadline. *Settling*
 //! moves the point from which start reads: where all notifications of an event have ended, they are counted into
 //! their endpoints' tallies. *The history* goes in runs from its old end; where `history_max` is exceeded, or where one
 //! old notification keeps the settled point back, ended events behind that point lose their bodies too.
@@ -14,6 +15,7 @@ use super::record::{self, Entrance, Head, Meta, Tally};
 use super::storage;
 use super::tables::{BODIES, ENDPOINTS, HEADS, PAGES, POLLED, SETTLED, TALLIES};
 use super::writer::Alone;
+use super::{append, take};
 use crate::base::clock::Timestamp;
 use crate::store::{StoreError, StoreSettings, Swept};
 
@@ -27,7 +29,7 @@ const TARGETS: usize = 100_000;
 /// Rows behind the settled point that are looked at in one step for bodies to remove.
 const LOOKED_AT: usize = 2 * ROWS;
 
-/// Endpoints whose old pages are removed in one transaction.
+/// Removed endpoints that are ended in one transaction.
 const ENDPOINTS_AT_ONCE: usize = 64;
 
 /// How far apart the rows of SETTLED are: an event's history ends up to that much later.
@@ -38,28 +40,38 @@ pub(super) fn run(writer: &mut impl Alone) -> Result<Swept, StoreError> {
     let settings = writer.shared().options.settings.clone();
     let now = writer.shared().now();
     let keep = kept_from(writer);
-    let mut swept = Swept::default();
-    (swept.expired, swept.more) = expire(&mut writer.shared().memory.write(), now);
-    if !has_work(writer, &settings, keep, now)? {
-        return Ok(swept);
+    let due = is_due(&writer.shared().memory.read(), &settings, now);
+    if !due && !has_work(writer, &settings, keep, now)? {
+        return Ok(Swept::default());
     }
     let mut step = Step { keep, ..Step::default() };
     let shared = std::sync::Arc::clone(writer.shared());
-    writer.transaction("sweep", false, |write, meta, now| {
+    let meta = writer.transaction("sweep", false, |write, meta, now| {
         let memory = shared.memory.read();
         step.settle(write, meta, &memory, now)?;
         step.end_history(write, meta, &memory, &settings, now)?;
-        step.end_pages(write, &memory)?;
-        step.end_endpoints(write, meta, &memory)
+        step.end_endpoints(write, meta, &memory)?;
+        // It looks at every endpoint, so once in a sweep is enough: in its last step.
+        if step.more { Ok(()) } else { step.end_pages(write, &memory) }
     })?;
     let mut memory = shared.memory.write();
     memory.looked_to = step.looked_to;
     for number in &step.gone {
         memory.removed.remove(number);
     }
-    swept.removed = step.removed;
-    swept.more |= step.more;
-    Ok(swept)
+    // The ledger's time is on disk: what has ended by it has ended for good.
+    let (expired, left) = expire(&mut memory, Timestamp::from_millis(meta.ledger_time));
+    append::forget(&mut memory, &settings, &meta);
+    take::forget(&mut memory, &settings, &meta);
+    // What was forgotten may have kept rows that can go now.
+    Ok(Swept { expired, removed: step.removed, more: step.more || left || due })
+}
+
+/// Whether time has brought something to memory.
+fn is_due(memory: &Memory, settings: &StoreSettings, now: Timestamp) -> bool {
+    memory.endpoints.values().any(|e| e.queue.may_have_expired(now))
+        || memory.identities.has_older(now.minus(settings.duplicate_window))
+        || memory.page_keys.has_older(now.minus(settings.page_key_lifetime))
 }
 
 /// Takes expired entries out of the queues.
@@ -102,6 +114,7 @@ fn has_work(
     };
     let settled = read.open_table(SETTLED).map_err(storage)?;
     Ok(first < history_end(&settled, &memory, settings, now)?.min(keep)
+        || lacks_checkpoint(&settled, memory.meta.settled_to, now)?
         || heads.first().map_err(storage)?.is_some_and(|(k, _)| k.value() < heads_end(Some(first), &memory)))
 }
 
@@ -199,9 +212,8 @@ impl Step {
         }
         if meta.settled_to > from {
             write_tallies(write, &counted, from, meta.settled_to)?;
-            checkpoint(write, meta.settled_to, now)?;
         }
-        Ok(())
+        checkpoint(write, meta.settled_to, now)
     }
 
     /// Removes bodies and heads that the history has passed.
@@ -307,16 +319,12 @@ impl Step {
         let first = heads.first().map_err(storage)?.map_or(memory.meta.settled_to, |(k, _)| k.value());
         let first = first.min(self.keep);
         let mut pages = write.open_table(PAGES).map_err(storage)?;
-        let mut looked_at = 0;
+        let mut left = ROWS;
         for (number, endpoint) in &memory.endpoints {
-            if looked_at == ENDPOINTS_AT_ONCE {
+            left -= remove_pages(&mut pages, *number, first.min(endpoint.cursor), left)?;
+            if left == 0 {
                 self.more = true;
                 break;
-            }
-            let end = first.min(endpoint.cursor);
-            if pages.range((*number, 0)..(*number, end)).map_err(storage)?.next().is_some() {
-                looked_at += 1;
-                self.more |= remove_pages(&mut pages, *number, end)?;
             }
         }
         Ok(())
@@ -334,10 +342,13 @@ impl Step {
         let mut tallies = write.open_table(TALLIES).map_err(storage)?;
         let mut pages = write.open_table(PAGES).map_err(storage)?;
         let mut polled = write.open_table(POLLED).map_err(storage)?;
+        let mut left = ROWS;
         for number in done {
-            if remove_pages(&mut pages, number, u64::MAX)? {
+            left -= remove_pages(&mut pages, number, u64::MAX, left)?;
+            if left == 0 {
+                // There may be more of its pages: the next step finds out.
                 self.more = true;
-                continue;
+                break;
             }
             polled.remove(number).map_err(storage)?;
             let tally = tallies.remove(number).map_err(storage)?;
@@ -403,11 +414,20 @@ fn write_tallies(
 /// Notes that everything before `position` had ended at `now`.
 fn checkpoint(write: &WriteTransaction, position: u64, now: Timestamp) -> Result<(), StoreError> {
     let mut settled = write.open_table(SETTLED).map_err(storage)?;
-    let last = settled.last().map_err(storage)?.map(|(_, at)| at.value());
-    if last.is_none_or(|at| now.as_millis() - at >= CHECKPOINT_MILLIS) {
+    if lacks_checkpoint(&settled, position, now)? {
         settled.insert(position, now.as_millis()).map_err(storage)?;
     }
     Ok(())
+}
+
+/// Whether it is time to note that everything before `position` has ended, and that has not been noted.
+fn lacks_checkpoint(
+    settled: &impl ReadableTable<u64, i64>,
+    position: u64,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let last = settled.last().map_err(storage)?.map(|(position, at)| (position.value(), at.value()));
+    Ok(last.is_none_or(|(noted, at)| noted < position && now.as_millis() - at >= CHECKPOINT_MILLIS))
 }
 
 /// Removes the first rows before `end`, at most [`ROWS`]; answers how many.
@@ -424,16 +444,21 @@ fn remove_run(table: &mut Table<'_, u64, &'static [u8]>, end: u64) -> Result<usi
     Ok(rows)
 }
 
-/// Removes the endpoint's first pages before `end`, at most [`ROWS`]; answers whether there are more.
-fn remove_pages(pages: &mut Table<'_, (u32, u64), &'static [u8]>, number: u32, end: u64) -> Result<bool, StoreError> {
+/// Removes the endpoint's first pages before `end`, at most `most`; answers how many.
+fn remove_pages(
+    pages: &mut Table<'_, (u32, u64), &'static [u8]>,
+    number: u32,
+    end: u64,
+    most: usize,
+) -> Result<usize, StoreError> {
     let mut last = None;
     let mut rows = 0;
-    for row in pages.range((number, 0)..(number, end)).map_err(storage)?.take(ROWS) {
+    for row in pages.range((number, 0)..(number, end)).map_err(storage)?.take(most) {
         last = Some(row.map_err(storage)?.0.value());
         rows += 1;
     }
     if let Some(last) = last {
         pages.retain_in((number, 0)..=last, |_, _| false).map_err(storage)?;
     }
-    Ok(rows == ROWS)
+    Ok(rows)
 }
