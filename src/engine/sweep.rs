@@ -39,9 +39,11 @@ impl Engine {
     pub async fn run_sweeps(self: Arc<Self>) {
         while !self.stop.is_stopped() {
             self.note(self.sweep().await);
+            // A wall clock that is set back must not hold up the sweep for as long.
             tokio::select! {
                 () = self.stop.stopped() => {}
                 () = self.clock.sleep_until(self.clock.now().plus(INTERVAL)) => {}
+                () = tokio::time::sleep(INTERVAL) => {}
             }
         }
     }

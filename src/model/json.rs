@@ -82,7 +82,7 @@ pub fn check_depth(text: &[u8], max_depth: usize) -> Result<&RawValue, JsonError
     let text =
         std::str::from_utf8(text).map_err(|e| JsonError(format!("invalid UTF-8 at byte {}", e.valid_up_to() + 1)))?;
     let mut parser = serde_json::Deserializer::from_str(text);
-    Checked { left: max_depth, max_depth }.deserialize(&mut parser).and_then(|()| parser.end()).map_err(explain)?;
+    Checked { left: max_depth }.deserialize(&mut parser).and_then(|()| parser.end()).map_err(explain)?;
     serde_json::from_str(text).map_err(explain)
 }
 
@@ -147,13 +147,12 @@ impl<'de> serde::Deserialize<'de> for Key<'de> {
 #[derive(Clone, Copy)]
 struct Checked {
     left: usize,
-    max_depth: usize,
 }
 
 impl Checked {
     fn inside<E: serde::de::Error>(self) -> Result<Self, E> {
         match self.left.checked_sub(1) {
-            Some(left) => Ok(Self { left, ..self }),
+            Some(left) => Ok(Self { left }),
             None => Err(E::custom(format_args!("arrays and objects are nested deeper than {MAX_DEPTH}"))),
         }
     }

@@ -160,6 +160,11 @@ impl SubscriptionSet {
         self.by_id.insert(subscription.id.clone(), subscription);
     }
 
+    /// Makes this set a later version than `earlier`, where it was read anew: what was matched before is matched again.
+    pub fn succeed(&mut self, earlier: SetVersion) {
+        self.version.0 = self.version.0.max(earlier.0) + 1;
+    }
+
     /// Takes the subscription with this id out. Raises the version, also if there is none.
     pub fn remove(&mut self, id: &SubscriptionId) -> Option<Arc<Subscription>> {
         self.version.0 += 1;

@@ -277,7 +277,8 @@ pub struct Figures {
     pub sums: ByKind<Sums>,
     /// Notifications failed as `queue-full`, since the start.
     pub queue_full: u64,
-    /// Notifications in pages whose answer did not reach the socket whole, since the start (with those found at it).
+    /// Notifications in pages whose answer did not reach the socket whole, since the start, with all those found at it:
+    /// a page that was on its way when the process was killed is one.
     pub answer_unconfirmed: u64,
     /// When the oldest waiting notification was accepted.
     pub oldest_waiting: Option<Timestamp>,

@@ -1,11 +1,14 @@
 //! The test-suite of the `Store` trait, run through the store on redb; a second store is run through the same.
 //!
-//! `suite` asks nothing of a store but what the trait promises, `model` checks random histories against a model of
-//! lists, and `redb` looks at what only this store has: its file, its faults, its verification.
+//! `suite`, `pages` and `time` ask nothing of a store but what the trait promises, `model` checks random histories
+//! against a model of lists, and `redb` and `faults` look at what only this store has: its file, its faults, its verification.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
+mod faults;
 mod model;
+mod pages;
 mod redb;
 mod subject;
 mod suite;
+mod time;

@@ -25,6 +25,11 @@ pub trait Faults: Send + Sync + std::fmt::Debug + 'static {
     fn flush(&self) -> io::Result<()>;
     /// Before the file is extended to `len` bytes.
     fn extend(&self, len: u64) -> io::Result<()>;
+    /// Before zeros are written ahead from `offset` on.
+    fn fill(&self, offset: u64) -> io::Result<()> {
+        let _ = offset;
+        Ok(())
+    }
 }
 
 #[derive(Debug)]
@@ -33,7 +38,7 @@ pub(super) struct GrowingFile {
     file: File,
     /// Where the file's length ends.
     end: AtomicU64,
-    /// Up to where blocks are known to exist.
+    /// Up to where blocks exist, or were tried for in vain: nothing was written behind it.
     filled: AtomicU64,
     faults: Option<Arc<dyn Faults>>,
 }
@@ -46,22 +51,36 @@ impl GrowingFile {
         Ok(Self { inner, file, end: AtomicU64::new(end), filled: AtomicU64::new(filled), faults })
     }
 
-    /// Writes zeros from where blocks end to [`AHEAD`] behind `until`, inside the file's length.
-    fn fill_ahead(&self, until: u64) -> io::Result<()> {
+    /// Makes blocks from where they end to [`AHEAD`] behind `until`, inside the file's length. What is about to be
+    /// written up to `until` is behind the filled part afterwards, come what may: it is never filled over.
+    fn fill_ahead(&self, until: u64) {
         let filled = self.filled.load(Ordering::Acquire);
         let end = self.end.load(Ordering::Acquire);
         if until <= filled || filled >= end {
-            return Ok(());
+            return;
         }
         let target = until.saturating_add(AHEAD).min(end);
+        if let Err(error) = self.fill(filled, target) {
+            // Only speed is lost: there may be room yet for what is written itself.
+            tracing::debug!(%error, "no blocks are made ahead of need");
+            self.filled.store(until, Ordering::Release);
+        } else {
+            self.filled.store(target, Ordering::Release);
+        }
+    }
+
+    /// Writes zeros over `from..to`, where nothing was ever written.
+    fn fill(&self, from: u64, to: u64) -> io::Result<()> {
+        if let Some(faults) = &self.faults {
+            faults.fill(from)?;
+        }
         let zeros = vec![0; 1 << 20];
-        let mut at = filled;
-        while at < target {
-            let len = zeros.len().min(usize::try_from(target - at).unwrap_or(usize::MAX));
+        let mut at = from;
+        while at < to {
+            let len = zeros.len().min(usize::try_from(to - at).unwrap_or(usize::MAX));
             self.file.write_all_at(&zeros[..len], at)?;
             at += len as u64;
         }
-        self.filled.store(target, Ordering::Release);
         Ok(())
     }
 }
@@ -114,7 +133,7 @@ impl StorageBackend for GrowingFile {
         if let Some(faults) = &self.faults {
             faults.write(offset, data.len())?;
         }
-        self.fill_ahead(offset + data.len() as u64)?;
+        self.fill_ahead(offset + data.len() as u64);
         self.inner.write(offset, data)
     }
 

@@ -31,7 +31,7 @@ pub(super) fn run(
                 return Err(StoreError::Corrupt { detail });
             }
         }
-        plan.write(write, meta, now)
+        plan.write(write, &set, meta, now)
     });
     if let Some(refused) = refused {
         return Err(refused);
@@ -122,10 +122,21 @@ impl Plan {
         self.kept.push(subscription);
     }
 
-    fn write(&self, write: &WriteTransaction, meta: &Meta, now: Timestamp) -> Result<(), StoreError> {
+    fn write(
+        &self,
+        write: &WriteTransaction,
+        set: &SubscriptionSet,
+        meta: &Meta,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut subscriptions = write.open_table(SUBSCRIPTIONS).map_err(storage)?;
         let mut endpoints = write.open_table(ENDPOINTS).map_err(storage)?;
-        for subscription in &self.kept {
+        // The last change of an id decides what is there, so what goes goes first.
+        for subscription in &self.removed {
+            subscriptions.remove(subscription.id.as_str()).map_err(storage)?;
+        }
+        for subscription in self.kept.iter().filter(|s| set.get(s.id.as_str()).is_some_and(|last| Arc::ptr_eq(s, last)))
+        {
             let row = record::encode(&SubscriptionRow::new(subscription));
             subscriptions.insert(subscription.id.as_str(), row.as_slice()).map_err(storage)?;
         }
@@ -143,9 +154,6 @@ impl Plan {
                 };
                 endpoints.insert(endpoint.number.0, record::encode(&row).as_slice()).map_err(storage)?;
             }
-        }
-        for subscription in &self.removed {
-            subscriptions.remove(subscription.id.as_str()).map_err(storage)?;
         }
         Ok(())
     }

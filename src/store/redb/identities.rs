@@ -19,6 +19,9 @@ struct Remembered {
 
 const CHUNK: u32 = 4096;
 
+/// How many are forgotten for their age in one step: it is taken while everybody who reads waits.
+const FORGOTTEN_AT_ONCE: usize = 20_000;
+
 /// The remembered identities, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Identities {
@@ -76,13 +79,21 @@ impl Identities {
         self.table.insert_unique(fingerprint, number, |&n| at(chunks, base, n).fingerprint);
     }
 
-    /// Forgets what was accepted at or before `since`, and the oldest while more than `most` are left.
+    /// Forgets what was accepted at or before `since`, so many of it in one step, and the oldest while more than
+    /// `most` are left.
     pub(super) fn forget(&mut self, since: Timestamp, most: usize) {
+        let mut step = FORGOTTEN_AT_ONCE;
         while let Some(oldest) = self.oldest()
-            && (oldest.accepted <= since || self.len() > most)
+            && (self.len() > most || (step > 0 && oldest.accepted <= since))
         {
             self.forget_oldest(oldest.fingerprint);
+            step = step.saturating_sub(1);
         }
+    }
+
+    /// Whether any was accepted at or before `since`.
+    pub(super) fn has_older(&self, since: Timestamp) -> bool {
+        self.oldest().is_some_and(|oldest| oldest.accepted <= since)
     }
 
     /// The position of the oldest that is remembered.

@@ -182,8 +182,8 @@ fn settle_sums(memory: &mut Memory, known: hashbrown::HashMap<u32, Known>) -> Re
 fn read_polled(read: &ReadTransaction, memory: &mut Memory) -> Result<(), StoreError> {
     for row in read.open_table(POLLED).map_err(storage)?.iter().map_err(storage)? {
         let (number, at) = row.map_err(storage)?;
-        if let Some(endpoint) = memory.endpoints.get_mut(&number.value()) {
-            endpoint.last_polled = Some(Timestamp::from_millis(at.value()));
+        if let Some(endpoint) = memory.endpoints.get(&number.value()) {
+            endpoint.last_polled.note(Timestamp::from_millis(at.value()));
         }
     }
     Ok(())

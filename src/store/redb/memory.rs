@@ -2,6 +2,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use hashbrown::HashMap;
 use tokio::sync::Notify;
@@ -26,7 +27,7 @@ pub(super) struct EndpointMemory {
     pub(super) cursor: u64,
     /// What was made, and what of it has ended: what waits is in the queue.
     pub(super) ended: Sums,
-    pub(super) last_polled: Option<Timestamp>,
+    pub(super) last_polled: LastPolled,
     /// Wakes those who wait for something to hand out.
     pub(super) arrival: Arc<Notify>,
 }
@@ -39,7 +40,7 @@ impl EndpointMemory {
             queue: Queue::default(),
             cursor: 0,
             ended: Sums::default(),
-            last_polled: None,
+            last_polled: LastPolled::default(),
             arrival: Arc::default(),
         }
     }
@@ -78,6 +79,29 @@ impl EndpointMemory {
     }
 }
 
+/// When a queue was last polled, in milliseconds. Polls note it beside the writer, so it needs no lock for writing.
+#[derive(Debug)]
+pub(super) struct LastPolled(AtomicI64);
+
+impl LastPolled {
+    const NEVER: i64 = i64::MIN;
+
+    pub(super) fn get(&self) -> Option<Timestamp> {
+        let at = self.0.load(Ordering::Relaxed);
+        (at != Self::NEVER).then(|| Timestamp::from_millis(at))
+    }
+
+    pub(super) fn note(&self, at: Timestamp) {
+        self.0.fetch_max(at.as_millis(), Ordering::Relaxed);
+    }
+}
+
+impl Default for LastPolled {
+    fn default() -> Self {
+        Self(AtomicI64::new(Self::NEVER))
+    }
+}
+
 /// An endpoint that was removed and whose notifications are not all settled yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Removed {
@@ -97,6 +121,9 @@ pub(super) struct KeptPage {
     pub(super) first: u64,
 }
 
+/// How many pages are forgotten in one step: it is taken while everybody who reads waits.
+const FORGOTTEN_AT_ONCE: usize = 20_000;
+
 /// SHA-256 of endpoint, client and key, its first half.
 pub(super) type PageKey = [u8; 16];
 
@@ -115,7 +142,8 @@ pub(super) fn page_key(endpoint: EndpointNumber, client: &ClientId, key: &Idempo
 #[derive(Debug, Default)]
 pub(super) struct PageKeys {
     pages: HashMap<PageKey, KeptPage>,
-    by_age: VecDeque<(Timestamp, PageKey)>,
+    /// When each was taken, its key and its last position: a key may stand for a newer page meanwhile.
+    by_age: VecDeque<(Timestamp, PageKey, u64)>,
 }
 
 impl PageKeys {
@@ -126,15 +154,24 @@ impl PageKeys {
     /// `taken` must not be before that of earlier pages.
     pub(super) fn keep(&mut self, key: PageKey, page: KeptPage, taken: Timestamp) {
         self.pages.insert(key, page);
-        self.by_age.push_back((taken, key));
+        self.by_age.push_back((taken, key, page.last));
     }
 
-    /// Drops what was taken at or before `since`.
+    /// Whether any was taken at or before `since`.
+    pub(super) fn has_older(&self, since: Timestamp) -> bool {
+        self.by_age.front().is_some_and(|(taken, ..)| *taken <= since)
+    }
+
+    /// Drops what was taken at or before `since`, so many in one step.
     pub(super) fn forget(&mut self, since: Timestamp) {
-        while let Some((taken, key)) = self.by_age.front()
-            && *taken <= since
-        {
-            self.pages.remove(key);
+        for _ in 0..FORGOTTEN_AT_ONCE {
+            let Some((taken, key, last)) = self.by_age.front() else { return };
+            if *taken > since {
+                return;
+            }
+            if self.pages.get(key).is_some_and(|page| page.last == *last) {
+                self.pages.remove(key);
+            }
             self.by_age.pop_front();
         }
     }
@@ -165,6 +202,8 @@ pub(super) struct Memory {
     pub(super) gone: ByKind<Sums>,
     /// Entries in all queues.
     pub(super) queued: u64,
+    /// Up to where the sweep has looked behind the settled point for bodies to remove.
+    pub(super) looked_to: u64,
     pub(super) identities: Identities,
     pub(super) page_keys: PageKeys,
     pub(super) subscriptions: Arc<SubscriptionSet>,
@@ -178,6 +217,7 @@ impl Memory {
             removed: HashMap::new(),
             gone: ByKind::default(),
             queued: 0,
+            looked_to: 0,
             identities: Identities::default(),
             page_keys: PageKeys::default(),
             subscriptions: Arc::default(),

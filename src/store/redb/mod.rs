@@ -28,6 +28,7 @@ mod take;
 mod verify;
 mod writer;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -90,6 +91,8 @@ pub(super) struct Shared {
     db: RwLock<Option<Arc<Database>>>,
     memory: RwLock<Memory>,
     pending: Mutex<Pending>,
+    /// The first positions of committed pages that are being read, and of how many: what is behind must stay.
+    unread: Mutex<BTreeMap<u64, usize>>,
     /// Why nothing can be committed.
     trouble: RwLock<Option<String>>,
     /// The ledger's time of the last transaction, in milliseconds.
@@ -133,28 +136,6 @@ impl Shared {
     }
 }
 
-/// A consumed page whose events have not been read yet.
-struct UnreadPage {
-    shared: Arc<Shared>,
-    id: PageId,
-    notifications: usize,
-}
-
-impl UnreadPage {
-    /// The rest is the caller's.
-    fn hand_over(mut self) {
-        self.notifications = 0;
-    }
-}
-
-impl Drop for UnreadPage {
-    fn drop(&mut self) {
-        if self.notifications > 0 {
-            self.shared.count_unconfirmed(self.id, self.notifications as u64);
-        }
-    }
-}
-
 /// The ledger on redb (see the module's documentation).
 pub struct RedbStore {
     shared: Arc<Shared>,
@@ -169,10 +150,11 @@ impl RedbStore {
         let (db, memory) = open::open(&options)?;
         let shared = Arc::new(Shared {
             ledger_time: AtomicI64::new(memory.meta.ledger_time),
-            unconfirmed: AtomicU64::new(0),
+            unconfirmed: AtomicU64::new(memory.meta.unconfirmed()),
             db: RwLock::new(Some(Arc::new(db))),
             memory: RwLock::new(memory),
             pending: Mutex::default(),
+            unread: Mutex::default(),
             trouble: RwLock::new(None),
             duplicates: AtomicU64::new(0),
             queue_full: AtomicU64::new(0),
@@ -215,17 +197,14 @@ impl Store for RedbStore {
         if !take::is_worth_asking(&self.shared, &take) {
             return Ok(Page { id: None, repeated: false, notifications: Vec::new() });
         }
-        let (endpoint, shared) = (take.endpoint, Arc::clone(&self.shared));
-        let Some(taken) = self.submit(|reply| Operation::Take { take, reply }).await?? else {
+        let endpoint = take.endpoint;
+        let Some(mut unread) = self.submit(|reply| Operation::Take { take, reply }).await?? else {
             return Ok(Page { id: None, repeated: false, notifications: Vec::new() });
         };
-        let id = PageId { endpoint, number: taken.last };
-        // From here on the page is consumed: whoever leaves before it is read leaves it unconfirmed.
-        let unread = UnreadPage { shared, id, notifications: if taken.repeated { 0 } else { taken.positions.len() } };
-        let positions = taken.positions;
+        let (id, repeated, positions) = (unread.id, unread.repeated, std::mem::take(&mut unread.positions));
         let notifications = self.reading(move |db| page::read(db, endpoint, &positions)).await?;
         unread.hand_over();
-        Ok(Page { id: Some(id), repeated: taken.repeated, notifications })
+        Ok(Page { id: Some(id), repeated, notifications })
     }
 
     fn confirm(&self, page: PageId) {
@@ -259,14 +238,14 @@ impl Store for RedbStore {
         let memory = self.shared.memory.read();
         memory.endpoints.get(&endpoint.0).map_or_else(QueueStatus::default, |e| QueueStatus {
             waiting: e.queue.live(now) as u64,
-            last_polled: e.last_polled,
+            last_polled: e.last_polled.get(),
         })
     }
 
     fn polled(&self, endpoint: EndpointNumber) {
         let now = self.shared.now();
-        if let Some(endpoint) = self.shared.memory.write().endpoints.get_mut(&endpoint.0) {
-            endpoint.last_polled = Some(now);
+        if let Some(endpoint) = self.shared.memory.read().endpoints.get(&endpoint.0) {
+            endpoint.last_polled.note(now);
         }
         self.shared.pending.lock().polled.insert(endpoint.0);
     }

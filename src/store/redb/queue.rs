@@ -99,6 +99,11 @@ impl Queue {
         self.live_after(None, now).next()
     }
 
+    /// Whether a sweep may find something to take out: `true` also where it has been taken out meanwhile.
+    pub(super) fn may_have_expired(&self, now: Timestamp) -> bool {
+        self.segments.iter().any(|s| s.earliest <= now)
+    }
+
     /// Adds the newest entry.
     pub(super) fn push(&mut self, entry: Entry) {
         match self.segments.back_mut() {

@@ -69,11 +69,18 @@ pub(super) struct Meta {
     /// Notifications ever made and consumed: what `verify` compares its own sums with.
     pub(super) created: u64,
     pub(super) consumed: u64,
+    /// Notifications in pages whose answer is known to have reached the socket whole.
+    pub(super) confirmed: u64,
     /// The tallies of endpoints that are gone altogether, for each kind.
     pub(super) gone: [Tally; 3],
 }
 
 impl Meta {
+    /// Notifications in pages that are not known to have been answered.
+    pub(super) const fn unconfirmed(&self) -> u64 {
+        self.consumed.saturating_sub(self.confirmed)
+    }
+
     pub(super) fn new() -> Self {
         Self {
             format: FORMAT,
@@ -91,6 +98,7 @@ impl Meta {
             settled_matched: 0,
             created: 0,
             consumed: 0,
+            confirmed: 0,
             gone: [Tally::default(); 3],
         }
     }

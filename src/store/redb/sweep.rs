@@ -1,6 +1,7 @@
 //! What time brings, in bounded steps: expiry, settling, and the end of the history.
 //!
-//! *Expiry* only takes entries out of memory: that a notification has expired follows from its deadline. *Settling*
+//! *Expiry* takes entries out of memory once the ledger's time is on disk, and writes nothing else: that a notification
+//! has expired follows from its deadline. *Settling*
 //! moves the point from which start reads: where all notifications of an event have ended, they are counted into
 //! their endpoints' tallies. *The history* goes in runs from its old end; where `history_max` is exceeded, or where one
 //! old notification keeps the settled point back, ended events behind that point lose their bodies too.
@@ -14,6 +15,7 @@ use super::record::{self, Entrance, EventRow, Head, Meta, Tally};
 use super::storage;
 use super::tables::{ENDPOINTS, EVENTS, HEADS, PAGES, POLLED, SETTLED, TALLIES};
 use super::writer::Alone;
+use super::{append, take};
 use crate::base::clock::Timestamp;
 use crate::store::{StoreError, StoreSettings, Swept};
 
@@ -24,7 +26,10 @@ const EXPIRE_BUDGET: usize = 200_000;
 const ROWS: usize = 4096;
 const TARGETS: usize = 100_000;
 
-/// Endpoints whose old pages are removed in one transaction.
+/// Rows behind the settled point that are looked at in one step for bodies to remove.
+const LOOKED_AT: usize = 2 * ROWS;
+
+/// Removed endpoints that are ended in one transaction.
 const ENDPOINTS_AT_ONCE: usize = 64;
 
 /// How far apart the rows of SETTLED are: an event's history ends up to that much later.
@@ -34,28 +39,40 @@ const CHECKPOINT_MILLIS: i64 = 60_000;
 pub(super) fn run(writer: &mut impl Alone) -> Result<Swept, StoreError> {
     let settings = writer.shared().options.settings.clone();
     let now = writer.shared().now();
-    let mut swept = Swept::default();
-    (swept.expired, swept.more) = expire(&mut writer.shared().memory.write(), now);
-    if !has_work(writer, &settings, now)? {
-        return Ok(swept);
+    let keep = kept_from(writer);
+    let due = is_due(&writer.shared().memory.read(), &settings, now);
+    if !due && !has_work(writer, &settings, keep, now)? {
+        return Ok(Swept::default());
     }
-    let mut step = Step::default();
+    let mut step = Step { keep, ..Step::default() };
     let shared = std::sync::Arc::clone(writer.shared());
-    writer.transaction("sweep", false, |write, meta, now| {
+    let meta = writer.transaction("sweep", false, |write, meta, now| {
         let memory = shared.memory.read();
         step.file_heads(write, meta)?;
         step.settle(write, meta, &memory, now)?;
         step.end_history(write, meta, &memory, &settings, now)?;
-        step.end_pages(write, &memory)?;
-        step.end_endpoints(write, meta, &memory)
+        step.end_endpoints(write, meta, &memory)?;
+        // It looks at every endpoint, so once in a sweep is enough: in its last step.
+        if step.more { Ok(()) } else { step.end_pages(write, &memory) }
     })?;
     let mut memory = shared.memory.write();
+    memory.looked_to = step.looked_to;
     for number in &step.gone {
         memory.removed.remove(number);
     }
-    swept.removed = step.removed;
-    swept.more |= step.more;
-    Ok(swept)
+    // The ledger's time is on disk: what has ended by it has ended for good.
+    let (expired, left) = expire(&mut memory, Timestamp::from_millis(meta.ledger_time));
+    append::forget(&mut memory, &settings, &meta);
+    take::forget(&mut memory, &settings, &meta);
+    // What was forgotten may have kept rows that can go now.
+    Ok(Swept { expired, removed: step.removed, more: step.more || left || due })
+}
+
+/// Whether time has brought something to memory.
+fn is_due(memory: &Memory, settings: &StoreSettings, now: Timestamp) -> bool {
+    memory.endpoints.values().any(|e| e.queue.may_have_expired(now))
+        || memory.identities.has_older(now.minus(settings.duplicate_window))
+        || memory.page_keys.has_older(now.minus(settings.page_key_lifetime))
 }
 
 /// Takes expired entries out of the queues.
@@ -73,7 +90,7 @@ fn expire(memory: &mut Memory, now: Timestamp) -> (u64, bool) {
 }
 
 /// Whether a transaction would change anything.
-fn has_work(writer: &impl Alone, settings: &StoreSettings, now: Timestamp) -> Result<bool, StoreError> {
+fn has_work(writer: &impl Alone, settings: &StoreSettings, keep: u64, now: Timestamp) -> Result<bool, StoreError> {
     let shared = writer.shared();
     let read = shared.database()?.begin_read().map_err(storage)?;
     let memory = shared.memory.read();
@@ -95,7 +112,8 @@ fn has_work(writer: &impl Alone, settings: &StoreSettings, now: Timestamp) -> Re
         return Ok(heads.first().map_err(storage)?.is_some_and(|(k, _)| k.value() < heads_end(None, &memory)));
     };
     let settled = read.open_table(SETTLED).map_err(storage)?;
-    Ok(first < history_end(&settled, &memory, settings, now)?
+    Ok(first < history_end(&settled, &memory, settings, now)?.min(keep)
+        || lacks_checkpoint(&settled, memory.meta.settled_to, now)?
         || heads.first().map_err(storage)?.is_some_and(|(k, _)| k.value() < heads_end(Some(first), &memory)))
 }
 
@@ -107,7 +125,7 @@ fn has_ended(position: u64, head: &Head, memory: &Memory, now: Timestamp) -> boo
         .all(|group| group.endpoints().all(|endpoint| !memory.waits(endpoint, position, now)))
 }
 
-/// The position up to which bodies may go: ended for as long as the history, and no kept page's.
+/// The position up to which bodies have ended for as long as the history.
 fn history_end(
     settled: &impl ReadableTable<u64, i64>,
     memory: &Memory,
@@ -123,7 +141,7 @@ fn history_end(
         }
         end = end.max(position.value());
     }
-    Ok(end.min(memory.meta.settled_to).min(memory.page_keys.first_position().unwrap_or(u64::MAX)))
+    Ok(end.min(memory.meta.settled_to))
 }
 
 /// The position up to which heads may go: settled, without a body, and their identities forgotten.
@@ -132,9 +150,21 @@ fn heads_end(first_body: Option<u64>, memory: &Memory) -> u64 {
     memory.meta.settled_to.min(first_body.unwrap_or(u64::MAX)).min(identity)
 }
 
+/// The first position of any page that is kept for its key or being read. Only the writer adds such a page, so it
+/// holds for the whole step.
+fn kept_from(writer: &impl Alone) -> u64 {
+    let unread = writer.shared().unread.lock().first_key_value().map(|(first, _)| *first);
+    let kept = writer.shared().memory.read().page_keys.first_position();
+    unread.into_iter().chain(kept).min().unwrap_or(u64::MAX)
+}
+
 /// What a step has done.
 #[derive(Default)]
 struct Step {
+    /// Bodies at or behind this position stay.
+    keep: u64,
+    /// Where the next step looks on for ended events behind the settled point; 0: from its front.
+    looked_to: u64,
     removed: u64,
     more: bool,
     /// Removed endpoints that nothing is left of.
@@ -195,9 +225,8 @@ impl Step {
         }
         if meta.settled_to > from {
             write_tallies(write, &counted, from, meta.settled_to)?;
-            checkpoint(write, meta.settled_to, now)?;
         }
-        Ok(())
+        checkpoint(write, meta.settled_to, now)
     }
 
     /// Removes bodies and heads that the history has passed.
@@ -211,14 +240,14 @@ impl Step {
     ) -> Result<(), StoreError> {
         let mut bodies = write.open_table(EVENTS).map_err(storage)?;
         let mut settled = write.open_table(SETTLED).map_err(storage)?;
-        let end = history_end(&settled, memory, settings, now)?.min(meta.settled_to);
+        let end = history_end(&settled, memory, settings, now)?.min(self.keep);
         self.remove_bodies(&mut bodies, meta, end, u64::MAX)?;
+        self.looked_to = memory.looked_to;
         if meta.body_bytes > settings.history_max {
-            let keep = memory.page_keys.first_position().unwrap_or(u64::MAX);
             let surplus = meta.body_bytes - settings.history_max;
-            self.remove_bodies(&mut bodies, meta, meta.settled_to.min(keep), surplus)?;
+            self.remove_bodies(&mut bodies, meta, meta.settled_to.min(self.keep), surplus)?;
             if meta.body_bytes > settings.history_max {
-                self.remove_inside(write, &mut bodies, meta, memory, settings, keep, now)?;
+                self.remove_inside(write, &mut bodies, meta, memory, settings, now)?;
             }
         }
         let first_body = bodies.first().map_err(storage)?.map(|(k, _)| k.value());
@@ -260,8 +289,8 @@ impl Step {
         Ok(())
     }
 
-    /// Removes bodies of ended events behind the settled point, which an older waiting one keeps back.
-    #[expect(clippy::too_many_arguments, reason = "each is a different part of one transaction")]
+    /// Removes bodies of ended events behind the settled point, which an older waiting one keeps back. What waits may
+    /// be millions: each step looks at some of it and the next one goes on there.
     fn remove_inside(
         &mut self,
         write: &WriteTransaction,
@@ -269,30 +298,31 @@ impl Step {
         meta: &mut Meta,
         memory: &Memory,
         settings: &StoreSettings,
-        keep: u64,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let heads = write.open_table(HEADS).map_err(storage)?;
-        let mut dead = Vec::new();
-        let mut bytes = 0;
-        for row in bodies.range(meta.settled_to..keep.max(meta.settled_to)).map_err(storage)? {
-            let (position, body) = row.map_err(storage)?;
+        let from = memory.looked_to.max(meta.settled_to);
+        let (before, mut rows, mut targets) = (self.removed, 0, 0);
+        self.looked_to = 0;
+        for row in heads.range(from..self.keep.max(from)).map_err(storage)? {
+            let (position, row) = row.map_err(storage)?;
             let position = position.value();
-            if dead.len() == ROWS || meta.body_bytes - bytes <= settings.history_max {
+            if rows == LOOKED_AT || targets >= TARGETS || meta.body_bytes <= settings.history_max {
+                self.looked_to = position;
                 break;
             }
-            let Some(head) = heads.get(position).map_err(storage)? else { continue };
-            if has_ended(position, &record::decode(head.value(), "an event's head")?, memory, now) {
-                bytes += body_len(body.value())?;
-                dead.push(position);
+            let head: Head = record::decode(row.value(), "an event's head")?;
+            rows += 1;
+            targets += head.groups.iter().map(|g| g.endpoints.len()).sum::<usize>();
+            if has_ended(position, &head, memory, now)
+                && let Some(body) = bodies.remove(position).map_err(storage)?
+            {
+                meta.body_bytes -= body_len(body.value())?;
+                self.removed += 1;
             }
         }
-        for position in &dead {
-            bodies.remove(position).map_err(storage)?;
-        }
-        self.removed += dead.len() as u64;
-        self.more |= dead.len() == ROWS;
-        meta.body_bytes -= bytes;
+        // Where nothing was found there is no hurry: going on at once would only turn over what waits.
+        self.more |= self.removed > before && meta.body_bytes > settings.history_max;
         Ok(())
     }
 
@@ -300,18 +330,14 @@ impl Step {
     fn end_pages(&mut self, write: &WriteTransaction, memory: &Memory) -> Result<(), StoreError> {
         let heads = write.open_table(HEADS).map_err(storage)?;
         let first = heads.first().map_err(storage)?.map_or(memory.meta.settled_to, |(k, _)| k.value());
-        let first = first.min(memory.page_keys.first_position().unwrap_or(u64::MAX));
+        let first = first.min(self.keep);
         let mut pages = write.open_table(PAGES).map_err(storage)?;
-        let mut looked_at = 0;
+        let mut left = ROWS;
         for (number, endpoint) in &memory.endpoints {
-            if looked_at == ENDPOINTS_AT_ONCE {
+            left -= remove_pages(&mut pages, *number, first.min(endpoint.cursor), left)?;
+            if left == 0 {
                 self.more = true;
                 break;
-            }
-            let end = first.min(endpoint.cursor);
-            if pages.range((*number, 0)..(*number, end)).map_err(storage)?.next().is_some() {
-                looked_at += 1;
-                self.more |= remove_pages(&mut pages, *number, end)?;
             }
         }
         Ok(())
@@ -329,10 +355,13 @@ impl Step {
         let mut tallies = write.open_table(TALLIES).map_err(storage)?;
         let mut pages = write.open_table(PAGES).map_err(storage)?;
         let mut polled = write.open_table(POLLED).map_err(storage)?;
+        let mut left = ROWS;
         for number in done {
-            if remove_pages(&mut pages, number, u64::MAX)? {
+            left -= remove_pages(&mut pages, number, u64::MAX, left)?;
+            if left == 0 {
+                // There may be more of its pages: the next step finds out.
                 self.more = true;
-                continue;
+                break;
             }
             polled.remove(number).map_err(storage)?;
             let tally = tallies.remove(number).map_err(storage)?;
@@ -404,11 +433,16 @@ fn write_tallies(
 /// Notes that everything before `position` had ended at `now`.
 fn checkpoint(write: &WriteTransaction, position: u64, now: Timestamp) -> Result<(), StoreError> {
     let mut settled = write.open_table(SETTLED).map_err(storage)?;
-    let last = settled.last().map_err(storage)?.map(|(_, at)| at.value());
-    if last.is_none_or(|at| now.as_millis() - at >= CHECKPOINT_MILLIS) {
+    if lacks_checkpoint(&settled, position, now)? {
         settled.insert(position, now.as_millis()).map_err(storage)?;
     }
     Ok(())
+}
+
+/// Whether it is time to note that everything before `position` has ended, and that has not been noted.
+fn lacks_checkpoint(settled: &impl ReadableTable<u64, i64>, position: u64, now: Timestamp) -> Result<bool, StoreError> {
+    let last = settled.last().map_err(storage)?.map(|(position, at)| (position.value(), at.value()));
+    Ok(last.is_none_or(|(noted, at)| noted < position && now.as_millis() - at >= CHECKPOINT_MILLIS))
 }
 
 /// Removes the first rows before `end`, at most [`ROWS`]; answers how many.
@@ -425,16 +459,21 @@ fn remove_run(table: &mut Table<'_, u64, &'static [u8]>, end: u64) -> Result<usi
     Ok(rows)
 }
 
-/// Removes the endpoint's first pages before `end`, at most [`ROWS`]; answers whether there are more.
-fn remove_pages(pages: &mut Table<'_, (u32, u64), &'static [u8]>, number: u32, end: u64) -> Result<bool, StoreError> {
+/// Removes the endpoint's first pages before `end`, at most `most`; answers how many.
+fn remove_pages(
+    pages: &mut Table<'_, (u32, u64), &'static [u8]>,
+    number: u32,
+    end: u64,
+    most: usize,
+) -> Result<usize, StoreError> {
     let mut last = None;
     let mut rows = 0;
-    for row in pages.range((number, 0)..(number, end)).map_err(storage)?.take(ROWS) {
+    for row in pages.range((number, 0)..(number, end)).map_err(storage)?.take(most) {
         last = Some(row.map_err(storage)?.0.value());
         rows += 1;
     }
     if let Some(last) = last {
         pages.retain_in((number, 0)..=last, |_, _| false).map_err(storage)?;
     }
-    Ok(rows == ROWS)
+    Ok(rows)
 }

@@ -1,5 +1,8 @@
 //! Consuming pages within a group.
 
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
+
 use hashbrown::HashMap;
 use redb::{ReadableTable, Table};
 
@@ -8,16 +11,17 @@ use super::record::{self, Meta, PageRow};
 use super::writer::GroupTables;
 use super::{Shared, storage};
 use crate::base::clock::Timestamp;
+use crate::model::id::EndpointNumber;
 use crate::store::{PageId, StoreError, StoreSettings, Take};
 
 /// A page that is in the transaction, or one that was before.
 #[derive(Clone, Debug)]
 pub(super) struct Taken {
     endpoint: u32,
-    pub(super) positions: Vec<u64>,
+    positions: Vec<u64>,
     /// The last position: the page's number.
-    pub(super) last: u64,
-    pub(super) repeated: bool,
+    last: u64,
+    repeated: bool,
     key: Option<PageKey>,
 }
 
@@ -132,23 +136,66 @@ pub(super) fn forget(memory: &mut Memory, settings: &StoreSettings, meta: &Meta)
     memory.page_keys.forget(Timestamp::from_millis(meta.ledger_time).minus(settings.page_key_lifetime));
 }
 
-/// A page was committed, but its caller has gone meanwhile.
-pub(super) fn lost(shared: &Shared, take: &Take, taken: &Taken) {
-    if !taken.repeated {
-        shared.count_unconfirmed(PageId { endpoint: take.endpoint, number: taken.last }, taken.positions.len() as u64);
+/// A committed page on its way to who asked for it. As long as it is here the sweep leaves its events alone; dropped
+/// before it is handed over, it counts as unconfirmed.
+pub(super) struct Unread {
+    shared: Arc<Shared>,
+    pub(super) id: PageId,
+    pub(super) positions: Vec<u64>,
+    pub(super) repeated: bool,
+    first: u64,
+    /// What is lost if it is dropped.
+    notifications: u64,
+}
+
+impl Unread {
+    pub(super) fn new(taken: Taken, shared: &Arc<Shared>) -> Self {
+        let Taken { endpoint, positions, last, repeated, key: _ } = taken;
+        let first = positions.first().copied().unwrap_or(last);
+        let notifications = if repeated { 0 } else { positions.len() as u64 };
+        *shared.unread.lock().entry(first).or_default() += 1;
+        let id = PageId { endpoint: EndpointNumber(endpoint), number: last };
+        Self { shared: Arc::clone(shared), id, positions, repeated, first, notifications }
+    }
+
+    /// It has been read: the rest is the caller's.
+    pub(super) fn hand_over(mut self) {
+        self.notifications = 0;
     }
 }
 
-/// Marks a page's answer as written whole.
-pub(super) fn confirm(pages: &mut Table<'_, (u32, u64), &'static [u8]>, key: (u32, u64)) -> Result<(), StoreError> {
-    let row = match pages.get(key).map_err(storage)? {
-        Some(row) => record::decode::<PageRow>(row.value(), "a page")?,
-        // The endpoint was removed meanwhile.
-        None => return Ok(()),
-    };
-    if !row.confirmed {
-        let row = PageRow { confirmed: true, ..row };
-        pages.insert(key, record::encode(&row).as_slice()).map_err(storage)?;
+impl Drop for Unread {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut pages) = self.shared.unread.lock().entry(self.first) {
+            *pages.get_mut() -= 1;
+            if *pages.get() == 0 {
+                pages.remove();
+            }
+        }
+        if self.notifications > 0 {
+            self.shared.count_unconfirmed(self.id, self.notifications);
+        }
     }
-    Ok(())
+}
+
+/// Marks a page's answer as written whole; answers how many notifications that is news of.
+pub(super) fn confirm(pages: &mut Table<'_, (u32, u64), &'static [u8]>, key: (u32, u64)) -> Result<u64, StoreError> {
+    let row = match pages.get(key).map_err(storage)? {
+        Some(row) => record::decode::<PageRow>(row.value(), "a page"),
+        // The endpoint was removed meanwhile.
+        None => return Ok(0),
+    };
+    match row {
+        Ok(row) if !row.confirmed => {
+            let row = PageRow { confirmed: true, ..row };
+            pages.insert(key, record::encode(&row).as_slice()).map_err(storage)?;
+            Ok(row.count())
+        }
+        Ok(_) => Ok(0),
+        // Others' transactions must not fail for it, and it would come again with each.
+        Err(error) => {
+            tracing::error!(endpoint = key.0, page = key.1, %error, "a page cannot be marked as answered");
+            Ok(0)
+        }
+    }
 }

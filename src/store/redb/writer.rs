@@ -4,6 +4,7 @@
 //! its own, so that within a group neither the set nor a queue's endpoints change. When nothing comes for
 //! [`IDLE_AFTER`], one more commit stores what redb needs to open the file at once after a kill.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -16,7 +17,7 @@ use super::append::{self, Prepared, Stored};
 use super::memory::{Memory, Pending};
 use super::record::{self, Head, Meta};
 use super::tables::{EVENTS, HEADS, META, PAGES, POLLED};
-use super::take::{self, Taken};
+use super::take::{self, Taken, Unread};
 use super::{Shared, change, open, storage, sweep};
 use crate::base::clock::Timestamp;
 use crate::model::subscription::Subscription;
@@ -50,7 +51,7 @@ pub(super) type Answer<T> = oneshot::Sender<T>;
 /// What the writer is asked for.
 pub(super) enum Operation {
     Append { append: Prepared, reply: Answer<Result<Vec<Receipt>, AppendError>> },
-    Take { take: Take, reply: Answer<Result<Option<Taken>, StoreError>> },
+    Take { take: Take, reply: Answer<Result<Option<Unread>, StoreError>> },
     Change { changes: Vec<SubscriptionChange>, reply: Answer<Result<Vec<Arc<Subscription>>, SubscribeError>> },
     KeepSecret { name: String, value: Vec<u8>, reply: Answer<Result<Vec<u8>, StoreError>> },
     Sweep { reply: Answer<Result<Swept, StoreError>> },
@@ -104,7 +105,7 @@ struct Writer {
     quick: bool,
     /// Operations in the last group.
     last_group: usize,
-    /// When the file was last tried again after a fault.
+    /// When the file was last opened anew after a fault, or that was tried.
     last_try: Option<Instant>,
 }
 
@@ -141,14 +142,29 @@ impl Writer {
             match self.operations.recv_timeout(IDLE_AFTER) {
                 Ok((first, permit)) => {
                     drop(permit);
-                    if self.run_group(first) {
+                    if self.guarded(|writer| writer.run_group(first)) {
                         return;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => self.idle(),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.guarded(|writer| {
+                        writer.idle();
+                        false
+                    });
+                }
                 Err(RecvTimeoutError::Disconnected) => return self.close(),
             }
         }
+    }
+
+    /// Runs `work`; a panic in it is a fault like one of the disk: those who wait are answered, readiness says so, and
+    /// the file is opened anew.
+    fn guarded(&mut self, work: impl FnOnce(&mut Self) -> bool) -> bool {
+        std::panic::catch_unwind(AssertUnwindSafe(|| work(self))).unwrap_or_else(|_| {
+            tracing::error!("the ledger's writer panicked; the data file is opened anew");
+            *self.shared.trouble.write() = Some("the ledger's writer panicked; the log has the panic".to_owned());
+            false
+        })
     }
 
     /// Runs what has queued up; answers whether the store was closed.
@@ -256,6 +272,9 @@ impl Writer {
         if self.shared.trouble.read().is_some() {
             self.reopen();
         }
+        if let Some(detail) = self.shared.trouble.read().clone() {
+            return Err(StoreError::Unavailable { detail });
+        }
         let result = self.try_transaction(quick, work);
         self.shared.options.metrics.transaction(name, result.is_ok());
         match result {
@@ -269,7 +288,6 @@ impl Writer {
             Err(Failure::Broken(error)) => {
                 tracing::error!(transaction = name, %error, "the data file cannot be written; it is opened anew");
                 *self.shared.trouble.write() = Some(error.to_string());
-                self.last_try = None;
                 Err(error)
             }
         }
@@ -289,12 +307,13 @@ impl Writer {
         let mut write = db.begin_write().map_err(storage).map_err(Failure::Broken)?;
         write.set_quick_repair(quick);
         let pending = take_pending(&self.shared);
-        let done = work(&write, &mut meta, now).and_then(|()| write_pending(&write, &pending, now)).and_then(|()| {
-            match meta.next_position > first {
-                true => append::keep_meta(&write, &meta),
-                false => write_meta(&write, &meta),
-            }
-        });
+        // First, so that what the work removes does not come back.
+        let done = write_pending(&write, &pending, &self.shared, &mut meta)
+            .and_then(|()| work(&write, &mut meta, now))
+            .and_then(|()| {
+                let appended = meta.next_position > first;
+                if appended { append::keep_meta(&write, &meta) } else { write_meta(&write, &meta) }
+            });
         let result = match done {
             Ok(()) => write.commit().map_err(storage).map_err(Failure::Broken).map(|()| meta),
             // A record that cannot be read is no fault of the disk: the transaction is dropped and the next may go well.
@@ -310,32 +329,37 @@ impl Writer {
         result
     }
 
-    /// Opens the file anew after a fault and reads memory from it.
+    /// Opens the file anew after a fault and reads memory from it, unless that was tried just now: on a disk that
+    /// stays full or broken each try takes as long as a start.
     fn reopen(&mut self) {
         if self.last_try.is_some_and(|t| t.elapsed() < REOPEN_EVERY) {
             return;
         }
-        self.last_try = Some(Instant::now());
-        if !self.take_database() {
-            return;
-        }
-        match open::open(&self.shared.options) {
-            Ok((db, memory)) => self.resume(db, memory),
-            Err(error) => {
-                tracing::error!(%error, "the data file cannot be opened; trying again");
-                *self.shared.trouble.write() = Some(error.to_string());
+        if self.take_database() {
+            match open::open(&self.shared.options) {
+                Ok((db, memory)) => self.resume(db, memory),
+                Err(error) => {
+                    tracing::error!(%error, "the data file cannot be opened; trying again");
+                    *self.shared.trouble.write() = Some(error.to_string());
+                }
             }
         }
+        self.last_try = Some(Instant::now());
     }
 
     fn resume(&mut self, db: Database, mut memory: Memory) {
         let mut current = self.shared.memory.write();
         for (number, endpoint) in &mut memory.endpoints {
-            if let Some(old) = current.endpoints.get_mut(number) {
+            if let Some(old) = current.endpoints.get(number) {
                 endpoint.arrival = Arc::clone(&old.arrival);
-                endpoint.last_polled = endpoint.last_polled.max(old.last_polled);
+                old.last_polled.get().into_iter().for_each(|at| endpoint.last_polled.note(at));
             }
         }
+        Arc::make_mut(&mut memory.subscriptions).succeed(current.subscriptions.version());
+        // What was consumed by a transaction that failed and is on disk all the same was answered to nobody.
+        let in_doubt = memory.meta.consumed.saturating_sub(current.meta.consumed);
+        self.shared.unconfirmed.fetch_add(in_doubt, Ordering::Relaxed);
+        self.shared.ledger_time.fetch_max(memory.meta.ledger_time, Ordering::AcqRel);
         let old = std::mem::replace(&mut *current, memory);
         drop(current);
         *self.shared.db.write() = Some(Arc::new(db));
@@ -416,20 +440,31 @@ fn give_back_pending(shared: &Shared, pending: Pending) {
     current.polled.extend(pending.polled);
 }
 
-fn write_pending(write: &WriteTransaction, pending: &Pending, now: Timestamp) -> Result<(), StoreError> {
+fn write_pending(
+    write: &WriteTransaction,
+    pending: &Pending,
+    shared: &Shared,
+    meta: &mut Meta,
+) -> Result<(), StoreError> {
     if !pending.confirmed.is_empty() {
         let mut pages = write.open_table(PAGES).map_err(storage)?;
         for key in &pending.confirmed {
-            take::confirm(&mut pages, *key)?;
+            meta.confirmed += take::confirm(&mut pages, *key)?;
         }
     }
     if !pending.polled.is_empty() {
         let mut polled = write.open_table(POLLED).map_err(storage)?;
-        for endpoint in &pending.polled {
-            polled.insert(endpoint, now.as_millis()).map_err(storage)?;
+        for (endpoint, at) in last_polls(pending, &shared.memory.read()) {
+            polled.insert(endpoint, at.as_millis()).map_err(storage)?;
         }
     }
     Ok(())
+}
+
+/// When the queues that are there were polled.
+fn last_polls(pending: &Pending, memory: &Memory) -> Vec<(u32, Timestamp)> {
+    let last = |number: &u32| Some((*number, memory.endpoints.get(number)?.last_polled.get()?));
+    pending.polled.iter().filter_map(last).collect()
 }
 
 /// The tables that a group writes to.
@@ -498,7 +533,11 @@ impl<'a> GroupRun<'a> {
                 }
                 Operation::Take { take, reply } => {
                     let wanted = !reply.is_closed();
-                    Outcome::Take(Ok(take::run(take, wanted, &mut self.takes, &memory, &mut tables, meta, settings)?))
+                    match take::run(take, wanted, &mut self.takes, &memory, &mut tables, meta, settings) {
+                        Err(error @ StoreError::Unavailable { .. }) => return Err(error),
+                        // A kept page that cannot be read is its own caller's matter: nothing was written for it.
+                        result => Outcome::Take(result),
+                    }
                 }
                 // `Group::add` lets nothing else in.
                 _ => Outcome::Take(Ok(None)),
@@ -526,10 +565,8 @@ impl<'a> GroupRun<'a> {
                 (Operation::Append { reply, .. }, Outcome::Append(result)) => {
                     let _ = reply.send(result.map(|stored| stored.receipts));
                 }
-                (Operation::Take { reply, take }, Outcome::Take(result)) => {
-                    if let Err(Ok(Some(lost))) = reply.send(result) {
-                        take::lost(self.shared, &take, &lost);
-                    }
+                (Operation::Take { reply, .. }, Outcome::Take(result)) => {
+                    let _ = reply.send(result.map(|taken| taken.map(|taken| Unread::new(taken, self.shared))));
                 }
                 _ => {}
             }

@@ -1,0 +1,163 @@
+//! Faults below the store, beside those of single operations in `redb`.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use tidings::base::clock::{BoxFuture, Clock, ManualClock, Timestamp};
+use tidings::store::redb::{Faults, OpenError, Options, RedbStore, verify};
+use tidings::store::{Append, AppendError, Store, SubscriptionChange};
+
+use super::subject::*;
+
+/// Fails or refuses to fill, as told.
+#[derive(Debug)]
+struct Switches {
+    /// Operations until every one fails; below zero: never.
+    left: AtomicI64,
+    full: AtomicBool,
+}
+
+impl Switches {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { left: AtomicI64::new(-1), full: AtomicBool::new(false) })
+    }
+
+    fn step(&self) -> io::Result<()> {
+        match self.left.load(Ordering::SeqCst) {
+            ..0 => return Ok(()),
+            0 => return Err(io::Error::other("injected")),
+            _ => self.left.fetch_sub(1, Ordering::SeqCst),
+        };
+        Ok(())
+    }
+}
+
+impl Faults for Switches {
+    fn write(&self, _: u64, _: usize) -> io::Result<()> {
+        self.step()
+    }
+    fn flush(&self) -> io::Result<()> {
+        self.step()
+    }
+    fn extend(&self, _: u64) -> io::Result<()> {
+        self.step()
+    }
+    fn fill(&self, _: u64) -> io::Result<()> {
+        if self.full.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+}
+
+fn faulty() -> (Subject, Arc<Switches>) {
+    let faults = Switches::new();
+    let mut subject = Subject::new();
+    subject.faults = Some(faults.clone());
+    (subject, faults)
+}
+
+async fn recovered(store: &dyn Store) {
+    let well = async {
+        while store.trouble().is_some() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), well).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_matched_before_a_fault_is_matched_again() {
+    for operations in 0..8 {
+        let (subject, faults) = faulty();
+        let store = subject.open();
+        let (a, b) = (queue(&*store, "a").await, queue(&*store, "b").await);
+        let store = subject.reopen(store).await;
+        let matched_against = store.subscriptions().version();
+        faults.left.store(operations, Ordering::SeqCst);
+        let replace = vec![SubscriptionChange::Remove("a".into()), SubscriptionChange::Create(subscription_draft("c"))];
+        if store.change_subscriptions(replace).await.is_ok() {
+            assert!(append(&*store, vec![event_for(draft(None, "301"), &[b], HOUR)]).await.is_err());
+        }
+        faults.left.store(-1, Ordering::SeqCst);
+        recovered(&*store).await;
+        let append = Append { matched_against, events: vec![event_for(draft(None, "301"), &[a, b], HOUR)] };
+        assert!(matches!(store.append(append).await, Err(AppendError::Stale)), "after {operations}");
+        store.close().await;
+        assert_eq!(verify(&subject.path(), &(Arc::new(|_| {}) as _)).unwrap().findings, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_disk_without_room_ahead_is_no_fault() {
+    let (subject, faults) = faulty();
+    faults.full.store(true, Ordering::SeqCst);
+    let store = subject.open();
+    let queue = queue(&*store, "s").await;
+    for round in 0..30 {
+        faults.full.store(round % 3 != 0, Ordering::SeqCst);
+        let batch = (0..2000).map(|_| event_for(draft(None, "301"), &[queue], HOUR)).collect();
+        append(&*store, batch).await.unwrap();
+    }
+    store.close().await;
+    assert_eq!(verify(&subject.path(), &(Arc::new(|_| {}) as _)).unwrap().findings, Vec::<String>::new());
+    let store = subject.open();
+    assert_eq!(store.queue(queue).waiting, 60_000);
+}
+
+/// A clock that panics once, where the writer asks it.
+#[derive(Clone)]
+struct Panics {
+    clock: ManualClock,
+    now: Arc<AtomicBool>,
+}
+
+impl Clock for Panics {
+    fn now(&self) -> Timestamp {
+        let is_writer = std::thread::current().name() == Some("ledger-writer");
+        assert!(!(is_writer && self.now.swap(false, Ordering::SeqCst)), "injected");
+        self.clock.now()
+    }
+
+    fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'static, ()> {
+        self.clock.sleep_until(deadline)
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_panics_says_so_and_goes_on() {
+    let subject = Subject::new();
+    let clock = Panics { clock: subject.clock.clone(), now: Arc::default() };
+    let store = RedbStore::open(Options { clock: Arc::new(clock.clone()), ..subject.options() }).unwrap();
+    let queue = queue(&store, "s").await;
+    publish(&store, Some("before"), &[queue]).await;
+    assert_eq!(taken(&store, queue, 1).await, ["before"]);
+    clock.now.store(true, Ordering::SeqCst);
+    // Its own transaction panics, or one that stores the mark before.
+    let _ = append(&store, vec![event_for(draft(Some("in doubt"), "301"), &[queue], HOUR)]).await;
+    assert!(!clock.now.load(Ordering::SeqCst));
+    recovered(&store).await;
+    publish(&store, Some("after"), &[queue]).await;
+    assert_eq!(taken(&store, queue, 10).await.last().unwrap(), "after");
+    assert_conserved(&store);
+    store.close().await;
+    assert_eq!(verify(&subject.path(), &(Arc::new(|_| {}) as _)).unwrap().findings, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_file_of_a_later_release_is_named_as_such() {
+    const META: redb::TableDefinition<'_, &str, &[u8]> = redb::TableDefinition::new("meta");
+    let subject = Subject::new();
+    subject.open().close().await;
+    // Another version of the record, format 300 as a varint, and whatever that release keeps behind it.
+    let row = [2, 0xac, 0x02, 0xff, 0xff, 0xff];
+    {
+        let db = redb::Database::open(subject.path()).unwrap();
+        let write = db.begin_write().unwrap();
+        write.open_table(META).unwrap().insert("state", row.as_slice()).unwrap();
+        write.commit().unwrap();
+    }
+    let refused = RedbStore::open(subject.options()).err().unwrap();
+    assert!(matches!(refused, OpenError::Newer { found: 300, known: 1, .. }), "{refused}");
+    let refused = verify(&subject.path(), &(Arc::new(|_| {}) as _)).err().unwrap();
+    assert!(matches!(refused, OpenError::Newer { found: 300, known: 1, .. }), "{refused}");
+}
