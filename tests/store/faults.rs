@@ -74,10 +74,7 @@ async fn what_was_matched_before_a_fault_is_matched_again() {
         let store = subject.reopen(store).await;
         let matched_against = store.subscriptions().version();
         faults.left.store(operations, Ordering::SeqCst);
-        let replace = vec![
-            SubscriptionChange::Remove("a".into()),
-            SubscriptionChange::Create(subscription_draft("c")),
-        ];
+        let replace = vec![SubscriptionChange::Remove("a".into()), SubscriptionChange::Create(subscription_draft("c"))];
         if store.change_subscriptions(replace).await.is_ok() {
             assert!(append(&*store, vec![event_for(draft(None, "301"), &[b], HOUR)]).await.is_err());
         }

@@ -50,6 +50,12 @@ pub(super) fn load(
     Ok(memory)
 }
 
+/// The format of a file that a later release has written.
+pub(super) fn later_format(read: &ReadTransaction) -> Option<u32> {
+    let row = read.open_table(META).ok()?.get("state").ok()??;
+    record::format_of(row.value()).filter(|format| *format > record::FORMAT)
+}
+
 /// The one row of META.
 pub(super) fn read_meta(read: &ReadTransaction) -> Result<Meta, StoreError> {
     let table = read.open_table(META).map_err(storage)?;
