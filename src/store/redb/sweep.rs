@@ -89,12 +89,7 @@ fn expire(memory: &mut Memory, now: Timestamp) -> (u64, bool) {
 }
 
 /// Whether a transaction would change anything.
-fn has_work(
-    writer: &impl Alone,
-    settings: &StoreSettings,
-    keep: u64,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
+fn has_work(writer: &impl Alone, settings: &StoreSettings, keep: u64, now: Timestamp) -> Result<bool, StoreError> {
     let shared = writer.shared();
     let read = shared.database()?.begin_read().map_err(storage)?;
     let memory = shared.memory.read();
@@ -421,11 +416,7 @@ fn checkpoint(write: &WriteTransaction, position: u64, now: Timestamp) -> Result
 }
 
 /// Whether it is time to note that everything before `position` has ended, and that has not been noted.
-fn lacks_checkpoint(
-    settled: &impl ReadableTable<u64, i64>,
-    position: u64,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
+fn lacks_checkpoint(settled: &impl ReadableTable<u64, i64>, position: u64, now: Timestamp) -> Result<bool, StoreError> {
     let last = settled.last().map_err(storage)?.map(|(position, at)| (position.value(), at.value()));
     Ok(last.is_none_or(|(noted, at)| noted < position && now.as_millis() - at >= CHECKPOINT_MILLIS))
 }
