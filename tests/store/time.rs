@@ -42,13 +42,20 @@ async fn a_step_of_the_sweep_is_bounded_however_much_waits() {
     }
     let dead = publish(&*store, None, &[fast]).await;
     taken(&*store, fast, 1).await;
-    let first = store.sweep().await.unwrap();
-    assert_eq!((first.removed, first.more), (0, false), "it has not come so far, and does not spin");
-    let mut steps = 1;
+    let mut steps = 0;
+    loop {
+        let step = store.sweep().await.unwrap();
+        steps += 1;
+        assert_eq!(step.removed, 0, "it has not come so far");
+        assert!(steps < 10, "and does not spin");
+        if !step.more {
+            break;
+        }
+    }
     while store.event(dead.id).await.unwrap().is_some() {
         store.sweep().await.unwrap();
         steps += 1;
-        assert!(steps < 10, "one slow subscription does not pin the rest");
+        assert!(steps < 20, "one slow subscription does not pin the rest");
     }
     assert_eq!(store.queue(slow).waiting, 20_000);
     assert_eq!(taken(&*store, slow, 1000).await.len(), 1000);

@@ -1,6 +1,7 @@
 //! Appending events within a group.
 
 use hashbrown::HashMap;
+use parking_lot::RwLockWriteGuard;
 use redb::{ReadableTable, WriteTransaction};
 
 use super::memory::Memory;
@@ -306,8 +307,11 @@ fn receipt(position: u64, head: &Head) -> Receipt {
     }
 }
 
-/// Brings memory behind a committed append.
-pub(super) fn apply(stored: &Stored, memory: &mut Memory, shared: &Shared) {
+/// Notifications that are queued before those who wait for memory get it: a group may bring millions.
+const QUEUED_AT_ONCE: usize = 10_000;
+
+/// Brings memory behind a committed append. `queued` counts the group's notifications since memory was yielded.
+pub(super) fn apply(stored: &Stored, memory: &mut RwLockWriteGuard<'_, Memory>, shared: &Shared, queued: &mut usize) {
     shared.duplicates.fetch_add(stored.duplicates, Ordering::Relaxed);
     for StoredEvent { position, head } in &stored.events {
         if let Some((fingerprint, _)) = &head.identity {
@@ -316,6 +320,11 @@ pub(super) fn apply(stored: &Stored, memory: &mut Memory, shared: &Shared) {
         for group in &head.groups {
             let full = queue_group(group, *position, head.body_len, memory);
             shared.queue_full.fetch_add(full, Ordering::Relaxed);
+            *queued += group.endpoints.len();
+        }
+        if *queued >= QUEUED_AT_ONCE {
+            *queued = 0;
+            RwLockWriteGuard::bump(memory);
         }
     }
 }

@@ -8,7 +8,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use super::account::{self, Known, Standing};
 use super::memory::{EndpointMemory, KeptPage, Memory, PageKey, page_key};
-use super::record::{self, EventRow, FORMAT, Head, Meta, PageRow, SubscriptionRow};
+use super::record::{self, EventRow, Head, Meta, PageRow, SubscriptionRow};
 use super::tables::{ENDPOINTS, EVENTS, HEADS, META, PAGES, POLLED, SUBSCRIPTIONS, TALLIES};
 use super::{Opening, Progress, storage};
 use crate::base::clock::Timestamp;
@@ -50,13 +50,15 @@ pub(super) fn load(
     Ok(memory)
 }
 
+/// The format of a file that a later release has written.
+pub(super) fn later_format(read: &ReadTransaction) -> Option<u32> {
+    let row = read.open_table(META).ok()?.get("state").ok()??;
+    record::format_of(row.value()).filter(|format| *format > record::FORMAT)
+}
+
 /// The store's state: the row of META or, if that is younger, what the last event's row holds.
 pub(super) fn read_meta(read: &ReadTransaction) -> Result<Meta, StoreError> {
     let meta = state_row(read)?;
-    if meta.format > FORMAT {
-        // What else there is may mean something else.
-        return Ok(meta);
-    }
     let events = read.open_table(EVENTS).map_err(storage)?;
     let Some((_, row)) = events.last().map_err(storage)? else { return Ok(meta) };
     let row: EventRow<'_> = record::decode(row.value(), "an event's row")?;

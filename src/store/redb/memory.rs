@@ -224,6 +224,11 @@ impl Memory {
         }
     }
 
+    /// The position of the oldest notification that waits.
+    pub(super) fn oldest_waiting(&self, now: Timestamp) -> Option<u64> {
+        self.endpoints.values().filter_map(|e| e.queue.first_live(now)).map(Entry::position).min()
+    }
+
     /// Waiting notifications in all.
     pub(super) fn live(&self, now: Timestamp) -> u64 {
         self.endpoints.values().map(|e| e.queue.live(now) as u64).sum()

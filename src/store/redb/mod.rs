@@ -108,10 +108,10 @@ impl Shared {
         self.options.clock.now().max(Timestamp::from_millis(self.ledger_time.load(Ordering::Acquire)))
     }
 
-    /// When the oldest notification that waits was accepted: one row is read for it.
-    fn oldest_waiting(&self, memory: &Memory, now: Timestamp) -> Option<Timestamp> {
-        let first = memory.endpoints.values().filter_map(|e| e.queue.first_live(now));
-        page::accepted(&*self.database().ok()?, first.map(queue::Entry::position).min()?)
+    /// When the oldest notification that waits was accepted: one row is read for it, while memory is not locked.
+    fn oldest_waiting(&self, now: Timestamp) -> Option<Timestamp> {
+        let oldest = self.memory.read().oldest_waiting(now)?;
+        page::accepted(&*self.database().ok()?, oldest)
     }
 
     /// The answer with this page did not reach the socket whole.
@@ -287,6 +287,7 @@ impl Store for RedbStore {
     fn figures(&self) -> Figures {
         let now = self.shared.now();
         let (file_bytes, free_bytes) = room(&self.shared.options.path);
+        let oldest_waiting = self.shared.oldest_waiting(now);
         let memory = self.shared.memory.read();
         let meta = &memory.meta;
         Figures {
@@ -297,7 +298,7 @@ impl Store for RedbStore {
             sums: memory.sums(now),
             queue_full: self.shared.queue_full.load(Ordering::Relaxed),
             answer_unconfirmed: self.shared.unconfirmed.load(Ordering::Relaxed),
-            oldest_waiting: self.shared.oldest_waiting(&memory, now),
+            oldest_waiting,
             subscriptions: memory.subscriptions.len() as u64,
             identities: memory.identities.len() as u64,
             file_bytes,

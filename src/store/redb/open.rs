@@ -96,10 +96,8 @@ pub(super) fn open(options: &Options) -> Result<(Database, Memory), OpenError> {
     let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&options.path);
     let db = open_database(&options.path, file, options.faults.clone(), &options.progress)?;
     let damaged = |e: StoreError| OpenError::Damaged { path: options.path.clone(), detail: e.to_string() };
-    let found = create_tables(&db).map_err(damaged)?;
-    if found > FORMAT {
-        return Err(OpenError::Newer { path: options.path.clone(), found, known: FORMAT });
-    }
+    refuse_newer(&db, &options.path)?;
+    create_tables(&db).map_err(damaged)?;
     let memory = load::load(&db, &options.settings, options.clock.now(), &options.progress).map_err(damaged)?;
     Ok((db, memory))
 }
@@ -126,11 +124,19 @@ pub(super) fn open_database(
         other => OpenError::Damaged { path: path.to_owned(), detail: other.to_string() },
     })
 }
-/// Makes the tables of a new file; answers the format of the file.
-fn create_tables(db: &Database) -> Result<u32, StoreError> {
+
+/// Refuses what a later release has written, before any of its records is read.
+pub(super) fn refuse_newer(db: &Database, path: &Path) -> Result<(), OpenError> {
+    let read = db.begin_read().map_err(|e| OpenError::Io { path: path.to_owned(), detail: e.to_string() })?;
+    let refused = |found| Err(OpenError::Newer { path: path.to_owned(), found, known: FORMAT });
+    load::later_format(&read).map_or(Ok(()), refused)
+}
+
+/// Makes the tables of a new file.
+fn create_tables(db: &Database) -> Result<(), StoreError> {
     let read = db.begin_read().map_err(storage)?;
     match load::read_meta(&read) {
-        Ok(meta) => return Ok(meta.format),
+        Ok(_) => return Ok(()),
         Err(e) if read.list_tables().map_err(storage)?.next().is_some() => return Err(e),
         Err(_) => {}
     }
@@ -145,6 +151,5 @@ fn create_tables(db: &Database) -> Result<u32, StoreError> {
     write.open_table(SETTLED).map_err(storage)?;
     write.open_table(SECRETS).map_err(storage)?;
     write_meta(&write, &Meta::new())?;
-    write.commit().map_err(storage)?;
-    Ok(FORMAT)
+    write.commit().map_err(storage)
 }

@@ -39,7 +39,12 @@ pub(super) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], what: &str) -> Res
     }
 }
 
-/// The one row of [`super::tables::META`].
+/// The format that a state row of any release names: its first field, whatever the record's version.
+pub(super) fn format_of(state: &[u8]) -> Option<u32> {
+    postcard::take_from_bytes(state.get(1..)?).ok().map(|(format, _)| format)
+}
+
+/// The one row of [`super::tables::META`]. Every version of it begins with `format`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Meta {
     /// [`FORMAT`]

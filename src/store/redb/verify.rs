@@ -39,6 +39,7 @@ pub fn verify(path: &Path, progress: &Progress) -> Result<Report, OpenError> {
     let damaged = |detail: String| OpenError::Damaged { path: path.to_owned(), detail };
     let file = File::options().read(true).write(true).open(path);
     let mut db = open::open_database(path, file, None, progress)?;
+    open::refuse_newer(&db, path)?;
     let mut report = Report::default();
     match db.check_integrity() {
         Ok(true) => {}

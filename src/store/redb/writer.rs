@@ -549,9 +549,10 @@ impl<'a> GroupRun<'a> {
     /// The group is on disk: memory follows, then everybody is answered.
     fn applied(self, meta: &Meta) {
         let mut memory = self.shared.memory.write();
+        let mut queued = 0;
         for outcome in &self.results {
             match outcome {
-                Outcome::Append(Ok(stored)) => append::apply(stored, &mut memory, self.shared),
+                Outcome::Append(Ok(stored)) => append::apply(stored, &mut memory, self.shared, &mut queued),
                 Outcome::Take(Ok(Some(taken))) => take::apply(taken, &mut memory, meta),
                 Outcome::Append(Err(_)) | Outcome::Take(_) => {}
             }
