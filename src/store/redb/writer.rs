@@ -29,7 +29,7 @@ const IDLE_AFTER: Duration = Duration::from_millis(200);
 /// Operations in the last group from which on callers are a crowd, and how long the next group waits for them.
 const CROWD: usize = 8;
 const GATHER_STEP: Duration = Duration::from_micros(100);
-const GATHER_STEPS: usize = 5;
+const GATHER_STEPS: usize = 10;
 
 /// The most operations in one transaction.
 const MAX_GROUP: usize = 1024;
@@ -194,14 +194,14 @@ impl Writer {
     /// same for ten as for sixty. One caller alone never waits.
     fn gather(&mut self, group: &mut Group) {
         let crowd = self.last_group >= CROWD;
-        for _ in 0..GATHER_STEPS {
+        for step in 0..GATHER_STEPS {
             let before = group.appends_and_takes.len();
             while !group.is_full() {
                 let Ok((operation, _permit)) = self.operations.try_recv() else { break };
                 group.add(operation);
             }
             let came = group.appends_and_takes.len() - before;
-            if !crowd || group.is_full() || (before > 1 && came < CROWD / 2) {
+            if !crowd || group.is_full() || (step >= 3 && came == 0) {
                 break;
             }
             std::thread::sleep(GATHER_STEP);
