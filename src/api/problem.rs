@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use hyper::StatusCode;
 
+use crate::http::contract::Response;
+
 /// The problems that we name, each explained at `{public_url}/problems/{name}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
@@ -169,9 +171,14 @@ pub struct FieldError {
     pub detail: String,
 }
 
-/// The JSON body for `problem`; `public_url` has no slash at its end.
+/// The answer for `problem`; `public_url` has no slash at its end.
 #[must_use]
-pub fn body(public_url: &str, problem: Problem, detail: &str, errors: &[FieldError]) -> String {
+pub fn answer(public_url: &str, problem: Problem, detail: &str, errors: &[FieldError]) -> Response {
+    let body = body(public_url, problem, detail, errors);
+    Response::with_body(problem.text().status, "application/problem+json", body)
+}
+
+fn body(public_url: &str, problem: Problem, detail: &str, errors: &[FieldError]) -> String {
     let text = problem.text();
     let quote = |text: &str| serde_json::Value::from(text).to_string();
     let mut out = format!(

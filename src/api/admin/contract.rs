@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{CACHE_CONTROL, HeaderValue};
 use prometheus_client::registry::Registry;
 
 use super::exposition::expose;
@@ -73,8 +73,7 @@ impl AdminContract {
     }
 
     fn problem(&self, problem: Problem, detail: &str) -> Response {
-        let body = problem::body(&self.public_url, problem, detail, &[]);
-        answer(problem.text().status, "application/problem+json", body)
+        not_stored(problem::answer(&self.public_url, problem, detail, &[]))
     }
 }
 
@@ -89,17 +88,7 @@ impl Contract for AdminContract {
     }
 
     fn routes(&self) -> Vec<Route<()>> {
-        ROUTES
-            .iter()
-            .map(|&Route { method, path, operation: _, label, access, body }| Route {
-                method,
-                path,
-                operation: (),
-                label,
-                access,
-                body,
-            })
-            .collect()
+        ROUTES.into_iter().map(Route::without_operation).collect()
     }
 
     fn max_body(&self) -> usize {
@@ -114,7 +103,7 @@ impl Contract for AdminContract {
             return self.problem(Problem::ForeignSite, &objection);
         }
         match ROUTES.get(route).map(|r| r.operation) {
-            Some(Operation::Live) => answer(StatusCode::OK, "application/json", r#"{"live":true}"#.to_owned()),
+            Some(Operation::Live) => answer(StatusCode::OK, "application/json", r#"{"live":true}"#),
             Some(Operation::Ready) => self.ready(),
             Some(Operation::Metrics) => self.metrics(request.header("accept")),
             None => self.refuse(&Refusal::NoSuchPath, &request.id),
@@ -141,16 +130,20 @@ impl Contract for AdminContract {
     }
 }
 
-fn answer(status: StatusCode, media_type: &'static str, body: String) -> Response {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Response { status, headers, body: Bytes::from(body), delivery: None }
+fn answer(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Response {
+    not_stored(Response::with_body(status, media_type, body))
+}
+
+/// What holds now is nothing that anybody may keep.
+fn not_stored(response: Response) -> Response {
+    response.header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
+
+    use hyper::header::HeaderMap;
 
     use super::*;
     use crate::api::admin::Readiness;

@@ -8,7 +8,6 @@ use hyper::StatusCode;
 use super::error::Error;
 use super::form::{Context, Form};
 use super::{EventsSettings, receipt};
-use crate::api::answer::answer;
 use crate::api::problem::Problem;
 use crate::auth::{Principal, scope};
 use crate::engine::Engine;
@@ -66,7 +65,7 @@ impl EventsContract {
         let context = Context::new(form, request, &caller.client_id, &self.settings, &self.engine);
         let drafts = context.read(request)?;
         match self.engine.publish(drafts).await {
-            Ok(receipts) => Ok(answer(StatusCode::ACCEPTED, "application/json", receipt::body(form, &receipts))),
+            Ok(receipts) => Ok(Response::json(StatusCode::ACCEPTED, receipt::body(form, &receipts))),
             Err(error) => Err(Error::not_published(error, form)),
         }
     }

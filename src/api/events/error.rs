@@ -5,7 +5,6 @@ use hyper::header::{HeaderValue, RETRY_AFTER};
 
 use super::form::Form;
 use super::problems::Problems;
-use crate::api::answer::answer;
 use crate::api::problem::{self, FieldError, Problem};
 use crate::engine::{PublishError, StoreError};
 use crate::http::contract::{Refusal, Response};
@@ -69,13 +68,12 @@ impl Error {
         if let Some(cause) = &self.cause {
             tracing::error!(request_id, cause, "a call of the events API failed");
         }
-        let status = self.problem.text().status;
-        let body = problem::body(public_url, self.problem, &self.detail, &self.errors);
-        let mut response = answer(status, "application/problem+json", body);
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+        let response = problem::answer(public_url, self.problem, &self.detail, &self.errors);
+        if response.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.header(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS))
+        } else {
+            response
         }
-        response
     }
 }
 

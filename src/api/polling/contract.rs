@@ -9,7 +9,6 @@ use hyper::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION}
 
 use super::error::{Error, no_such_subscription, not_ended, not_polled, not_read};
 use super::{PollingSettings, create, page, prefer, subscription};
-use crate::api::answer::{answer, no_content};
 use crate::api::media_type::MediaType;
 use crate::auth::{Principal, scope};
 use crate::engine::{AnswerWatch, Engine, IdempotencyKey, PollRequest, SubscribeRequest};
@@ -115,12 +114,10 @@ impl PollingContract {
             created_by: caller.subject.clone(),
         };
         let view = self.engine.subscribe(asked).await?;
-        let mut response = answer(StatusCode::CREATED, "application/json", subscription::body(&view, &self.settings));
         let location = subscription::url(view.subscription.id.as_str(), &self.settings);
         let location = HeaderValue::try_from(location)
             .map_err(|_| Error::Internal("server.public_url does not fit into a header".to_owned()))?;
-        response.headers.insert(LOCATION, location);
-        Ok(response)
+        Ok(Response::json(StatusCode::CREATED, subscription::body(&view, &self.settings)).header(LOCATION, location))
     }
 
     fn read(&self, request: &Request, caller: &Principal) -> Result<Response, Error> {
@@ -129,15 +126,13 @@ impl PollingContract {
             .engine
             .subscription(ContractName::Polling, &caller.client_id, id)
             .map_err(|error| not_read(error, id, caller.client_id.as_str()))?;
-        let mut response = answer(StatusCode::OK, "application/json", subscription::body(&view, &self.settings));
-        response.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        Ok(response)
+        Ok(not_stored(Response::json(StatusCode::OK, subscription::body(&view, &self.settings))))
     }
 
     async fn unsubscribe(&self, request: &Request, caller: &Principal) -> Result<Response, Error> {
         let id = subscription_id(request, caller)?;
         match self.engine.unsubscribe(ContractName::Polling, id).await {
-            Ok(()) => Ok(no_content()),
+            Ok(()) => Ok(Response::empty(StatusCode::NO_CONTENT)),
             Err(error) => Err(not_ended(error, id, caller.client_id.as_str())),
         }
     }
@@ -157,13 +152,14 @@ impl PollingContract {
         };
         let polled = self.engine.poll(asked).await.map_err(|error| not_polled(error, id, caller.client_id.as_str()))?;
         let body = page::body(size, &polled.notifications, self.engine.catalogue());
-        let mut response = answer(StatusCode::OK, "application/json", body);
-        response.headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let mut response = not_stored(Response::json(StatusCode::OK, body));
         if wait.is_some() {
-            response.headers.insert(PREFERENCE_APPLIED, HeaderValue::from_static("wait"));
+            response = response.header(PREFERENCE_APPLIED, HeaderValue::from_static("wait"));
         }
-        response.delivery = polled.answer.map(|answer| Arc::new(PageDelivery(answer)) as Arc<dyn Delivery>);
-        Ok(response)
+        Ok(match polled.answer {
+            Some(answer) => response.delivered_to(Arc::new(PageDelivery(answer))),
+            None => response,
+        })
     }
 
     /// The page size in force and the key, or all that is wrong with them.
@@ -205,6 +201,11 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, String
         (Some(key), None) => Ok(Some(key)),
         _ => Err("Idempotency-Key: must be one value of 1 to 64 visible ASCII characters".to_owned()),
     }
+}
+
+/// What a caller gets is for it alone, and for once.
+fn not_stored(response: Response) -> Response {
+    response.header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
 }
 
 /// What the server tells about the answer goes to the page's record.

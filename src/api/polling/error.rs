@@ -4,7 +4,6 @@ use hyper::StatusCode;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use serde::Serialize;
 
-use crate::api::answer::answer;
 use crate::engine::{PollError, ReadError, StoreError, SubscriptionRefused, UnsubscribeError};
 use crate::http::contract::{Refusal, Response};
 use crate::model::id::SubscriptionId;
@@ -124,11 +123,12 @@ impl Error {
         let description = self.description();
         let body = Body { code, error_code: code, message, description: &description };
         let body = serde_json::to_vec(&body).expect("strings always have a JSON form");
-        let mut response = answer(status, "application/json", body);
+        let response = Response::json(status, body);
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+            response.header(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS))
+        } else {
+            response
         }
-        response
     }
 }
 

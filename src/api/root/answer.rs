@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, PRAGMA, WWW_AUTHENTICATE};
+use hyper::header::{CACHE_CONTROL, HeaderValue, PRAGMA, WWW_AUTHENTICATE};
 use serde::Serialize;
 
 use crate::auth::{IssuedToken, TokenError};
@@ -77,12 +76,13 @@ impl Failure {
     /// The answer with this error.
     pub(super) fn answer(&self) -> Response {
         let body = ErrorAnswer { error: self.error, error_description: printable(&self.description) };
-        let mut response = json(self.status, &body);
+        let response = json(self.status, &body);
         if self.status == StatusCode::UNAUTHORIZED {
             // RFC 9110, 15.5.2 wants it with every 401, RFC 6749 where the client tried Basic.
-            response.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tidings\""));
+            response.header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tidings\""))
+        } else {
+            response
         }
-        response
     }
 }
 
@@ -102,9 +102,7 @@ fn printable(description: &str) -> Cow<'_, str> {
 
 fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let body = serde_json::to_vec(body).expect("texts and a number are JSON");
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
-    Response { status, headers, body: Bytes::from(body), delivery: None }
+    Response::json(status, body)
+        .header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
+        .header(PRAGMA, HeaderValue::from_static("no-cache"))
 }

@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::settings::RootSettings;
 use super::{refusal, token};
-use crate::api::problem::{Problem, ProblemText};
+use crate::api::problem::{self, Problem, ProblemText};
 use crate::auth::TokenService;
 use crate::base::clock::Clock;
 use crate::http::contract::{Access, BodyRule, Contract, Refusal, Request, Response, Route, Verb};
@@ -49,10 +47,11 @@ impl RootContract {
     fn problem_page(&self, request: &Request) -> Response {
         match Problem::named(request.param("name")) {
             Some(problem) => explain(problem),
-            None => refusal::problem(
+            None => problem::answer(
                 &self.public_url,
                 Problem::NotFound,
                 "No problem has this name. The `type` of a problem that was answered leads to its page.",
+                &[],
             ),
         }
     }
@@ -69,7 +68,7 @@ impl Contract for RootContract {
     }
 
     fn routes(&self) -> Vec<Route<()>> {
-        self.routes.iter().copied().map(without_operation).collect()
+        self.routes.iter().copied().map(Route::without_operation).collect()
     }
 
     fn max_body(&self) -> usize {
@@ -102,16 +101,9 @@ const fn token_route(path: &'static str) -> Route<Operation> {
     }
 }
 
-fn without_operation(route: Route<Operation>) -> Route<()> {
-    let Route { method, path, operation: _, label, access, body } = route;
-    Route { method, path, operation: (), label, access, body }
-}
-
 /// The page of a problem: plain text, for whoever follows its `type`.
 fn explain(problem: Problem) -> Response {
     let ProblemText { name, title, status, explanation } = problem.text();
     let body = format!("{title}\n\nproblem: {name}\nstatus: {status}\n\n{explanation}\n");
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    Response { status: StatusCode::OK, headers, body: Bytes::from(body), delivery: None }
+    Response::with_body(StatusCode::OK, "text/plain; charset=utf-8", body)
 }

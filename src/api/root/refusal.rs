@@ -1,23 +1,12 @@
 //! What the server refuses at the root, in problem+json (RFC 9457).
 
-use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-
 use crate::api::problem::{self, Problem};
 use crate::http::contract::{Refusal, Response};
 
 /// The answer to `refusal`.
 pub(super) fn answer(public_url: &str, refusal: &Refusal) -> Response {
     let (problem, detail) = describe(refusal);
-    self::problem(public_url, problem, &detail)
-}
-
-/// The answer for `problem`.
-pub(super) fn problem(public_url: &str, problem: Problem, detail: &str) -> Response {
-    let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    let body = Bytes::from(problem::body(public_url, problem, detail, &[]));
-    Response { status: problem.text().status, headers, body, delivery: None }
+    problem::answer(public_url, problem, &detail, &[])
 }
 
 fn describe(refusal: &Refusal) -> (Problem, String) {
