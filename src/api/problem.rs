@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use hyper::StatusCode;
 
-use crate::http::contract::Response;
+use crate::http::contract::{Refusal, Response};
 
 /// The problems that we name, each explained at `{public_url}/problems/{name}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +160,34 @@ impl Problem {
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|p| p.text().name == name)
     }
+}
+
+/// The problem that `refusal` is, and its words for the caller; `no_such_path` says what there is in place of a path
+/// that is not.
+pub(super) fn refused(refusal: &Refusal, no_such_path: &str) -> (Problem, String) {
+    match refusal {
+        Refusal::NoSuchPath => (Problem::NotFound, no_such_path.to_owned()),
+        Refusal::MethodNotAllowed { allow } => (Problem::MethodNotAllowed, format!("This path has only: {allow}.")),
+        Refusal::Unauthenticated { detail } => (Problem::Unauthenticated, detail.clone()),
+        Refusal::Forbidden { scope } => {
+            (Problem::Forbidden, format!("The credential does not have the scope `{scope}`."))
+        }
+        Refusal::BodyTooLarge { limit } => (Problem::BodyTooLarge, too_large(*limit)),
+        Refusal::BadRequest { detail } => (Problem::InvalidRequest, detail.clone()),
+        Refusal::BodyTimeout { seconds } => {
+            (Problem::BodyTimeout, format!("The body did not arrive within {seconds} seconds."))
+        }
+        Refusal::Unavailable { detail } => (Problem::Unavailable, detail.clone()),
+        Refusal::Internal => (
+            Problem::Internal,
+            "The server failed; its log has the reason under this answer's X-Request-Id.".to_owned(),
+        ),
+    }
+}
+
+/// What is said of a body of more than `limit` bytes.
+pub(super) fn too_large(limit: usize) -> String {
+    format!("The body is larger than {limit} bytes, which is the limit.")
 }
 
 /// One problem of a body and where it stands.

@@ -111,21 +111,8 @@ impl Contract for AdminContract {
     }
 
     fn refuse(&self, refusal: &Refusal, _request_id: &str) -> Response {
-        let (problem, detail) = match refusal {
-            Refusal::NoSuchPath => {
-                (Problem::NotFound, "The admin listener has /health/live, /health/ready and /metrics.".to_owned())
-            }
-            Refusal::MethodNotAllowed { allow } => (Problem::MethodNotAllowed, format!("This path has {allow}.")),
-            Refusal::Unauthenticated { detail } => (Problem::Unauthenticated, detail.clone()),
-            Refusal::Forbidden { scope } => (Problem::Forbidden, format!("The scope {scope} is needed.")),
-            Refusal::BodyTooLarge { limit } => (Problem::BodyTooLarge, format!("A body may have {limit} bytes.")),
-            Refusal::BadRequest { detail } => (Problem::InvalidRequest, detail.clone()),
-            Refusal::BodyTimeout { seconds } => {
-                (Problem::BodyTimeout, format!("The body did not arrive within {seconds} seconds."))
-            }
-            Refusal::Unavailable { detail } => (Problem::Unavailable, detail.clone()),
-            Refusal::Internal => (Problem::Internal, "The log has the reason under the request id.".to_owned()),
-        };
+        let (problem, detail) =
+            problem::refused(refusal, "The admin listener has /health/live, /health/ready and /metrics.");
         self.problem(problem, &detail)
     }
 }

@@ -30,7 +30,7 @@ impl Error {
 
     /// The body is larger than `limit` bytes.
     pub(super) fn too_large(limit: usize) -> Self {
-        Self::new(Problem::BodyTooLarge, format!("The body is larger than {limit} bytes, which is the limit."))
+        Self::new(Problem::BodyTooLarge, problem::too_large(limit))
     }
 
     fn caused_by(problem: Problem, detail: &str, cause: String) -> Self {
@@ -106,22 +106,7 @@ impl From<StoreError> for Error {
 
 impl From<&Refusal> for Error {
     fn from(refusal: &Refusal) -> Self {
-        match refusal {
-            Refusal::NoSuchPath => Self::new(Problem::NotFound, "No operation of this API has this path."),
-            Refusal::MethodNotAllowed { allow } => {
-                Self::new(Problem::MethodNotAllowed, format!("This path has only: {allow}."))
-            }
-            Refusal::Unauthenticated { detail } => Self::new(Problem::Unauthenticated, detail.clone()),
-            Refusal::Forbidden { scope } => {
-                Self::new(Problem::Forbidden, format!("The credential does not have the scope {scope}."))
-            }
-            Refusal::BodyTooLarge { limit } => Self::too_large(*limit),
-            Refusal::BadRequest { detail } => Self::new(Problem::InvalidRequest, detail.clone()),
-            Refusal::BodyTimeout { seconds } => {
-                Self::new(Problem::BodyTimeout, format!("The body did not arrive within {seconds} seconds."))
-            }
-            Refusal::Unavailable { detail } => Self::new(Problem::Unavailable, detail.clone()),
-            Refusal::Internal => Self::new(Problem::Internal, "The server failed."),
-        }
+        let (problem, detail) = problem::refused(refusal, "No operation of this API has this path.");
+        Self::new(problem, detail)
     }
 }

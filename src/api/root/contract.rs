@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use hyper::StatusCode;
 
 use super::settings::RootSettings;
-use super::{refusal, token};
+use super::token;
 use crate::api::problem::{self, Problem, ProblemText};
 use crate::auth::TokenService;
 use crate::base::clock::Clock;
@@ -86,7 +86,11 @@ impl Contract for RootContract {
     }
 
     fn refuse(&self, refusal: &Refusal, _request_id: &str) -> Response {
-        refusal::answer(&self.public_url, refusal)
+        let (problem, detail) = problem::refused(
+            refusal,
+            "Nothing is served under this path: see the mounts and token paths of the configuration.",
+        );
+        problem::answer(&self.public_url, problem, &detail, &[])
     }
 }
 

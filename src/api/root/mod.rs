@@ -8,7 +8,6 @@ mod answer;
 mod contract;
 mod credentials;
 mod parameters;
-mod refusal;
 mod settings;
 #[cfg(test)]
 mod tests;
