@@ -6,6 +6,7 @@ pub mod admin;
 pub mod events;
 mod instant;
 mod media_type;
+pub mod metrics;
 pub mod polling;
 pub mod problem;
 pub mod root;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::api::events::EventsContract;
+use crate::api::metrics::ApiMetrics;
 use crate::api::polling::PollingContract;
 use crate::api::root::RootContract;
 use crate::auth::{Authenticator, Clients, Principal, SigningKeys, TokenService};
@@ -20,17 +21,18 @@ pub(super) struct Foundation {
     pub(super) keys: Arc<SigningKeys>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
+    pub(super) metrics: ApiMetrics,
 }
 
 /// The enabled contracts with the root, and who knows the tokens.
 pub(super) fn build(settings: &Settings, on: Foundation) -> (Vec<Arc<dyn Contract>>, Arc<dyn Authenticate>) {
-    let Foundation { engine, keys, clock, random } = on;
+    let Foundation { engine, keys, clock, random, metrics } = on;
     let clients = Arc::new(Clients::new(&settings.auth.clients));
     let tokens = TokenService::new(&settings.auth, Arc::clone(&keys), Arc::clone(&clients), random);
     let root = RootContract::new(settings.root.clone(), Arc::new(tokens), Arc::clone(&clock));
     let mut contracts: Vec<Arc<dyn Contract>> = vec![Arc::new(root)];
     if let Some(polling) = &settings.polling {
-        contracts.push(Arc::new(PollingContract::new(polling.clone(), Arc::clone(&engine))));
+        contracts.push(Arc::new(PollingContract::new(polling.clone(), Arc::clone(&engine), &metrics)));
     }
     if let Some(events) = &settings.events {
         contracts.push(Arc::new(EventsContract::new(events.clone(), engine)));

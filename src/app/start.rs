@@ -18,6 +18,7 @@ use super::running::Running;
 use super::sample::{self, Places};
 use super::stopping::{Stopping, Supervisor, join};
 use crate::api::admin::{AdminContract, AdminSettings};
+use crate::api::metrics::ApiMetrics;
 use crate::auth::SigningKeys;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::random::{Random, SystemRandomness};
@@ -65,6 +66,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Running, StartErr
     let mut start = Start {
         condition: Arc::new(Condition::new(parts.clock.now())),
         http_metrics: HttpMetrics::new(),
+        api_metrics: ApiMetrics::new(),
         store_metrics: StoreMetrics::new(),
         stop: Stop::new(),
         stopping: Stopping::default(),
@@ -93,6 +95,7 @@ struct Start {
     parts: Parts,
     condition: Arc<Condition>,
     http_metrics: HttpMetrics,
+    api_metrics: ApiMetrics,
     store_metrics: StoreMetrics,
     supervisor: Supervisor,
     /// Ends the contracts and the workers; the admin listener has one of its own and answers to the last.
@@ -146,6 +149,7 @@ impl Start {
     fn registry(&self) -> Registry {
         let mut registry = Registry::default();
         self.http_metrics.register(&mut registry);
+        self.api_metrics.register(&mut registry);
         self.store_metrics.register(&mut registry);
         registry.register_collector(Box::new(FigureCollector::new(Arc::clone(&self.condition))));
         registry
@@ -213,7 +217,8 @@ impl Start {
         let addresses = sockets.addresses();
         contracts::settle_port(&mut self.settings, &addresses);
         let Parts { clock, random } = self.parts.clone();
-        let (contracts, authenticator) = contracts::build(&self.settings, Foundation { engine, keys, clock, random });
+        let foundation = Foundation { engine, keys, clock, random, metrics: self.api_metrics.clone() };
+        let (contracts, authenticator) = contracts::build(&self.settings, foundation);
         let serving = Serving { contracts, authenticator, stop: self.stop.clone(), drain_limit: DRAIN_LIMIT };
         let server = self.server(sockets, &self.settings.server, serving)?;
         let task = self.supervisor.spawn("the contracts' listener", self.stop.clone(), server.run());

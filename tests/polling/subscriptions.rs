@@ -90,7 +90,8 @@ async fn unknown_members_are_ignored_and_counted_or_refused() {
     let body = r#"{"event_type_ids":["301"],"client_id":"crm","colour":"red","size":{"a":[1]}}"#;
     let appliance = Appliance::plain().await;
     appliance.send(Call::post(SUBSCRIPTIONS, "crm", body)).await.expect(201);
-    assert_eq!(appliance.polling.ignored_members(), 2);
+    let counted = "tidings_api_ignored_members_total{contract=\"polling\"} 2\n";
+    assert!(appliance.metrics().contains(counted), "{}", appliance.metrics());
     let strict = Setup { unknown_members: UnknownMembers::Refuse, ..Setup::default() };
     let appliance = Appliance::start(strict).await;
     let refused = appliance.send(Call::post(SUBSCRIPTIONS, "crm", body)).await.expect(400).json();

@@ -16,6 +16,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use tidings::api::events::{EventsContract, EventsSettings};
+use tidings::api::metrics::ApiMetrics;
 use tidings::api::polling::{PollingContract, PollingSettings, UnknownMembers};
 use tidings::api::root::{RootContract, RootSettings};
 use tidings::auth::{
@@ -112,11 +113,11 @@ pub(crate) struct Appliance {
     pub(crate) clock: ManualClock,
     pub(crate) store: Arc<RedbStore>,
     pub(crate) engine: Arc<Engine>,
-    pub(crate) polling: Arc<PollingContract>,
     pub(crate) address: SocketAddr,
     pub(crate) stop: Stop,
     tokens: TokenService,
     metrics: HttpMetrics,
+    api_metrics: ApiMetrics,
     folder: Option<TempDir>,
 }
 
@@ -164,12 +165,12 @@ impl Appliance {
         let keys = Arc::new(SigningKeys::load(&*store).await.unwrap());
         let clients = Arc::new(Clients::new(&auth.clients));
         let token_service = || TokenService::new(&auth, keys.clone(), clients.clone(), random.clone());
-        let metrics = HttpMetrics::new();
-        let polling = Arc::new(PollingContract::new(polling_settings(&setup), engine.clone()));
+        let (metrics, api_metrics) = (HttpMetrics::new(), ApiMetrics::new());
+        let polling = PollingContract::new(polling_settings(&setup), engine.clone(), &api_metrics);
         let root = RootSettings { token_paths: vec!["/oauth2/token".to_owned()], public_url: PUBLIC_URL.to_owned() };
         let parts = ServerParts {
             contracts: vec![
-                polling.clone(),
+                Arc::new(polling),
                 Arc::new(EventsContract::new(events_settings(&setup), engine.clone())),
                 Arc::new(RootContract::new(root, Arc::new(token_service()), Arc::new(clock.clone()))),
             ],
@@ -183,7 +184,17 @@ impl Appliance {
         let server = Server::bind(&server_settings(&setup), parts).unwrap();
         let ListenAddress::Tcp(address) = server.local_addresses()[0] else { panic!("a TCP address was asked for") };
         tokio::spawn(server.run());
-        Self { tokens: token_service(), metrics, clock, store, engine, polling, address, stop, folder: Some(folder) }
+        Self {
+            tokens: token_service(),
+            metrics,
+            api_metrics,
+            clock,
+            store,
+            engine,
+            address,
+            stop,
+            folder: Some(folder),
+        }
     }
 
     /// The store's figures.
@@ -191,10 +202,11 @@ impl Appliance {
         self.store.figures()
     }
 
-    /// The server's metrics in the text format.
+    /// The metrics of the server and the contracts in the text format.
     pub(crate) fn metrics(&self) -> String {
         let mut registry = Registry::default();
         self.metrics.register(&mut registry);
+        self.api_metrics.register(&mut registry);
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         text

@@ -1,15 +1,16 @@
 //! The routes, and from request to use case and back.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use prometheus_client::metrics::counter::Counter;
 
 use super::error::{Error, no_such_subscription, not_ended, not_polled, not_read};
 use super::{PollingSettings, create, page, prefer, subscription};
 use crate::api::media_type::MediaType;
+use crate::api::metrics::ApiMetrics;
 use crate::auth::{Principal, scope};
 use crate::engine::{AnswerWatch, Engine, IdempotencyKey, PollRequest, SubscribeRequest};
 use crate::http::contract::{Access, BodyRule, Contract, Delivery, Refusal, Request, Response, Route, Verb};
@@ -19,8 +20,12 @@ use crate::model::subscription::ContractName;
 /// The largest page that a poll can ask for.
 const MAX_SIZE: usize = 1000;
 
-/// Names of ignored members that one request puts into the log at most.
+/// Its name in metrics and logs.
+const NAME: &str = "polling";
+
+/// Names of ignored members that one request puts into the log at most, and how many characters of each.
 const MAX_LOGGED: usize = 16;
+const MAX_LOGGED_CHARACTERS: usize = 64;
 
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
@@ -72,20 +77,14 @@ const ROUTES: [Route<Operation>; 4] = [
 pub struct PollingContract {
     settings: PollingSettings,
     engine: Arc<Engine>,
-    ignored_members: AtomicU64,
+    ignored_members: Counter,
 }
 
 impl PollingContract {
-    /// The contract as `settings` say.
+    /// The contract as `settings` say; what it counts goes to `metrics`.
     #[must_use]
-    pub const fn new(settings: PollingSettings, engine: Arc<Engine>) -> Self {
-        Self { settings, engine, ignored_members: AtomicU64::new(0) }
-    }
-
-    /// How many unknown members of bodies were ignored since the start.
-    #[must_use]
-    pub fn ignored_members(&self) -> u64 {
-        self.ignored_members.load(Ordering::Relaxed)
+    pub fn new(settings: PollingSettings, engine: Arc<Engine>, metrics: &ApiMetrics) -> Self {
+        Self { settings, engine, ignored_members: metrics.ignored_members(NAME) }
     }
 
     async fn dispatch(&self, route: usize, request: &Request) -> Result<Response, Error> {
@@ -180,8 +179,9 @@ impl PollingContract {
 
     fn note_ignored(&self, unknown: &[String], request_id: &str) {
         if !unknown.is_empty() {
-            self.ignored_members.fetch_add(unknown.len() as u64, Ordering::Relaxed);
-            let members = &unknown[..unknown.len().min(MAX_LOGGED)];
+            self.ignored_members.inc_by(unknown.len() as u64);
+            let cut = |name: &String| name.chars().take(MAX_LOGGED_CHARACTERS).collect::<String>();
+            let members: Vec<_> = unknown.iter().take(MAX_LOGGED).map(cut).collect();
             tracing::info!(request_id, count = unknown.len(), ?members, "unknown members of a body were ignored");
         }
     }
@@ -224,7 +224,7 @@ impl Delivery for PageDelivery {
 #[async_trait]
 impl Contract for PollingContract {
     fn name(&self) -> &'static str {
-        "polling"
+        NAME
     }
 
     fn mount(&self) -> &str {
