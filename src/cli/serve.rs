@@ -19,7 +19,8 @@ const OTHER_FILES: u64 = 256;
 /// Run the appliance in the foreground
 ///
 /// SIGTERM or SIGINT stops it in order: requests that were begun are answered, then the data file is closed. A second
-/// one ends it at once, which loses nothing either.
+/// one ends it at once, which loses nothing either. SIGHUP changes nothing: this release reads its configuration at the
+/// start only.
 #[derive(Args, Debug)]
 pub(super) struct Serve {}
 
@@ -119,10 +120,11 @@ fn not_started(error: &StartError) -> Failure {
     Failure::new(exit, error.to_string())
 }
 
-/// The signals that stop the appliance.
+/// The signals that stop the appliance, and the one that must not.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    hangup: Signal,
 }
 
 impl Signals {
@@ -131,14 +133,20 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).map_err(cannot)?,
             terminate: signal(SignalKind::terminate()).map_err(cannot)?,
+            hangup: signal(SignalKind::hangup()).map_err(cannot)?,
         })
     }
 
-    /// The next one's name.
+    /// The name of the next one that stops the appliance. Services reload at SIGHUP: who sends it means no harm.
     async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.hangup.recv() => {
+                    tracing::warn!("SIGHUP: this release does not reload; restart it for a changed configuration");
+                }
+            }
         }
     }
 }

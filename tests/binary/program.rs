@@ -168,9 +168,15 @@ impl Serving {
     }
 
     fn until(&self, path: &str, done: impl Fn(&str) -> bool) {
+        self.patiently(&format!("it never comes to that at {path}"), || {
+            self.admin(path).is_some_and(|answer| done(&answer.body))
+        });
+    }
+
+    fn patiently(&self, complaint: &str, done: impl Fn() -> bool) {
         let deadline = Instant::now() + PATIENCE;
-        while self.admin(path).is_none_or(|answer| !done(&answer.body)) {
-            assert!(Instant::now() < deadline, "it never comes to that at {path}: {}", self.log());
+        while !done() {
+            assert!(Instant::now() < deadline, "{complaint}: {}", self.log());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -182,6 +188,11 @@ impl Serving {
     /// Asks the contracts' socket.
     pub(crate) fn send(&self, request: &str) -> Answer {
         wire::try_send(&self.api, request).unwrap()
+    }
+
+    /// Waits until it has logged `text`.
+    pub(crate) fn until_logged(&self, text: &str) {
+        self.patiently(&format!("it never logs {text}"), || self.log().contains(text));
     }
 
     /// What it has logged so far.

@@ -109,6 +109,21 @@ fn sigterm_answers_who_waits_and_ends_with_0() {
 }
 
 #[test]
+fn a_hangup_ends_nothing() {
+    let site = Site::new();
+    let serving = site.serve();
+    for _ in 0..2 {
+        serving.signal(Signal::HUP);
+        serving.until_logged("SIGHUP: this release does not reload");
+        let bearer = token(&serving);
+        publish(&serving, &bearer, EVENT);
+        assert_eq!(poll(&serving, &bearer).len(), 1);
+    }
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.end(), Some(0));
+}
+
+#[test]
 fn a_second_signal_ends_it_at_once_and_loses_nothing() {
     let site = Site::with_lasting_url();
     let serving = site.serve();
