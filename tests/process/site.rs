@@ -120,11 +120,12 @@ impl Site {
         self.command(arguments)?.status()
     }
 
-    /// `tidings ARGUMENTS --config F`, writing to the log.
+    /// `tidings ARGUMENTS --config F`, writing to the log, with nothing of this process's environment: a variable could
+    /// set a key.
     pub(crate) fn command(&self, arguments: &[&str]) -> io::Result<Command> {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(self.log())?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_tidings"));
-        command.args(arguments).arg("--config").arg(self.config());
+        command.env_clear().args(arguments).arg("--config").arg(self.config());
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         Ok(command)
     }
