@@ -6,7 +6,7 @@
 //!
 //! | module | what lives there | may import |
 //! | --- | --- | --- |
-//! | [`base`] | clock, randomness, ids, secrets, stop, trace context. Nothing about notifications | – |
+//! | [`base`] | clock, randomness, secrets and their sealing, stop, trace context. Nothing about notifications | – |
 //! | [`model`] | the nouns: pure, no I/O, no async, no clock reads | base |
 //! | [`store`] | the only code that names redb: tables, records, queues, group commit | base, model |
 //! | [`auth`] | credentials → principal: clients, tokens. No hyper | base, model, store |
@@ -15,8 +15,8 @@
 //! | [`http`] | the wire under the contracts: listeners, routing, bodies, limits, drain. Knows no contract | base, model, auth |
 //! | [`api`] | one folder for each contract: routes, wire types, conversion, its own errors | base, model, auth, engine, http |
 //! | [`config`] | text → settings, all problems at once with file and line | all above, for their settings types |
-//! | [`app`] | wiring, life cycle, signals | all above |
-//! | [`cli`] | the subcommands | all above |
+//! | [`app`] | wiring, life cycle, the log | all above |
+//! | [`cli`] | the subcommands; `serve` listens to the signals | all above |
 
 pub mod api;
 pub mod app;

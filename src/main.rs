@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// The system's allocator keeps what a burst has taken; this one gives it back and is quicker (toolchain.md).
+/// The system's allocator keeps what a burst has taken; this one gives it back and is quicker.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,4 +1,4 @@
-//! Wiring, life cycle, signals: the parts of the house put together, begun in order and stopped in reverse.
+//! Wiring and life cycle: the parts of the house put together, begun in order and stopped in reverse.
 //!
 //! [`start`] is all that the program and the tests need: an appliance of its settings, on the addresses that they name
 //! (port 0 takes any), as often in one process as there are data folders. It installs nothing global; [`log`] does, for

@@ -1,6 +1,6 @@
 //! A bearer token → who calls.
 //!
-//! Verifying a signature costs seven times what all else of a request does (performance.md): verified tokens are
+//! Verifying a signature costs seven times what all else of a request does: verified tokens are
 //! remembered by their SHA-256, in bounded room. What may change is looked at on every request all the same.
 
 use std::collections::BTreeSet;

@@ -6,7 +6,7 @@ use subtle::ConstantTimeEq;
 
 /// What is kept of a secret that need only be compared: its SHA-256.
 ///
-/// Machines' secrets are random and long (toolchain.md): a slow hash would buy nothing.
+/// Machines' secrets are random and long: a slow hash would buy nothing.
 #[derive(Clone)]
 pub struct SecretHash([u8; 32]);
 

@@ -21,7 +21,7 @@ pub struct EventTime {
 /// A `CloudEvents` extension attribute that means nothing to us and is handed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extension {
-    /// Its name: 1 to 20 characters of `a-z0-9`… the specification's SHOULD; longer ones are kept too.
+    /// Its name: lower-case letters and digits (`CloudEvents` 1.0, "Naming Conventions"), of any length.
     pub name: String,
     /// Its value as JSON: a string, a number or a boolean.
     pub value: RawJson,
