@@ -173,7 +173,7 @@ impl Start {
         let Parts { clock, random } = self.parts.clone();
         let (settings, metrics) = (self.settings.store.clone(), self.store_metrics.clone());
         let condition = Arc::clone(&self.condition);
-        let progress = Arc::new(move |opening| condition.opening(words(opening)));
+        let progress = Arc::new(move |opening: Opening| condition.opening(opening.to_string()));
         let store = blocking(move || {
             let path = folder.data_file();
             let seal = Arc::new(folder.seal_key(&*random)?);
@@ -260,11 +260,4 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StartError> + Send + 'static,
 ) -> Result<T, StartError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| StartError::Inside(error.to_string()))?
-}
-
-fn words(opening: Opening) -> String {
-    match opening {
-        Opening::Repairing { percent } => format!("repairing, {percent} %"),
-        Opening::Reading { events } => format!("reading, {events} events so far"),
-    }
 }

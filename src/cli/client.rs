@@ -13,6 +13,7 @@ use hyper::client::conn::http1;
 use hyper::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -85,6 +86,13 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// The body as the JSON of a `T`; `what` it is, for people.
+    pub(super) fn read<'a, T: Deserialize<'a>>(&'a self, what: &str) -> Result<T, Failure> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            Failure::new(Exit::Unreachable, format!("{what} cannot be read: {error}; is this a Tidings server?"))
+        })
+    }
+
     /// The body as text; what is no UTF-8 is shown as U+FFFD.
     #[must_use]
     pub(super) fn text(&self) -> String {

@@ -150,13 +150,8 @@ impl Credentials {
 
 /// The token in an answer of the token endpoint.
 pub(super) fn granted(answer: &Answer) -> Result<String, Failure> {
-    let granted: Granted = serde_json::from_slice(&answer.body).map_err(|error| {
-        Failure::new(
-            Exit::Unreachable,
-            format!("the token endpoint's answer cannot be read: {error}; is this a Tidings server?"),
-        )
-    })?;
-    Ok(granted.access_token)
+    let Granted { access_token } = answer.read("the token endpoint's answer")?;
+    Ok(access_token)
 }
 
 /// `segment` as one segment of a path.

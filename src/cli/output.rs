@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
 
 use super::exit::{Exit, Failure};
-use crate::store::redb::{Opening, Progress};
+use crate::store::redb::Progress;
 
 /// Writes `text` to stdout, as it is.
 pub(super) fn result(text: &str) -> Result<(), Failure> {
@@ -28,10 +28,7 @@ pub(super) fn progress() -> Progress {
     let seen = io::stderr().is_terminal();
     Arc::new(move |opening| {
         if seen {
-            remark(&match opening {
-                Opening::Repairing { percent } => format!("repairing, {percent} %"),
-                Opening::Reading { events } => format!("reading, {events} events so far"),
-            });
+            remark(&opening.to_string());
         }
     })
 }

@@ -89,9 +89,7 @@ impl Poll {
 }
 
 fn lines(answer: &Answer) -> Result<String, Failure> {
-    let page: Page = serde_json::from_slice(&answer.body).map_err(|error| {
-        Failure::new(Exit::Unreachable, format!("the page cannot be read: {error}; is this a Tidings server?"))
-    })?;
+    let page: Page = answer.read("the page")?;
     Ok(page.results.iter().map(|result| one_line(result.get()) + "\n").collect())
 }
 

@@ -146,9 +146,7 @@ fn read_bounded(from: impl std::io::Read, name: &str) -> Result<String, Failure>
 }
 
 fn sentence(answer: &Answer) -> Result<String, Failure> {
-    let accepted: Accepted = serde_json::from_slice(&answer.body).map_err(|error| {
-        Failure::new(Exit::Unreachable, format!("the answer cannot be read: {error}; is this a Tidings server?"))
-    })?;
+    let accepted: Accepted = answer.read("the answer")?;
     let known = if accepted.duplicate { " (a repeat: it was stored before)" } else { "" };
     let until = accepted.expires.map(|at| format!(", the last until {at}")).unwrap_or_default();
     let text = match accepted.matched {

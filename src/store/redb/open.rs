@@ -1,5 +1,6 @@
 //! Opening the data file: new, closed properly, or after a kill.
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -42,6 +43,15 @@ impl Opening {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what fits")]
     pub(super) fn repairing(done: f64) -> Self {
         Self::Repairing { percent: (done * 100.0).clamp(0.0, 100.0) as u8 }
+    }
+}
+
+impl fmt::Display for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Repairing { percent } => write!(f, "repairing, {percent} %"),
+            Self::Reading { events } => write!(f, "reading, {events} events so far"),
+        }
     }
 }
 
