@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::clients::refuse_same_ids;
-use super::kind::{DAY, SECOND, TIB, count, duration, list, located, size, text, type_id};
+use super::kind::{DAY, SECOND, TIB, boolean, count, duration, list, located, size, text, type_id};
 use super::reader::{Item, Located, Section};
 use crate::model::catalogue::{Catalogue, EventType};
 use crate::model::id::EventTypeId;
@@ -24,10 +24,11 @@ const CONTRACTS: [(&str, &str); 5] = [
 
 const AUDIENCE: [(&str, bool); 2] = [("optional", false), ("required", true)];
 
-/// Reads `[events]`, `[[event_types]]` and `[limits]`.
+/// Reads `[events]`, `[[event_types]]`, `[limits]` and `[store]`.
 pub(super) fn read(top: &Section<'_>) -> (Catalogue, StoreSettings) {
     let types = read_types(top);
     let (queue_depth, queue_total) = read_limits(top);
+    let two_phase_commit = top.section("store", |store| store.required("two_phase_commit", boolean));
     top.section("events", |events| {
         let ttl = events.section("ttl", |ttl| ByKind {
             poll: ttl.required("poll", lifetime),
@@ -39,6 +40,7 @@ pub(super) fn read(top: &Section<'_>) -> (Catalogue, StoreSettings) {
         let store = StoreSettings {
             queue_depth,
             queue_total,
+            two_phase_commit,
             duplicate_window: events.required("duplicate_window", duration(Duration::ZERO..=LONGEST)),
             duplicate_events: events.required("duplicate_events", count(0..=100_000_000)),
             history: events.required("history", duration(Duration::ZERO..=LONGEST)),

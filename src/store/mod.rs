@@ -41,6 +41,8 @@ pub struct StoreSettings {
     pub history: Duration,
     /// `events.history_max`: bytes of bodies beyond which the oldest ended ones go early.
     pub history_max: u64,
+    /// `store.two_phase_commit`: a second flush in each commit, for data files that hostile hands could prepare.
+    pub two_phase_commit: bool,
     /// How long the page of an idempotency key is kept (contracts/polling.md: 10 minutes).
     pub page_key_lifetime: Duration,
 }
@@ -54,6 +56,7 @@ impl Default for StoreSettings {
             duplicate_events: 1_000_000,
             history: Duration::from_hours(7 * 24),
             history_max: 2 << 30,
+            two_phase_commit: false,
             page_key_lifetime: Duration::from_mins(10),
         }
     }

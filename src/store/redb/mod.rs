@@ -1,13 +1,18 @@
 //! The ledger on redb: one file, one writer, group commit.
 //!
-//! A resident thread writes: it commits whatever operations have queued up while the last commit was on its way, with
-//! no delay of its own, and answers them once they are on disk (`writer`). What can be known without the disk is kept
+//! A resident thread writes: it commits whatever operations have queued up while the last commit was on its way, and
+//! answers them once they are on disk; one caller alone is never delayed, a crowd gathers for a moment (`writer`). What can be known without the disk is kept
 //! in memory and follows each commit (`memory`), and is rebuilt from the heads at start (`load`). The tables and why
 //! they are these are in `tables`; the states of notifications follow from rows that are written anyway (`account`).
 //!
 //! After a failed write or flush redb's handle is of no use: the operations of that group are answered with an error,
 //! readiness says so, and the writer opens the file anew, reads memory from it and goes on. An operation that was
 //! answered with an error may then turn out to be stored: whole, never in part.
+//!
+//! A commit is one flush: redb tells a torn commit by its checksums and goes back to the one before. Its author advises
+//! two where somebody could choose what is written and also crash the process at will, as these checksums are no
+//! signatures. Producers here are known and cannot do the latter, and the second flush costs up to half the rate: so it
+//! is off, and `store.two_phase_commit` turns it on.
 //!
 //! Not in here: what an event means, who may see it, when somebody polls.
 

@@ -309,6 +309,7 @@ impl Writer {
         meta.sequence += 1;
         let first = meta.next_position;
         let mut write = db.begin_write().map_err(storage).map_err(Failure::Broken)?;
+        write.set_two_phase_commit(self.shared.options.settings.two_phase_commit);
         write.set_quick_repair(quick);
         let pending = take_pending(&self.shared);
         // First, so that what the work removes does not come back.
