@@ -7,7 +7,7 @@ use redb::{ReadableTable, WriteTransaction};
 use super::memory::EndpointMemory;
 use super::record::{self, EndpointRow, Meta, SubscriptionRow};
 use super::tables::{ENDPOINTS, SECRETS, SUBSCRIPTIONS};
-use super::writer::Alone;
+use super::writer::Writer;
 use super::{page, storage};
 use crate::base::clock::Timestamp;
 use crate::model::id::{EndpointNumber, SubscriptionId};
@@ -16,10 +16,10 @@ use crate::store::{StoreError, SubscribeError, SubscriptionChange};
 
 /// Makes `changes`, all or none; answers the subscriptions that were created or updated.
 pub(super) fn run(
-    writer: &mut impl Alone,
+    writer: &mut Writer,
     changes: Vec<SubscriptionChange>,
 ) -> Result<Vec<Arc<Subscription>>, SubscribeError> {
-    let mut set = SubscriptionSet::clone(&writer.shared().memory.read().subscriptions);
+    let mut set = SubscriptionSet::clone(&writer.shared.memory.read().subscriptions);
     let mut refused = None;
     let mut plan = Plan::default();
     let result = writer.transaction("subscriptions", false, |write, meta, now| {
@@ -179,8 +179,8 @@ fn updated(old: &Subscription, draft: SubscriptionDraft) -> Subscription {
     }
 }
 
-fn apply(writer: &impl Alone, set: SubscriptionSet, plan: &Plan, now: Timestamp) {
-    let mut memory = writer.shared().memory.write();
+fn apply(writer: &Writer, set: SubscriptionSet, plan: &Plan, now: Timestamp) {
+    let mut memory = writer.shared.memory.write();
     for subscription in &plan.created {
         for endpoint in &subscription.endpoints {
             let new = EndpointMemory::new(subscription.id.clone(), endpoint.kind);
@@ -194,8 +194,8 @@ fn apply(writer: &impl Alone, set: SubscriptionSet, plan: &Plan, now: Timestamp)
 }
 
 /// Keeps a secret, sealed, unless there is one of that name; answers the one that is there then.
-pub(super) fn keep_secret(writer: &mut impl Alone, name: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let options = writer.shared().options.clone();
+pub(super) fn keep_secret(writer: &mut Writer, name: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let options = writer.shared.options.clone();
     let mut kept = value.to_vec();
     writer.transaction("secret", false, |write, _, _| {
         let mut secrets = write.open_table(SECRETS).map_err(storage)?;

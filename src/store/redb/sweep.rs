@@ -14,7 +14,7 @@ use super::memory::{Memory, Removed};
 use super::record::{self, Entrance, EventRow, Head, Meta, Tally};
 use super::storage;
 use super::tables::{ENDPOINTS, EVENTS, HEADS, PAGES, POLLED, SETTLED, TALLIES};
-use super::writer::Alone;
+use super::writer::Writer;
 use super::{append, take};
 use crate::base::clock::Timestamp;
 use crate::store::{StoreError, StoreSettings, Swept};
@@ -36,16 +36,16 @@ const ENDPOINTS_AT_ONCE: usize = 64;
 const CHECKPOINT_MILLIS: i64 = 60_000;
 
 /// One step of all three.
-pub(super) fn run(writer: &mut impl Alone) -> Result<Swept, StoreError> {
-    let settings = writer.shared().options.settings.clone();
-    let now = writer.shared().now();
+pub(super) fn run(writer: &mut Writer) -> Result<Swept, StoreError> {
+    let settings = writer.shared.options.settings.clone();
+    let now = writer.shared.now();
     let keep = kept_from(writer);
-    let due = is_due(&writer.shared().memory.read(), &settings, now);
+    let due = is_due(&writer.shared.memory.read(), &settings, now);
     if !due && !has_work(writer, &settings, keep, now)? {
         return Ok(Swept::default());
     }
     let mut step = Step { keep, ..Step::default() };
-    let shared = std::sync::Arc::clone(writer.shared());
+    let shared = std::sync::Arc::clone(&writer.shared);
     let meta = writer.transaction("sweep", false, |write, meta, now| {
         let memory = shared.memory.read();
         step.file_heads(write, meta)?;
@@ -90,8 +90,8 @@ fn expire(memory: &mut Memory, now: Timestamp) -> (u64, bool) {
 }
 
 /// Whether a transaction would change anything.
-fn has_work(writer: &impl Alone, settings: &StoreSettings, keep: u64, now: Timestamp) -> Result<bool, StoreError> {
-    let shared = writer.shared();
+fn has_work(writer: &Writer, settings: &StoreSettings, keep: u64, now: Timestamp) -> Result<bool, StoreError> {
+    let shared = &writer.shared;
     let read = shared.database()?.begin_read().map_err(storage)?;
     let memory = shared.memory.read();
     if memory.meta.filed_to < memory.meta.next_position {
@@ -152,9 +152,9 @@ fn heads_end(first_body: Option<u64>, memory: &Memory) -> u64 {
 
 /// The first position of any page that is kept for its key or being read. Only the writer adds such a page, so it
 /// holds for the whole step.
-fn kept_from(writer: &impl Alone) -> u64 {
-    let unread = writer.shared().unread.lock().first_key_value().map(|(first, _)| *first);
-    let kept = writer.shared().memory.read().page_keys.first_position();
+fn kept_from(writer: &Writer) -> u64 {
+    let unread = writer.shared.unread.lock().first_key_value().map(|(first, _)| *first);
+    let kept = writer.shared.memory.read().page_keys.first_position();
     unread.into_iter().chain(kept).min().unwrap_or(u64::MAX)
 }
 

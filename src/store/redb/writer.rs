@@ -101,8 +101,9 @@ fn go_first() {
     }
 }
 
-struct Writer {
-    shared: Arc<Shared>,
+/// The writer: operations with a transaction of their own get it whole.
+pub(super) struct Writer {
+    pub(super) shared: Arc<Shared>,
     operations: Receiver<(Operation, OwnedSemaphorePermit)>,
     /// Whether the last commit lets the file be opened at once.
     quick: bool,
@@ -267,7 +268,7 @@ impl Writer {
 
     /// Runs `work` in one transaction, with what is pending, and commits it. On an error nothing is stored, or it is
     /// not known whether it is: then the file is opened anew.
-    fn transaction(
+    pub(super) fn transaction(
         &mut self,
         name: &'static str,
         quick: bool,
@@ -404,32 +405,6 @@ enum Failure {
     Refused(StoreError),
     /// redb's handle is of no use any more.
     Broken(StoreError),
-}
-
-/// What operations with a transaction of their own need of the writer.
-pub(super) trait Alone {
-    fn shared(&self) -> &Arc<Shared>;
-    fn transaction(
-        &mut self,
-        name: &'static str,
-        quick: bool,
-        work: impl FnOnce(&WriteTransaction, &mut Meta, Timestamp) -> Result<(), StoreError>,
-    ) -> Result<Meta, StoreError>;
-}
-
-impl Alone for Writer {
-    fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
-    fn transaction(
-        &mut self,
-        name: &'static str,
-        quick: bool,
-        work: impl FnOnce(&WriteTransaction, &mut Meta, Timestamp) -> Result<(), StoreError>,
-    ) -> Result<Meta, StoreError> {
-        Writer::transaction(self, name, quick, work)
-    }
 }
 
 fn take_pending(shared: &Shared) -> Pending {
