@@ -13,15 +13,24 @@ use super::subject::*;
 
 /// Fails or refuses to fill, as told.
 #[derive(Debug)]
-struct Switches {
+pub(super) struct Switches {
     /// Operations until every one fails; below zero: never.
     left: AtomicI64,
     full: AtomicBool,
 }
 
 impl Switches {
-    fn new() -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self { left: AtomicI64::new(-1), full: AtomicBool::new(false) })
+    }
+
+    /// Lets so many writes, flushes and extensions pass and then fails every one until it is mended.
+    pub(super) fn fail_after(&self, operations: i64) {
+        self.left.store(operations, Ordering::SeqCst);
+    }
+
+    pub(super) fn mend(&self) {
+        self.left.store(-1, Ordering::SeqCst);
     }
 
     fn step(&self) -> io::Result<()> {
@@ -56,7 +65,8 @@ fn faulty() -> (Subject, Arc<Switches>) {
     (subject, faults)
 }
 
-async fn recovered(store: &dyn Store) {
+/// Until the store can commit again: it tries the file twice a second.
+pub(super) async fn recovered(store: &dyn Store) {
     let well = async {
         while store.trouble().is_some() {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -73,12 +83,12 @@ async fn what_was_matched_before_a_fault_is_matched_again() {
         let (a, b) = (queue(&*store, "a").await, queue(&*store, "b").await);
         let store = subject.reopen(store).await;
         let matched_against = store.subscriptions().version();
-        faults.left.store(operations, Ordering::SeqCst);
+        faults.fail_after(operations);
         let replace = vec![SubscriptionChange::Remove("a".into()), SubscriptionChange::Create(subscription_draft("c"))];
         if store.change_subscriptions(replace).await.is_ok() {
             assert!(append(&*store, vec![event_for(draft(None, "301"), &[b], HOUR)]).await.is_err());
         }
-        faults.left.store(-1, Ordering::SeqCst);
+        faults.mend();
         recovered(&*store).await;
         let append = Append { matched_against, events: vec![event_for(draft(None, "301"), &[a, b], HOUR)] };
         assert!(matches!(store.append(append).await, Err(AppendError::Stale)), "after {operations}");

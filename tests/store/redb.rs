@@ -1,80 +1,24 @@
 //! What only the store on redb has: its file, faults below it, and `verify`.
 
-use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tidings::model::notification::State;
-use tidings::store::redb::{Faults, OpenError, Progress, RedbStore, verify};
-use tidings::store::{AppendError, Store, StoreError};
+use tidings::store::redb::{OpenError, Progress, RedbStore, verify};
+use tidings::store::{AppendError, StoreError};
 
+use super::faults::{Switches, recovered};
 use super::subject::*;
-
-/// Lets so many writes, flushes and extensions pass and then fails every one until it is mended.
-#[derive(Debug, Default)]
-struct FailsAfter {
-    /// Below zero: never.
-    left: AtomicI64,
-    failures: AtomicU64,
-}
-
-impl FailsAfter {
-    fn new() -> Arc<Self> {
-        Arc::new(Self { left: AtomicI64::new(-1), failures: AtomicU64::new(0) })
-    }
-
-    fn fail_after(&self, operations: i64) {
-        self.left.store(operations, Ordering::SeqCst);
-    }
-
-    fn mend(&self) {
-        self.left.store(-1, Ordering::SeqCst);
-    }
-
-    fn step(&self) -> io::Result<()> {
-        match self.left.load(Ordering::SeqCst) {
-            ..0 => Ok(()),
-            0 => {
-                self.failures.fetch_add(1, Ordering::SeqCst);
-                Err(io::Error::other("injected"))
-            }
-            _ => {
-                self.left.fetch_sub(1, Ordering::SeqCst);
-                Ok(())
-            }
-        }
-    }
-}
-
-impl Faults for FailsAfter {
-    fn write(&self, _: u64, _: usize) -> io::Result<()> {
-        self.step()
-    }
-    fn flush(&self) -> io::Result<()> {
-        self.step()
-    }
-    fn extend(&self, _: u64) -> io::Result<()> {
-        self.step()
-    }
-}
 
 fn quiet() -> Progress {
     Arc::new(|_| {})
-}
-
-/// Asks until the store can commit again: it tries the file twice a second.
-async fn recovered(store: &dyn Store) {
-    while store.trouble().is_some() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 #[tokio::test]
 async fn a_fault_at_any_operation_is_answered_and_loses_nothing() {
     for operations in 0..14 {
         let mut subject = Subject::new();
-        let faults = FailsAfter::new();
+        let faults = Switches::new();
         subject.faults = Some(faults.clone());
         let store = subject.open();
         let queue = queue(&*store, "s").await;
@@ -111,7 +55,7 @@ async fn a_fault_at_any_operation_is_answered_and_loses_nothing() {
 #[tokio::test]
 async fn one_who_waits_over_a_fault_is_woken_after_it() {
     let mut subject = Subject::new();
-    let faults = FailsAfter::new();
+    let faults = Switches::new();
     subject.faults = Some(faults.clone());
     let store = subject.open();
     let queue = queue(&*store, "s").await;
