@@ -25,10 +25,18 @@ pub enum Problem {
     BodyTimeout,
     /// 409
     IdentityConflict,
+    /// 409
+    Declared,
+    /// 409
+    LimitReached,
+    /// 409
+    WrongState,
     /// 413
     BodyTooLarge,
     /// 415
     UnsupportedMediaType,
+    /// 429
+    TooManyRequests,
     /// 500
     Internal,
     /// 503
@@ -50,7 +58,7 @@ pub struct ProblemText {
 
 impl Problem {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::InvalidRequest,
         Self::Unauthenticated,
         Self::Forbidden,
@@ -59,14 +67,19 @@ impl Problem {
         Self::MethodNotAllowed,
         Self::BodyTimeout,
         Self::IdentityConflict,
+        Self::Declared,
+        Self::LimitReached,
+        Self::WrongState,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
+        Self::TooManyRequests,
         Self::Internal,
         Self::Unavailable,
     ];
 
     /// Its texts.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "it is a table: an entry for each problem, and nothing else")]
     pub const fn text(self) -> ProblemText {
         let (name, title, status, explanation) = match self {
             Self::InvalidRequest => (
@@ -123,6 +136,26 @@ impl Problem {
                 "An event with the same `source` and `id` was published before by the same client with another type, subject, \
                  audience or data. Nothing was stored. Give every event an `id` of its own.",
             ),
+            Self::Declared => (
+                "declared",
+                "It is declared in the configuration",
+                StatusCode::CONFLICT,
+                "What the configuration files declare is changed there, by the operator, and not through an API.",
+            ),
+            Self::LimitReached => (
+                "limit-reached",
+                "A limit of number is reached",
+                StatusCode::CONFLICT,
+                "There are as many of these as `[limits]` allows; `detail` says which. Delete one, or ask the operator for \
+                 more.",
+            ),
+            Self::WrongState => (
+                "wrong-state",
+                "Its state does not allow this",
+                StatusCode::CONFLICT,
+                "What the request names exists, but is not in a state in which this can be done; `detail` says why. Nothing \
+                 was changed.",
+            ),
             Self::BodyTooLarge => (
                 "body-too-large",
                 "The body is too large",
@@ -136,6 +169,13 @@ impl Problem {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "Events come as application/cloudevents+json, application/cloudevents-batch+json, application/json, or in \
                  binary mode with ce- headers; their data is JSON.",
+            ),
+            Self::TooManyRequests => (
+                "too-many-requests",
+                "Too many requests",
+                StatusCode::TOO_MANY_REQUESTS,
+                "The caller has sent more than `[limits]` allows it; `detail` says of what. Nothing was done. Try again \
+                 after `Retry-After` seconds.",
             ),
             Self::Internal => (
                 "internal",
@@ -172,6 +212,8 @@ pub(super) fn refused(refusal: &Refusal, no_such_path: &str) -> (Problem, String
         Refusal::Forbidden { scope } => {
             (Problem::Forbidden, format!("The credential does not have the scope `{scope}`."))
         }
+        Refusal::NotAllowed { detail } => (Problem::Forbidden, detail.clone()),
+        Refusal::TooManyRequests { detail, retry_after: _ } => (Problem::TooManyRequests, detail.clone()),
         Refusal::BodyTooLarge { limit } => (Problem::BodyTooLarge, too_large(*limit)),
         Refusal::BadRequest { detail } => (Problem::InvalidRequest, detail.clone()),
         Refusal::BodyTimeout { seconds } => {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use crate::api::events::EventsContract;
 use crate::api::metrics::ApiMetrics;
 use crate::api::polling::PollingContract;
@@ -11,9 +13,9 @@ use crate::base::clock::Clock;
 use crate::base::random::Random;
 use crate::config::Settings;
 use crate::engine::Engine;
-use crate::http::Authenticate;
 use crate::http::contract::Contract;
 use crate::http::settings::ListenAddress;
+use crate::http::{Authenticate, Denial, Presented, Shown};
 
 /// What the contracts stand on.
 pub(super) struct Foundation {
@@ -47,18 +49,23 @@ struct Bearers {
     clock: Arc<dyn Clock>,
 }
 
+#[async_trait]
 impl Authenticate for Bearers {
-    fn bearer(&self, token: &str) -> Result<Principal, String> {
-        self.authenticator.bearer(token, self.clock.now()).map_err(|denied| denied.to_string())
+    async fn authenticate(&self, presented: Presented<'_>) -> Result<Principal, Denial> {
+        let Shown::Bearer(token) = presented.credential else {
+            return Err(Denial::Invalid("only tokens are taken here: send `Authorization: Bearer …`".to_owned()));
+        };
+        self.authenticator.bearer(token, self.clock.now()).map_err(|denied| Denial::Invalid(denied.to_string()))
     }
 }
 
 /// Nobody: health and metrics need no token, and the admin listener has nothing else yet.
 pub(super) struct Nobody;
 
+#[async_trait]
 impl Authenticate for Nobody {
-    fn bearer(&self, _: &str) -> Result<Principal, String> {
-        Err("the admin listener takes no tokens".to_owned())
+    async fn authenticate(&self, _: Presented<'_>) -> Result<Principal, Denial> {
+        Err(Denial::Invalid("the admin listener takes no tokens".to_owned()))
     }
 }
 

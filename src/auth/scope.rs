@@ -6,3 +6,9 @@ pub const ADMINISTRATOR: &str = "notification:consent:administrator";
 pub const CONSUMER: &str = "notification:consent:consumer";
 /// Publish events.
 pub const PUBLISH: &str = "events:publish";
+/// Look at everything and act as the operator.
+pub const OPERATE: &str = "notifications:operate";
+/// Trigger notifications of customers.
+pub const TRIGGER: &str = "trigger";
+/// Write customers.
+pub const CUSTOMERS: &str = "customers:write";

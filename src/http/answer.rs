@@ -32,6 +32,7 @@ pub(super) fn refuse(contract: &dyn Contract, refusal: &Refusal, id: &str) -> Re
             Ok(value) => response.header(ALLOW, value),
             Err(_) => response,
         },
+        Refusal::TooManyRequests { retry_after, .. } => response.header(RETRY_AFTER, HeaderValue::from(*retry_after)),
         _ => response,
     }
 }

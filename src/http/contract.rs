@@ -18,8 +18,19 @@ use crate::auth::Principal;
 pub enum Access {
     /// Anyone, without a token.
     Public,
-    /// Whoever has a valid token with this scope.
+    /// Whoever has a valid token with this scope, and may call the contract.
     Scope(&'static str),
+    /// The same, or a valid `X-API-KEY` that has this scope.
+    ScopeOrKey(&'static str),
+}
+
+/// What the audit trail says of a route's calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trace {
+    /// Nothing: it changes nothing but what the ledger itself accounts for.
+    None,
+    /// A line for every call that was let in, under this name of the change, for example `subscription.create`.
+    Change(&'static str),
 }
 
 /// One operation of a contract.
@@ -37,14 +48,16 @@ pub struct Route<Operation> {
     pub access: Access,
     /// How large its body may be.
     pub body: BodyRule,
+    /// What the audit trail says of it.
+    pub trace: Trace,
 }
 
 impl<Operation> Route<Operation> {
     /// The route as the server needs it.
     #[must_use]
     pub fn without_operation(self) -> Route<()> {
-        let Self { method, path, operation: _, label, access, body } = self;
-        Route { method, path, operation: (), label, access, body }
+        let Self { method, path, operation: _, label, access, body, trace } = self;
+        Route { method, path, operation: (), label, access, body, trace }
     }
 }
 
@@ -79,6 +92,18 @@ pub enum Refusal {
         /// The scope that is needed.
         scope: &'static str,
     },
+    /// 403: the credential is good, but not for this contract or from this address.
+    NotAllowed {
+        /// What it is not good for, for the caller.
+        detail: String,
+    },
+    /// 429: too many requests; the server adds `Retry-After`.
+    TooManyRequests {
+        /// Of what there were too many, for the caller.
+        detail: String,
+        /// When to try again, in whole seconds from now, at least 1.
+        retry_after: u64,
+    },
     /// 413: the body is larger than `limit` bytes.
     BodyTooLarge {
         /// The limit.
@@ -108,7 +133,7 @@ pub enum Refusal {
 pub struct Request {
     /// The request's id, also in the answer's `X-Request-Id` and in the log.
     pub id: String,
-    /// The caller's address; `None` on a unix socket.
+    /// The caller's address: that of the connection, or what a trusted proxy says; `None` on a unix socket.
     pub peer: Option<SocketAddr>,
     /// The path below the mount.
     pub path: String,
@@ -165,13 +190,15 @@ pub struct Response {
     pub body: Bytes,
     /// Who wants to know whether it was written whole.
     pub delivery: Option<Arc<dyn Delivery>>,
+    /// What was changed, for the audit trail: the id of what a call made. Without it the path's parameters are named.
+    pub object: Option<String>,
 }
 
 impl Response {
     /// An answer without a body.
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Bytes::new(), delivery: None }
+        Self { status, headers: HeaderMap::new(), body: Bytes::new(), delivery: None, object: None }
     }
 
     /// An answer whose body has this media type.
@@ -191,6 +218,13 @@ impl Response {
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.insert(name, value);
+        self
+    }
+
+    /// This answer to a call that changed `object`.
+    #[must_use]
+    pub fn about(mut self, object: impl Into<String>) -> Self {
+        self.object = Some(object.into());
         self
     }
 

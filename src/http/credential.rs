@@ -1,14 +1,83 @@
-//! `Authorization: Bearer …` (RFC 6750, RFC 9110 §11) to a principal, and the challenge where there is none.
+//! `Authorization: Bearer …` (RFC 6750, RFC 9110 §11) or `X-API-KEY: …` to a principal, and the challenge where there is
+//! none.
 
-use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use std::fmt;
+use std::net::IpAddr;
+
+use async_trait::async_trait;
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::contract::{Access, Refusal};
 use crate::auth::Principal;
 
-/// Checks bearer tokens.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// What a request shows of who sends it.
+#[derive(Clone, Copy, Debug)]
+pub struct Presented<'r> {
+    /// The credential.
+    pub credential: Shown<'r>,
+    /// The caller's address: that of the connection, or what a trusted proxy says; `None` on a unix socket.
+    pub address: Option<IpAddr>,
+    /// SHA-256 of the client certificate that its TLS connection has shown (RFC 8705, 3.1: `x5t#S256`).
+    pub certificate: Option<[u8; 32]>,
+}
+
+/// A credential as it was sent.
+#[derive(Clone, Copy)]
+pub enum Shown<'r> {
+    /// `Authorization: Bearer …`
+    Bearer(&'r str),
+    /// `X-API-KEY: …`
+    ApiKey(&'r str),
+    /// Nothing but being a process of this user on this machine, on a unix socket.
+    Peer {
+        /// Its user id.
+        uid: u32,
+    },
+}
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bearer(_) => f.write_str("Bearer(…)"),
+            Self::ApiKey(_) => f.write_str("ApiKey(…)"),
+            Self::Peer { uid } => write!(f, "Peer({uid})"),
+        }
+    }
+}
+
+/// Why a credential is not taken; the texts are for the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// 401: it is no good (any more).
+    Invalid(String),
+    /// 403: it is good, but not from here.
+    NotAllowed(String),
+    /// 429: too many requests or failures.
+    TooMany {
+        /// Of what.
+        detail: String,
+        /// When to try again, in whole seconds from now.
+        retry_after: u64,
+    },
+    /// 503: it cannot be told now.
+    Unavailable(String),
+}
+
+/// Says who calls.
+#[async_trait]
 pub trait Authenticate: Send + Sync + 'static {
-    /// Whose token it is; what is wrong with it, for the caller, if it is not good.
-    fn bearer(&self, token: &str) -> Result<Principal, String>;
+    /// Who calls with this.
+    async fn authenticate(&self, presented: Presented<'_>) -> Result<Principal, Denial>;
+}
+
+/// The connection's part of what a request shows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Origin {
+    pub(super) address: Option<IpAddr>,
+    pub(super) uid: Option<u32>,
+    pub(super) certificate: Option<[u8; 32]>,
 }
 
 /// A request that is not let in, with the value of `WWW-Authenticate` if that is for want of a credential.
@@ -24,17 +93,61 @@ impl From<Refusal> for Denied {
     }
 }
 
-/// Who calls: `None` where anyone may, whatever they carry.
-pub(super) fn check(
+impl From<Denial> for Denied {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::Invalid(detail) => unauthenticated(detail, "Bearer error=\"invalid_token\""),
+            Denial::NotAllowed(detail) => Refusal::NotAllowed { detail }.into(),
+            Denial::TooMany { detail, retry_after } => Refusal::TooManyRequests { detail, retry_after }.into(),
+            Denial::Unavailable(detail) => Refusal::Unavailable { detail }.into(),
+        }
+    }
+}
+
+/// Who calls this contract: `None` where anyone may, whatever they carry.
+pub(super) async fn check(
     authenticator: &dyn Authenticate,
+    contract: &str,
     access: Access,
     headers: &HeaderMap,
+    origin: Origin,
 ) -> Result<Option<Principal>, Denied> {
-    let Access::Scope(scope) = access else { return Ok(None) };
-    let token = token(headers).map_err(|detail| unauthenticated(detail.to_owned(), "Bearer"))?;
-    let principal =
-        authenticator.bearer(token).map_err(|detail| unauthenticated(detail, "Bearer error=\"invalid_token\""))?;
+    let (scope, keys) = match access {
+        Access::Public => return Ok(None),
+        Access::Scope(scope) => (scope, false),
+        Access::ScopeOrKey(scope) => (scope, true),
+    };
+    let credential = shown(headers, keys, origin.uid).map_err(|detail| unauthenticated(detail.to_owned(), "Bearer"))?;
+    let presented = Presented { credential, address: origin.address, certificate: origin.certificate };
+    let principal = authenticator.authenticate(presented).await?;
+    if !principal.may_call(contract) {
+        let detail =
+            format!("the credential is not good for the contract {contract}: its issuer's entry does not name it");
+        return Err(Refusal::NotAllowed { detail }.into());
+    }
     if principal.has(scope) { Ok(Some(principal)) } else { Err(forbidden(scope)) }
+}
+
+/// The one credential of a request.
+fn shown(headers: &HeaderMap, keys: bool, uid: Option<u32>) -> Result<Shown<'_>, &'static str> {
+    let key = if keys { api_key(headers)? } else { None };
+    match (key, uid) {
+        (Some(_), _) if headers.contains_key(AUTHORIZATION) => {
+            Err("there are two credentials: send a token or an API key, not both")
+        }
+        (Some(key), _) => Ok(Shown::ApiKey(key)),
+        (None, Some(uid)) if !headers.contains_key(AUTHORIZATION) => Ok(Shown::Peer { uid }),
+        (None, _) => token(headers).map(Shown::Bearer),
+    }
+}
+
+fn api_key(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {
+    let mut values = headers.get_all(API_KEY).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err("there is more than one X-API-KEY header: send one");
+    }
+    value.to_str().map(Some).map_err(|_| "the X-API-KEY header has characters that no key has")
 }
 
 fn token(headers: &HeaderMap) -> Result<&str, &'static str> {

@@ -21,7 +21,7 @@ use tracing::Instrument as _;
 use super::answer::{self, AnswerBody};
 use super::connection::{Connection, Limits};
 use super::contract::{Contract, Refusal, Request, Response};
-use super::credential::{self, Authenticate, Denied};
+use super::credential::{self, Authenticate, Denied, Origin};
 use super::routing::{Entry, Found, Mount, Routing};
 use super::{body, head};
 use crate::auth::Principal;
@@ -111,7 +111,7 @@ impl<'d> Exchange<'d> {
         headers: HeaderMap,
         mut body: Incoming,
     ) -> (Response, bool) {
-        let admitted = match self.admit(found, &headers) {
+        let admitted = match self.admit(found, &headers).await {
             Ok(admitted) => admitted,
             Err(denied) => {
                 // After a doubtful head nothing that follows is taken for a request.
@@ -127,9 +127,12 @@ impl<'d> Exchange<'d> {
         }
     }
 
-    fn admit(&self, found: Result<Found<'d>, Refusal>, headers: &HeaderMap) -> Result<Admitted<'d>, Denied> {
+    async fn admit(&self, found: Result<Found<'d>, Refusal>, headers: &HeaderMap) -> Result<Admitted<'d>, Denied> {
         let Found { entry, params } = found?;
-        let principal = credential::check(&*self.desk.authenticator, entry.access, headers)?;
+        let origin = Origin { address: self.connection.peer.map(|peer| peer.ip()), uid: None, certificate: None };
+        let contract = self.mount.contract.name();
+        let authenticator = &*self.desk.authenticator;
+        let principal = credential::check(authenticator, contract, entry.access, headers, origin).await?;
         Ok(Admitted { entry, params, principal })
     }
 

@@ -31,6 +31,6 @@ mod routing;
 mod server;
 mod stream;
 
-pub use credential::Authenticate;
+pub use credential::{Authenticate, Denial, Presented, Shown};
 pub use listener::BindError;
 pub use server::{Drained, Server, ServerParts, Sockets};

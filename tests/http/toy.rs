@@ -11,10 +11,10 @@ use tidings::auth::Principal;
 use tidings::base::clock::SystemClock;
 use tidings::base::random::SystemRandomness;
 use tidings::base::stop::Stop;
-use tidings::http::contract::{Access, BodyRule, Contract, Delivery, Refusal, Request, Response, Route, Verb};
+use tidings::http::contract::{Access, BodyRule, Contract, Delivery, Refusal, Request, Response, Route, Trace, Verb};
 use tidings::http::metrics::HttpMetrics;
 use tidings::http::settings::{ListenAddress, ServerSettings};
-use tidings::http::{Authenticate, BindError, Drained, Server, ServerParts};
+use tidings::http::{Authenticate, BindError, Denial, Drained, Presented, Server, ServerParts, Shown};
 use tidings::model::id::ClientId;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
@@ -76,7 +76,10 @@ impl Contract for Toy {
     }
 
     fn routes(&self) -> Vec<Route<()>> {
-        let route = |(method, path, label, access, body)| Route { method, path, operation: (), label, access, body };
+        let route = |(method, path, label, access, body)| {
+            let trace = Trace::None;
+            Route { method, path, operation: (), label, access, body, trace }
+        };
         ROUTES.map(route).to_vec()
     }
 
@@ -107,7 +110,8 @@ impl Contract for Toy {
             Refusal::NoSuchPath => 404,
             Refusal::MethodNotAllowed { .. } => 405,
             Refusal::Unauthenticated { .. } => 401,
-            Refusal::Forbidden { .. } => 403,
+            Refusal::Forbidden { .. } | Refusal::NotAllowed { .. } => 403,
+            Refusal::TooManyRequests { .. } => 429,
             Refusal::BodyTooLarge { .. } => 413,
             Refusal::BadRequest { .. } => 400,
             Refusal::BodyTimeout { .. } => 408,
@@ -167,12 +171,16 @@ impl Delivery for Witness {
 /// Knows `reader` (scope `read`) and `idler` (no scope).
 struct Table;
 
+#[async_trait]
 impl Authenticate for Table {
-    fn bearer(&self, token: &str) -> Result<Principal, String> {
+    async fn authenticate(&self, presented: Presented<'_>) -> Result<Principal, Denial> {
+        let Shown::Bearer(token) = presented.credential else {
+            return Err(Denial::Invalid("the credential is no token".to_owned()));
+        };
         let scopes: &[&str] = match token {
             "reader" => &["read"],
             "idler" => &[],
-            _ => return Err("the token is unknown".to_owned()),
+            _ => return Err(Denial::Invalid("the token is unknown".to_owned())),
         };
         let scopes = scopes.iter().map(|&s| s.to_owned()).collect::<BTreeSet<_>>();
         Ok(Principal::new(ClientId::new("tester"), token.to_owned(), scopes))

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
@@ -30,7 +31,7 @@ use tidings::base::stop::Stop;
 use tidings::engine::{Engine, EngineSettings};
 use tidings::http::metrics::HttpMetrics;
 use tidings::http::settings::{ListenAddress, ServerSettings};
-use tidings::http::{Authenticate, Server, ServerParts};
+use tidings::http::{Authenticate, Denial, Presented, Server, ServerParts, Shown};
 use tidings::model::catalogue::{Catalogue, EventType};
 use tidings::model::id::ClientId;
 use tidings::model::notification::{ByKind, EndpointKind};
@@ -104,6 +105,7 @@ pub(crate) fn declared(id: &str, client: &str, event_types: &[&str]) -> Subscrip
         event_types: event_types.iter().map(|&t| t.into()).collect(),
         created_by: "configuration".to_owned(),
         origin: Origin::Configuration,
+        owners: None,
         endpoints: vec![EndpointKind::Poll],
     }
 }
@@ -274,9 +276,13 @@ impl Faults for BadDisk {
 /// The real tokens, on the test's clock.
 struct Tokens(Authenticator, ManualClock);
 
+#[async_trait]
 impl Authenticate for Tokens {
-    fn bearer(&self, token: &str) -> Result<Principal, String> {
-        self.0.bearer(token, self.1.now()).map_err(|denied| denied.to_string())
+    async fn authenticate(&self, presented: Presented<'_>) -> Result<Principal, Denial> {
+        let Shown::Bearer(token) = presented.credential else {
+            return Err(Denial::Invalid("the credential is no token".to_owned()));
+        };
+        self.0.bearer(token, self.1.now()).map_err(|denied| Denial::Invalid(denied.to_string()))
     }
 }
 

@@ -12,7 +12,7 @@ use super::exposition::expose;
 use super::origin::Hosts;
 use super::readiness::Health;
 use crate::api::problem::{self, Problem};
-use crate::http::contract::{Access, BodyRule, Contract, Refusal, Request, Response, Route, Verb};
+use crate::http::contract::{Access, BodyRule, Contract, Refusal, Request, Response, Route, Trace, Verb};
 use crate::http::settings::ListenAddress;
 
 /// What the admin contract is told.
@@ -38,7 +38,15 @@ const ROUTES: [Route<Operation>; 3] = [
 ];
 
 const fn route(path: &'static str, operation: Operation, label: &'static str) -> Route<Operation> {
-    Route { method: Verb::Get, path, operation, label, access: Access::Public, body: BodyRule::None }
+    Route {
+        method: Verb::Get,
+        path,
+        operation,
+        label,
+        access: Access::Public,
+        body: BodyRule::None,
+        trace: Trace::None,
+    }
 }
 
 /// Health and metrics.

@@ -11,7 +11,7 @@ use super::{EventsSettings, receipt};
 use crate::api::problem::Problem;
 use crate::auth::{Principal, scope};
 use crate::engine::Engine;
-use crate::http::contract::{Access, BodyRule, Contract, Refusal, Request, Response, Route, Verb};
+use crate::http::contract::{Access, BodyRule, Contract, Refusal, Request, Response, Route, Trace, Verb};
 
 #[derive(Clone, Copy, Debug)]
 enum Operation {
@@ -24,8 +24,9 @@ const ROUTES: [Route<Operation>; 1] = [Route {
     path: "/events",
     operation: Operation::Publish,
     label: "publish",
-    access: Access::Scope(scope::PUBLISH),
+    access: Access::ScopeOrKey(scope::PUBLISH),
     body: BodyRule::Large,
+    trace: Trace::None,
 }];
 
 /// The events contract over an engine.

@@ -13,7 +13,7 @@ use crate::api::media_type::MediaType;
 use crate::api::metrics::ApiMetrics;
 use crate::auth::{Principal, scope};
 use crate::engine::{AnswerWatch, Engine, IdempotencyKey, PollRequest, SubscribeRequest};
-use crate::http::contract::{Access, BodyRule, Contract, Delivery, Refusal, Request, Response, Route, Verb};
+use crate::http::contract::{Access, BodyRule, Contract, Delivery, Refusal, Request, Response, Route, Trace, Verb};
 use crate::model::id::is_name;
 use crate::model::subscription::ContractName;
 
@@ -46,6 +46,7 @@ const ROUTES: [Route<Operation>; 4] = [
         label: "subscribe",
         access: Access::Scope(scope::ADMINISTRATOR),
         body: BodyRule::Ordinary,
+        trace: Trace::Change("subscription.create"),
     },
     Route {
         method: Verb::Get,
@@ -54,6 +55,7 @@ const ROUTES: [Route<Operation>; 4] = [
         label: "read",
         access: Access::Scope(scope::CONSUMER),
         body: BodyRule::None,
+        trace: Trace::None,
     },
     Route {
         method: Verb::Delete,
@@ -62,6 +64,7 @@ const ROUTES: [Route<Operation>; 4] = [
         label: "unsubscribe",
         access: Access::Scope(scope::ADMINISTRATOR),
         body: BodyRule::None,
+        trace: Trace::Change("subscription.delete"),
     },
     Route {
         method: Verb::Get,
@@ -70,6 +73,7 @@ const ROUTES: [Route<Operation>; 4] = [
         label: "poll",
         access: Access::Scope(scope::CONSUMER),
         body: BodyRule::None,
+        trace: Trace::None,
     },
 ];
 

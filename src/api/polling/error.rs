@@ -17,6 +17,12 @@ pub(super) enum Error {
     Unauthenticated(String),
     /// The scope is missing.
     Forbidden(&'static str),
+    /// The credential is not good for this, for another reason.
+    NotAllowed(String),
+    /// Too many requests.
+    TooMany(String),
+    /// Over a limit of number.
+    Limit(String),
     /// No route has the path.
     NoSuchPath,
     /// The path has other methods.
@@ -71,13 +77,15 @@ impl Error {
         let (code, status, message) = match self {
             Self::Invalid(_) => ("NOT000001", StatusCode::BAD_REQUEST, "Invalid request"),
             Self::Unauthenticated(_) => ("NOT000002", StatusCode::UNAUTHORIZED, "Not authenticated"),
-            Self::Forbidden(_) => ("NOT000003", StatusCode::FORBIDDEN, "Not allowed"),
+            Self::Forbidden(_) | Self::NotAllowed(_) => ("NOT000003", StatusCode::FORBIDDEN, "Not allowed"),
             Self::NoSuchPath => ("NOT000004", StatusCode::NOT_FOUND, "Path not found"),
             Self::Method { .. } => ("NOT000005", StatusCode::METHOD_NOT_ALLOWED, "Method not allowed"),
             Self::NoSuchSubscription { .. } => ("NOT000006", StatusCode::NOT_FOUND, "Subscription not found"),
             Self::MediaType => ("NOT000007", StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"),
             Self::TooLarge(_) => ("NOT000008", StatusCode::PAYLOAD_TOO_LARGE, "Body too large"),
             Self::Declared(_) => ("NOT000009", StatusCode::CONFLICT, "Declared in the configuration"),
+            Self::Limit(_) => ("NOT000009", StatusCode::CONFLICT, "Limit reached"),
+            Self::TooMany(_) => ("NOT000010", StatusCode::TOO_MANY_REQUESTS, "Too many requests"),
             Self::Unavailable(_) | Self::Store(StoreError::Unavailable { .. } | StoreError::Closed) => {
                 ("NOT000011", StatusCode::SERVICE_UNAVAILABLE, "Not available now")
             }
@@ -91,7 +99,11 @@ impl Error {
     fn description(&self) -> String {
         match self {
             Self::Invalid(problems) => list(problems),
-            Self::Unauthenticated(detail) | Self::Unavailable(detail) => detail.clone(),
+            Self::Unauthenticated(detail)
+            | Self::NotAllowed(detail)
+            | Self::TooMany(detail)
+            | Self::Limit(detail)
+            | Self::Unavailable(detail) => detail.clone(),
             Self::Forbidden(scope) => format!("The token does not have the scope [{scope}]."),
             Self::NoSuchPath => "No operation of this API has this path.".to_owned(),
             Self::Method { allow } => format!("This path has only: {allow}."),
@@ -149,6 +161,8 @@ impl From<&Refusal> for Error {
             Refusal::MethodNotAllowed { allow } => Self::Method { allow: allow.clone() },
             Refusal::Unauthenticated { detail } => Self::Unauthenticated(detail.clone()),
             Refusal::Forbidden { scope } => Self::Forbidden(scope),
+            Refusal::NotAllowed { detail } => Self::NotAllowed(detail.clone()),
+            Refusal::TooManyRequests { detail, retry_after: _ } => Self::TooMany(detail.clone()),
             Refusal::BodyTooLarge { limit } => Self::TooLarge(*limit),
             Refusal::BadRequest { detail } => Self::Invalid(vec![detail.clone()]),
             Refusal::BodyTimeout { seconds } => {
@@ -194,6 +208,9 @@ impl From<SubscriptionRefused> for Error {
                     .map(|id| format!("event_type_ids: [{id}] is not an event type that can be polled here"))
                     .collect(),
             ),
+            SubscriptionRefused::TooMany { limit } => {
+                Self::Limit(format!("The client has {limit} subscriptions, which is the limit; delete one."))
+            }
             SubscriptionRefused::Refused(detail) => Self::Internal(detail),
             SubscriptionRefused::Store(error) => Self::Store(error),
         }
@@ -218,6 +235,9 @@ mod tests {
             (Error::MediaType, "NOT000007", 415),
             (Error::TooLarge(9), "NOT000008", 413),
             (Error::Declared("d".into()), "NOT000009", 409),
+            (Error::NotAllowed("not from here".to_owned()), "NOT000003", 403),
+            (Error::Limit("100 subscriptions".to_owned()), "NOT000009", 409),
+            (Error::TooMany("polls".to_owned()), "NOT000010", 429),
             (Error::Unavailable("busy".to_owned()), "NOT000011", 503),
             (Error::Store(store), "NOT000011", 503),
             (Error::Store(StoreError::Closed), "NOT000011", 503),

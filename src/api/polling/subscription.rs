@@ -49,6 +49,8 @@ pub(super) fn body(view: &SubscriptionView, settings: &PollingSettings) -> Vec<u
         created_at,
         origin: _,
         intake: _,
+        owners: _,
+        holds: _,
         endpoints: _,
     } = &**subscription;
     let wire = Wire {

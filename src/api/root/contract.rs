@@ -10,7 +10,7 @@ use super::token;
 use crate::api::problem::{self, Problem, ProblemText};
 use crate::auth::TokenService;
 use crate::base::clock::Clock;
-use crate::http::contract::{Access, BodyRule, Contract, Refusal, Request, Response, Route, Verb};
+use crate::http::contract::{Access, BodyRule, Contract, Refusal, Request, Response, Route, Trace, Verb};
 
 /// The root: the token endpoint under each of its paths, and the problems' pages.
 pub struct RootContract {
@@ -33,6 +33,7 @@ const PROBLEM_PAGE: Route<Operation> = Route {
     label: "problem",
     access: Access::Public,
     body: BodyRule::None,
+    trace: Trace::None,
 };
 
 impl RootContract {
@@ -102,6 +103,7 @@ const fn token_route(path: &'static str) -> Route<Operation> {
         label: "token",
         access: Access::Public,
         body: BodyRule::Ordinary,
+        trace: Trace::None,
     }
 }
 
