@@ -47,6 +47,7 @@ fn read_entry(entry: &Section<'_>, known: &Known<'_>) -> (Located<String>, Subsc
         event_types: event_types.iter().map(|t| EventTypeId::new(&t.value)).collect(),
         created_by: CREATED_BY.to_owned(),
         origin: Origin::Configuration,
+        owners: None,
         endpoints,
     };
     (id, draft)

@@ -112,6 +112,8 @@ mod tests {
             created_by: client.to_owned(),
             created_at: Timestamp::default(),
             origin: Origin::Api,
+            owners: None,
+            holds: Vec::new(),
             intake: Intake::Open,
             endpoints: endpoints.iter().map(|&(n, kind)| Endpoint { number: EndpointNumber(n), kind }).collect(),
         })

@@ -36,6 +36,12 @@ pub enum SubscriptionRefused {
     /// These types cannot be subscribed to in the contract: not in a closed catalogue, or not open to it.
     #[error("{} of the event types cannot be subscribed to", .0.len())]
     EventTypes(Vec<EventTypeId>),
+    /// The client has as many subscriptions as `limits.subscriptions` allows.
+    #[error("the client has {limit} subscriptions, which is the limit")]
+    TooMany {
+        /// The limit.
+        limit: usize,
+    },
     /// The store did not make it, though it could.
     #[error("the store refused a new subscription: {0}")]
     Refused(String),
@@ -139,6 +145,7 @@ impl Engine {
             event_types,
             created_by,
             origin: Origin::Api,
+            owners: None,
             endpoints: vec![EndpointKind::Poll],
         }
     }

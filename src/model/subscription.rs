@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::id::{ClientId, EndpointNumber, EventTypeId, SubscriptionId};
 use super::notification::EndpointKind;
+use super::owners::Owners;
 use crate::base::clock::Timestamp;
 
 /// The contract that a subscription belongs to: it is not visible through another.
@@ -42,6 +43,35 @@ pub enum Intake {
     Draining,
 }
 
+/// Why nothing of a subscription is handed out for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum HoldReason {
+    /// The operator paused it.
+    Paused,
+    /// The files no longer name the client that it is for.
+    ClientRemoved,
+}
+
+impl HoldReason {
+    /// The name in answers and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Paused => "paused",
+            Self::ClientRemoved => "client-removed",
+        }
+    }
+}
+
+/// That a subscription is held, for one reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Why.
+    pub reason: HoldReason,
+    /// Since when, in ledger time.
+    pub since: Timestamp,
+}
+
 /// One endpoint of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -66,6 +96,9 @@ pub struct SubscriptionDraft {
     pub created_by: String,
     /// Where it comes from.
     pub origin: Origin,
+    /// The owners that the creating token of an external issuer named, where it was the client's own; `None` where the
+    /// files say what the client owns.
+    pub owners: Option<Owners>,
     /// One endpoint is made for each.
     pub endpoints: Vec<EndpointKind>,
 }
@@ -89,6 +122,10 @@ pub struct Subscription {
     pub origin: Origin,
     /// Whether events are still matched against it.
     pub intake: Intake,
+    /// The owners that the creating token named (see [`SubscriptionDraft::owners`]).
+    pub owners: Option<Owners>,
+    /// Why nothing of it is handed out; in order of the reasons, each once.
+    pub holds: Vec<Hold>,
     /// Where its notifications go; never empty.
     pub endpoints: Vec<Endpoint>,
 }

@@ -14,17 +14,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+mod lease;
+mod look;
 pub mod metrics;
 pub mod redb;
 
 use async_trait::async_trait;
 
+pub use self::lease::{Lease, Leased};
+pub use self::look::{
+    Act, Action, HandedOut, LOOK_RECORDS, Look, LookCursor, Looked, NotDone, NotificationView, Round, Story,
+};
 pub use self::metrics::StoreMetrics;
 use crate::base::clock::Timestamp;
 use crate::model::event::{Event, EventDraft, Identity};
 use crate::model::id::{ClientId, EndpointNumber, LedgerId, SubscriptionId};
 use crate::model::notification::{ByKind, EndpointKind, Sums};
-use crate::model::subscription::{SetVersion, Subscription, SubscriptionDraft, SubscriptionSet};
+use crate::model::subscription::{HoldReason, SetVersion, Subscription, SubscriptionDraft, SubscriptionSet};
 
 /// What a store is told when it is opened; the keys of design.md that it answers to.
 #[derive(Clone, Debug)]
@@ -229,6 +235,10 @@ pub enum SubscriptionChange {
     Drain(SubscriptionId),
     /// Ends it: what waits is cancelled, however much it is, at once.
     Remove(SubscriptionId),
+    /// Holds it for this reason: nothing is handed out, deadlines go on. No matter if it is held so already.
+    Hold(SubscriptionId, HoldReason),
+    /// Ends the hold for this reason, if there is one: once there is none, what waits is handed out again.
+    Release(SubscriptionId, HoldReason),
 }
 
 /// Why a change of the subscription set was not made.
@@ -250,6 +260,10 @@ pub enum SubscribeError {
 pub struct QueueStatus {
     /// Queued and unexpired, whether or not a sweep has run.
     pub waiting: u64,
+    /// Leased, and the lease runs.
+    pub leased: u64,
+    /// Unexpired, but held.
+    pub held: u64,
     /// When it was last polled.
     pub last_polled: Option<Timestamp>,
 }
@@ -320,13 +334,18 @@ pub trait Store: Send + Sync + 'static {
     /// the writer and without the disk. A call that is dropped before it is started consumes nothing.
     async fn take(&self, take: Take) -> Result<Page, StoreError>;
 
+    /// Acknowledges and leases in one transaction. What is leased is in no page and under no other lease until its lease
+    /// ends; then, if its deadline has not passed, it waits again in its old place. Without anything to acknowledge, an
+    /// empty queue is answered without the writer. A call that is dropped before it is started does nothing.
+    async fn lease(&self, lease: Lease) -> Result<Leased, StoreError>;
+
     /// Says that the answer with this page has reached the socket whole; stored with the next transaction.
     fn confirm(&self, page: PageId);
 
     /// Says that it has not: counted. The page stays without its mark.
     fn unconfirmed(&self, page: PageId, notifications: u64);
 
-    /// Resolves once the queue has something to hand out, or is gone.
+    /// Resolves once the queue has something to hand out (a lease's end brings that too), or is gone.
     async fn wait(&self, endpoint: EndpointNumber);
 
     /// What a queue looks like.
@@ -348,11 +367,23 @@ pub trait Store: Send + Sync + 'static {
     /// An event by its id, `None` if it is not there any more.
     async fn event(&self, id: LedgerId) -> Result<Option<Event>, StoreError>;
 
+    /// Notifications, in order of acceptance.
+    async fn notifications(&self, look: Look) -> Result<Looked, StoreError>;
+
+    /// The whole story of a notification, `None` if there is none or the history has forgotten it.
+    async fn story(&self, id: LedgerId) -> Result<Option<Story>, StoreError>;
+
+    /// Cancels notifications or begins new rounds of them, in one transaction; answers for each, in order.
+    async fn act(&self, act: Act) -> Result<Vec<Result<(), NotDone>>, StoreError>;
+
     /// A sealed secret of the appliance itself (signing keys) by name.
     async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// Keeps a secret, sealed, unless there is one of that name already; answers the one that is there then.
     async fn keep_secret(&self, name: &str, value: Vec<u8>) -> Result<Vec<u8>, StoreError>;
+
+    /// Keeps a secret, sealed, in the place of the one of that name, if there is one.
+    async fn replace_secret(&self, name: &str, value: Vec<u8>) -> Result<(), StoreError>;
 
     /// One bounded step of what time has brought: ends what is expired, settles what has ended, removes what is
     /// older than the history. Idempotent.

@@ -120,6 +120,7 @@ pub(crate) fn subscription_draft(id: &str) -> SubscriptionDraft {
         event_types: vec!["301".into()],
         created_by: "crm".to_owned(),
         origin: Origin::Api,
+        owners: None,
         endpoints: vec![EndpointKind::Poll],
     }
 }

@@ -11,7 +11,7 @@ use super::writer::Writer;
 use super::{page, storage};
 use crate::base::clock::Timestamp;
 use crate::model::id::{EndpointNumber, SubscriptionId};
-use crate::model::subscription::{Endpoint, Intake, Subscription, SubscriptionDraft, SubscriptionSet};
+use crate::model::subscription::{Endpoint, Hold, Intake, Subscription, SubscriptionDraft, SubscriptionSet};
 use crate::store::{StoreError, SubscribeError, SubscriptionChange};
 
 /// Makes `changes`, all or none; answers the subscriptions that were created or updated.
@@ -73,6 +73,25 @@ impl Plan {
                 self.keep(Arc::new(Subscription { intake: Intake::Draining, ..Subscription::clone(&old) }), set);
                 Ok(())
             }
+            SubscriptionChange::Hold(id, reason) => {
+                let old = existing(set, &id)?;
+                if old.holds.iter().all(|hold| hold.reason != reason) {
+                    let mut held = Subscription::clone(&old);
+                    held.holds.push(Hold { reason, since: now });
+                    held.holds.sort_unstable_by_key(|hold| hold.reason);
+                    self.keep(Arc::new(held), set);
+                }
+                Ok(())
+            }
+            SubscriptionChange::Release(id, reason) => {
+                let old = existing(set, &id)?;
+                let mut released = Subscription::clone(&old);
+                released.holds.retain(|hold| hold.reason != reason);
+                if released.holds.len() < old.holds.len() {
+                    self.keep(Arc::new(released), set);
+                }
+                Ok(())
+            }
             SubscriptionChange::Remove(id) => {
                 let old = set.remove(&id).ok_or(SubscribeError::Missing(id))?;
                 self.removed.push(old);
@@ -91,7 +110,7 @@ impl Plan {
         if set.get(draft.id.as_str()).is_some() {
             return Err(SubscribeError::Exists(draft.id));
         }
-        let SubscriptionDraft { id, contract, client_id, event_types, created_by, origin, endpoints } = draft;
+        let SubscriptionDraft { id, contract, client_id, event_types, created_by, origin, owners, endpoints } = draft;
         let endpoints = endpoints
             .into_iter()
             .map(|kind| {
@@ -109,6 +128,8 @@ impl Plan {
             created_at: now,
             origin,
             intake: Intake::Open,
+            owners,
+            holds: Vec::new(),
             endpoints,
         });
         self.answered.push(Arc::clone(&subscription));
@@ -165,7 +186,7 @@ fn existing(set: &SubscriptionSet, id: &SubscriptionId) -> Result<Arc<Subscripti
 
 /// The subscription as declared now; its endpoints, and with them its queue, stay.
 fn updated(old: &Subscription, draft: SubscriptionDraft) -> Subscription {
-    let SubscriptionDraft { id, contract, client_id, event_types, created_by, origin, endpoints: _ } = draft;
+    let SubscriptionDraft { id, contract, client_id, event_types, created_by, origin, owners, endpoints: _ } = draft;
     Subscription {
         id,
         contract,
@@ -175,6 +196,8 @@ fn updated(old: &Subscription, draft: SubscriptionDraft) -> Subscription {
         created_at: old.created_at,
         origin,
         intake: Intake::Open,
+        owners,
+        holds: old.holds.clone(),
         endpoints: old.endpoints.clone(),
     }
 }
@@ -208,4 +231,15 @@ pub(super) fn keep_secret(writer: &mut Writer, name: &str, value: &[u8]) -> Resu
         Ok(())
     })?;
     Ok(kept)
+}
+
+/// Seals the secret and keeps it in the place of the one of that name.
+pub(super) fn replace_secret(writer: &mut Writer, name: &str, value: &[u8]) -> Result<(), StoreError> {
+    let options = writer.shared.options.clone();
+    writer.transaction("secret", false, |write, _, _| {
+        let sealed = options.seal.seal(&*options.random, name, value);
+        write.open_table(SECRETS).map_err(storage)?.insert(name, sealed.as_slice()).map_err(storage)?;
+        Ok(())
+    })?;
+    Ok(())
 }

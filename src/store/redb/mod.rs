@@ -49,8 +49,8 @@ pub use self::open::{CACHE_BYTES, OpenError, Opening, Progress};
 pub use self::verify::{Finding, Report, verify};
 use self::writer::{Operation, Sender};
 use super::{
-    Append, AppendError, Figures, Page, PageId, QueueStatus, Receipt, Store, StoreError, StoreMetrics, StoreSettings,
-    SubscribeError, SubscriptionChange, SubscriptionSums, Swept, Take,
+    Act, Append, AppendError, Figures, Lease, Leased, Look, Looked, NotDone, Page, PageId, QueueStatus, Receipt, Store,
+    StoreError, StoreMetrics, StoreSettings, Story, SubscribeError, SubscriptionChange, SubscriptionSums, Swept, Take,
 };
 use crate::base::clock::{Clock, Timestamp};
 use crate::base::random::Random;
@@ -212,6 +212,10 @@ impl Store for RedbStore {
         Ok(Page { id: Some(id), repeated, notifications })
     }
 
+    async fn lease(&self, _: Lease) -> Result<Leased, StoreError> {
+        Err(StoreError::Unavailable { detail: "not built yet".to_owned() })
+    }
+
     fn confirm(&self, page: PageId) {
         self.shared.pending.lock().confirmed.push((page.endpoint.0, page.number));
     }
@@ -243,6 +247,8 @@ impl Store for RedbStore {
         let memory = self.shared.memory.read();
         memory.endpoints.get(&endpoint.0).map_or_else(QueueStatus::default, |e| QueueStatus {
             waiting: e.queue.live(now) as u64,
+            leased: 0,
+            held: 0,
             last_polled: e.last_polled.get(),
         })
     }
@@ -270,6 +276,18 @@ impl Store for RedbStore {
         self.reading(move |db| page::event(db, id)).await
     }
 
+    async fn notifications(&self, _: Look) -> Result<Looked, StoreError> {
+        Err(StoreError::Unavailable { detail: "not built yet".to_owned() })
+    }
+
+    async fn story(&self, _: LedgerId) -> Result<Option<Story>, StoreError> {
+        Err(StoreError::Unavailable { detail: "not built yet".to_owned() })
+    }
+
+    async fn act(&self, _: Act) -> Result<Vec<Result<(), NotDone>>, StoreError> {
+        Err(StoreError::Unavailable { detail: "not built yet".to_owned() })
+    }
+
     async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let name = name.to_owned();
         let seal = Arc::clone(&self.shared.options.seal);
@@ -279,6 +297,11 @@ impl Store for RedbStore {
     async fn keep_secret(&self, name: &str, value: Vec<u8>) -> Result<Vec<u8>, StoreError> {
         let name = name.to_owned();
         self.submit(|reply| Operation::KeepSecret { name, value, reply }).await?
+    }
+
+    async fn replace_secret(&self, name: &str, value: Vec<u8>) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.submit(|reply| Operation::ReplaceSecret { name, value, reply }).await?
     }
 
     async fn sweep(&self) -> Result<Swept, StoreError> {

@@ -13,7 +13,7 @@ use crate::model::id::{ClientId, EndpointNumber, Epoch, EventTypeId, LedgerId, L
 use crate::model::json::RawJson;
 use crate::model::notification::{EndpointKind, State, Sums};
 use crate::model::owners::Owners;
-use crate::model::subscription::{ContractName, Endpoint, Intake, Origin, Subscription};
+use crate::model::subscription::{ContractName, Endpoint, Hold, HoldReason, Intake, Origin, Subscription};
 use crate::store::StoreError;
 
 /// The version of the layout as a whole: raised when an older release could not read the file any more.
@@ -428,13 +428,27 @@ pub(super) struct SubscriptionRow {
     created_at: i64,
     declared: bool,
     draining: bool,
+    owners: Option<Vec<String>>,
+    /// Reason and since when.
+    holds: Vec<(u8, i64)>,
     endpoints: Vec<(u32, u8)>,
 }
 
 impl SubscriptionRow {
     pub(super) fn new(subscription: &Subscription) -> Self {
-        let Subscription { id: _, contract, client_id, event_types, created_by, created_at, origin, intake, endpoints } =
-            subscription;
+        let Subscription {
+            id: _,
+            contract,
+            client_id,
+            event_types,
+            created_by,
+            created_at,
+            origin,
+            intake,
+            owners,
+            holds,
+            endpoints,
+        } = subscription;
         Self {
             contract: match contract {
                 ContractName::Polling => 0,
@@ -445,12 +459,25 @@ impl SubscriptionRow {
             created_at: created_at.as_millis(),
             declared: *origin == Origin::Configuration,
             draining: *intake == Intake::Draining,
+            owners: owners.as_ref().map(|owners| owners.iter().map(str::to_owned).collect()),
+            holds: holds.iter().map(|hold| (hold_to_byte(hold.reason), hold.since.as_millis())).collect(),
             endpoints: endpoints.iter().map(|e| (e.number.0, kind_to_byte(e.kind))).collect(),
         }
     }
 
     pub(super) fn into_subscription(self, id: &str) -> Result<Subscription, StoreError> {
-        let Self { contract, client_id, event_types, created_by, created_at, declared, draining, endpoints } = self;
+        let Self {
+            contract,
+            client_id,
+            event_types,
+            created_by,
+            created_at,
+            declared,
+            draining,
+            owners,
+            holds,
+            endpoints,
+        } = self;
         let contract = match contract {
             0 => ContractName::Polling,
             other => {
@@ -468,12 +495,33 @@ impl SubscriptionRow {
             created_at: Timestamp::from_millis(created_at),
             origin: if declared { Origin::Configuration } else { Origin::Api },
             intake: if draining { Intake::Draining } else { Intake::Open },
+            owners: owners.map(Owners::new),
+            holds: holds
+                .into_iter()
+                .map(|(reason, since)| {
+                    Ok(Hold { reason: hold_from_byte(reason)?, since: Timestamp::from_millis(since) })
+                })
+                .collect::<Result<_, StoreError>>()?,
             endpoints: endpoints
                 .into_iter()
                 .map(|(number, kind)| Ok(Endpoint { number: EndpointNumber(number), kind: kind_from_byte(kind)? }))
                 .collect::<Result<_, StoreError>>()?,
         })
     }
+}
+
+const fn hold_to_byte(reason: HoldReason) -> u8 {
+    match reason {
+        HoldReason::Paused => 0,
+        HoldReason::ClientRemoved => 1,
+    }
+}
+
+fn hold_from_byte(byte: u8) -> Result<HoldReason, StoreError> {
+    [HoldReason::Paused, HoldReason::ClientRemoved]
+        .into_iter()
+        .find(|reason| hold_to_byte(*reason) == byte)
+        .ok_or_else(|| StoreError::Corrupt { detail: format!("reason to hold {byte} is not known") })
 }
 
 pub(super) const fn kind_to_byte(kind: EndpointKind) -> u8 {

@@ -57,6 +57,7 @@ pub(super) enum Operation {
     Take { take: Take, reply: Answer<Result<Option<Unread>, StoreError>> },
     Change { changes: Vec<SubscriptionChange>, reply: Answer<Result<Vec<Arc<Subscription>>, SubscribeError>> },
     KeepSecret { name: String, value: Vec<u8>, reply: Answer<Result<Vec<u8>, StoreError>> },
+    ReplaceSecret { name: String, value: Vec<u8>, reply: Answer<Result<(), StoreError>> },
     Sweep { reply: Answer<Result<Swept, StoreError>> },
     Close { reply: Answer<()> },
 }
@@ -238,6 +239,10 @@ impl Writer {
             }
             Operation::KeepSecret { name, value, reply } => {
                 let result = change::keep_secret(self, &name, &value);
+                let _ = reply.send(result);
+            }
+            Operation::ReplaceSecret { name, value, reply } => {
+                let result = change::replace_secret(self, &name, &value);
                 let _ = reply.send(result);
             }
             Operation::Sweep { reply } => {
