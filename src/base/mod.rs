@@ -1,9 +1,12 @@
-//! What everything stands on: time, randomness, secrets and their sealing, stopping, trace context.
+//! What everything stands on: time, randomness, secrets and their sealing, rates, networks, stopping, trace
+//! context.
 //!
 //! Nothing here knows what a notification is.
 
 pub mod clock;
+pub mod network;
 pub mod random;
+pub mod rate;
 pub mod seal;
 pub mod secret;
 pub mod stop;

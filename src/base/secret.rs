@@ -17,6 +17,18 @@ impl SecretHash {
         Self(sha256(secret))
     }
 
+    /// The hash that `text` shows in 64 hexadecimal digits; `None` if it is none.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        from_hex(text).map(Self)
+    }
+
+    /// The 64 hexadecimal digits of the hash, for the files.
+    #[must_use]
+    pub fn to_hex(&self) -> String {
+        to_hex(&self.0)
+    }
+
     /// Whether `presented` is the secret. The time it takes does not depend on where they differ.
     #[must_use]
     pub fn matches(&self, presented: &[u8]) -> bool {
@@ -56,6 +68,20 @@ pub fn sha256_fields<'a>(fields: impl IntoIterator<Item = Option<&'a [u8]>>) -> 
     out
 }
 
+/// `bytes` in small hexadecimal digits.
+#[must_use]
+pub fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]).filter_map(|half| char::from_digit(half.into(), 16)).collect()
+}
+
+/// The 32 bytes that 64 hexadecimal digits show; `None` if `text` is something else.
+#[must_use]
+pub fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect();
+    let bytes: Vec<u8> = digits?.chunks(2).map(|pair| pair.iter().fold(0, |byte, half| byte << 4 | half)).collect();
+    bytes.try_into().ok().filter(|_| text.len() == 64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,6 +92,17 @@ mod tests {
         assert!(hash.matches(b"s3cret"));
         assert!(!hash.matches(b"s3cret "));
         assert_eq!(format!("{hash:?}"), "SecretHash(…)");
+    }
+
+    #[test]
+    fn a_hash_is_the_same_after_a_file() {
+        let text = SecretHash::of(b"s3cret").to_hex();
+        assert_eq!(text.len(), 64);
+        assert!(SecretHash::from_hex(&text).unwrap().matches(b"s3cret"));
+        assert!(SecretHash::from_hex(&text.to_uppercase()).unwrap().matches(b"s3cret"));
+        for bad in ["", &text[1..], &format!("{text}0"), &format!("{}g", &text[1..]), &"é".repeat(32)] {
+            assert!(SecretHash::from_hex(bad).is_none(), "{bad}");
+        }
     }
 
     #[test]
