@@ -86,10 +86,15 @@ impl Timestamp {
     }
 }
 
-/// Wall time, and waiting for it.
+/// Wall time and what can be said against it, and waiting for it.
 pub trait Clock: Send + Sync + 'static {
     /// The present wall time.
     fn now(&self) -> Timestamp;
+    /// Time since some moment that is fixed as long as the process runs. It never goes back, nobody can set it, and it
+    /// goes on while the machine sleeps.
+    fn monotonic(&self) -> Duration;
+    /// Whether the system says that the wall clock is synchronised to a reference; `None` where it does not say.
+    fn synchronised(&self) -> Option<bool>;
     /// Resolves once `now()` is `deadline` or later.
     fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'static, ()>;
 }
@@ -98,11 +103,29 @@ pub trait Clock: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
+/// The error bound, in microseconds, that the kernel's clock has when nothing has synchronised it for long enough: it
+/// grows by 500 ppm from one correction to the next (`NTP_PHASE_LIMIT` in linux/timex.h).
+const UNBOUNDED_ERROR: i64 = 16_000_000;
+
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
         let now = jiff::Timestamp::now();
         Timestamp::from_millis(now.as_millisecond())
+    }
+
+    fn monotonic(&self) -> Duration {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        // Neither is ever negative.
+        Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+    }
+
+    fn synchronised(&self) -> Option<bool> {
+        // Asked with no mode set, it only answers. The error bound says more than the flag STA_UNSYNC, which chronyd
+        // leaves set where it does not steer the hardware clock; timedatectl(1) looks at the bound too. A service that
+        // may not make the call (systemd's ProtectClock=) cannot know.
+        let mut state = rtime_clock::adjtime::Timex::new();
+        rtime_clock::adjtime::adjtimex(&mut state).ok().map(|_| state.0.maxerror < UNBOUNDED_ERROR)
     }
 
     fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'static, ()> {
@@ -122,36 +145,67 @@ impl Clock for SystemClock {
 
 /// A clock that stands still until a test moves it.
 #[derive(Clone, Debug)]
-pub struct ManualClock(watch::Sender<Timestamp>);
+pub struct ManualClock(watch::Sender<Hands>);
+
+/// What a [`ManualClock`] shows.
+#[derive(Clone, Copy, Debug)]
+struct Hands {
+    wall: Timestamp,
+    monotonic: Duration,
+    synchronised: Option<bool>,
+}
 
 impl ManualClock {
-    /// A clock that shows `start`.
+    /// A clock that shows `start`, is synchronised and has just been switched on.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
-        Self(watch::Sender::new(start))
+        Self(watch::Sender::new(Hands { wall: start, monotonic: Duration::ZERO, synchronised: Some(true) }))
     }
 
-    /// Moves the clock forward and wakes whoever sleeps until then.
+    /// Time goes on: moves the clock forward and wakes whoever sleeps until then.
     pub fn advance(&self, by: Duration) {
-        self.0.send_modify(|now| *now = now.plus(by));
+        self.0.send_modify(|hands| {
+            hands.wall = hands.wall.plus(by);
+            hands.monotonic = hands.monotonic.saturating_add(by);
+        });
     }
 
-    /// Sets the clock, also backwards.
+    /// Sets the wall time, also backwards; no time goes by.
     pub fn set(&self, to: Timestamp) {
-        self.0.send_replace(to);
+        self.0.send_modify(|hands| hands.wall = to);
+    }
+
+    /// Sets the wall time forward by so many milliseconds, or backwards; no time goes by.
+    pub fn leap(&self, millis: i64) {
+        self.0.send_modify(|hands| {
+            hands.wall = Timestamp::from_millis(hands.wall.as_millis().saturating_add(millis));
+        });
+    }
+
+    /// What [`Clock::synchronised`] says from now on.
+    pub fn set_synchronised(&self, synchronised: Option<bool>) {
+        self.0.send_modify(|hands| hands.synchronised = synchronised);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        *self.0.borrow()
+        self.0.borrow().wall
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.borrow().monotonic
+    }
+
+    fn synchronised(&self) -> Option<bool> {
+        self.0.borrow().synchronised
     }
 
     fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'static, ()> {
         let mut receiver = self.0.subscribe();
         Box::pin(async move {
             // An error means that the clock is gone: then nobody waits for it either.
-            let _ = receiver.wait_for(|now| *now >= deadline).await;
+            let _ = receiver.wait_for(|hands| hands.wall >= deadline).await;
         })
     }
 }
@@ -183,5 +237,22 @@ mod tests {
         assert!(!sleep.is_finished());
         clock.advance(Duration::from_millis(1));
         sleep.await.unwrap();
+    }
+
+    #[test]
+    fn a_leap_moves_the_wall_time_alone() {
+        let clock = ManualClock::new(Timestamp::from_millis(1000));
+        clock.advance(Duration::from_millis(5));
+        clock.leap(-700);
+        assert_eq!((clock.now(), clock.monotonic()), (Timestamp::from_millis(305), Duration::from_millis(5)));
+    }
+
+    #[test]
+    fn the_machines_monotonic_clock_goes_on() {
+        let before = SystemClock.monotonic();
+        std::thread::sleep(Duration::from_millis(2));
+        assert!(SystemClock.monotonic() > before);
+        // What it says depends on the machine; that it can be asked does not.
+        let _ = SystemClock.synchronised();
     }
 }

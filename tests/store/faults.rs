@@ -128,6 +128,14 @@ impl Clock for Panics {
         self.clock.now()
     }
 
+    fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    fn synchronised(&self) -> Option<bool> {
+        self.clock.synchronised()
+    }
+
     fn sleep_until(&self, deadline: Timestamp) -> BoxFuture<'static, ()> {
         self.clock.sleep_until(deadline)
     }
