@@ -10,4 +10,5 @@ pub mod rate;
 pub mod seal;
 pub mod secret;
 pub mod stop;
+pub mod timekeeper;
 pub mod trace;
