@@ -8,7 +8,7 @@
 //! - The ledger's time never goes backwards. Where a trusted wall clock is behind it, it goes on at half the pace until
 //!   the wall clock has caught up: time that stood still would hold up every lease, retry and deadline for as long.
 //! - In doubt it advances exactly as the monotonic clock does: nothing ends that would not have ended anyway.
-//! - What looks expired by a wall clock in doubt must not be handed out either: [`Times::hand_out`].
+//! - What looks expired by a wall clock in doubt must not be handed out either: [`Timekeeper::withheld_to`].
 //!
 //! Not in here: clocks, the time of the last commit, who is told.
 
@@ -45,16 +45,6 @@ impl Reading {
     fn lead(self) -> i64 {
         self.wall.as_millis().saturating_sub(self.ticks())
     }
-}
-
-/// The time, for those who keep the ledger and for those who hand out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Times {
-    /// The ledger's time: what it has not reached has not ended.
-    pub ledger: Timestamp,
-    /// What has its deadline at or before this moment is not handed out: the later of the ledger's time and a wall clock
-    /// in doubt.
-    pub hand_out: Timestamp,
 }
 
 /// Why the wall clock is in doubt.
@@ -118,8 +108,8 @@ impl Doubt {
         later(self.since, reading.ticks() - self.ticks)
     }
 
-    fn agrees(&self, reading: Reading, leap: i64) -> bool {
-        (-leap..=self.ahead_at_most).contains(&reading.lead().saturating_sub(self.lead))
+    fn agrees(&self, reading: Reading, slack: i64) -> bool {
+        (-slack..=self.ahead_at_most).contains(&reading.lead().saturating_sub(self.lead))
     }
 }
 
@@ -147,7 +137,7 @@ pub enum Change {
 #[derive(Clone, Copy, Debug)]
 pub struct Timekeeper {
     /// `limits.clock_leap` in milliseconds.
-    leap: i64,
+    slack: i64,
     state: State,
 }
 
@@ -165,38 +155,39 @@ enum State {
 
 impl Timekeeper {
     /// Begins with the wall clock as `reading` shows it. `last` is the time of the last commit, `None` if there was none,
-    /// and `doubted` whether the clock was in doubt then: a restart alone gives no reason to trust it.
+    /// `doubted` whether the clock was in doubt then: a restart alone gives no reason to trust it. `clock_leap`
+    /// is how far the wall clock may leap.
     #[must_use]
     pub fn start(
         reading: Reading,
         last: Option<Timestamp>,
         doubted: bool,
-        leap: Duration,
+        clock_leap: Duration,
         synchronised: Option<bool>,
     ) -> Self {
-        let leap = i64::try_from(leap.as_millis()).unwrap_or(i64::MAX);
+        let slack = i64::try_from(clock_leap.as_millis()).unwrap_or(i64::MAX);
         let ticks = reading.ticks();
         let since = last.unwrap_or(reading.wall);
         let ahead = reading.wall.as_millis().saturating_sub(since.as_millis());
-        let ahead_at_most = if doubted { leap } else { leap.max(OFF_AT_MOST) };
-        let trusted = synchronised == Some(true) || (-leap..=ahead_at_most).contains(&ahead);
+        let ahead_at_most = if doubted { slack } else { slack.max(OFF_AT_MOST) };
+        let trusted = synchronised == Some(true) || (-slack..=ahead_at_most).contains(&ahead);
         let state = if trusted {
             State::Trusted { lead: reading.lead(), since, ticks }
         } else {
             let lead = since.as_millis().saturating_sub(ticks);
             State::Doubted(Doubt { since, cause: Cause::start(ahead), ticks, lead, ahead_at_most })
         };
-        Self { leap, state }
+        Self { slack, state }
     }
 
     /// The time at `reading`; `None` if it changes what is believed of the wall clock, so that a [`Timekeeper::look`] is
     /// due. It may be before a time given out earlier, which the caller has to remember.
     #[must_use]
-    pub fn glance(&self, reading: Reading) -> Option<Times> {
+    pub fn glance(&self, reading: Reading) -> Option<Timestamp> {
         match &self.state {
             State::Trusted { lead, .. } if self.leapt(reading, *lead) => None,
-            State::Doubted(doubt) if doubt.agrees(reading, self.leap) => None,
-            _ => Some(self.times(reading)),
+            State::Doubted(doubt) if doubt.agrees(reading, self.slack) => None,
+            _ => Some(self.time(reading)),
         }
     }
 
@@ -207,24 +198,22 @@ impl Timekeeper {
         reading: Reading,
         last: Timestamp,
         synchronised: impl FnOnce() -> Option<bool>,
-    ) -> (Times, Option<Change>) {
+    ) -> (Timestamp, Option<Change>) {
         let change = match self.state {
             State::Trusted { lead, .. } => {
                 let doubted = self.leapt(reading, lead) && synchronised() != Some(true);
                 doubted.then(|| self.doubt(reading, last, lead))
             }
-            State::Doubted(doubt) if doubt.agrees(reading, self.leap) => Some(Change::Trusted(Trust::Agrees)),
+            State::Doubted(doubt) if doubt.agrees(reading, self.slack) => Some(Change::Trusted(Trust::Agrees)),
             State::Doubted(_) => (synchronised() == Some(true)).then_some(Change::Trusted(Trust::Synchronised)),
         };
-        let times = self.settle(reading, last, change);
-        (times, change)
+        (self.settle(reading, last, change), change)
     }
 
     /// Trusts the wall clock as it is.
-    pub fn accept(&mut self, reading: Reading, last: Timestamp) -> (Times, Option<Change>) {
+    pub fn accept(&mut self, reading: Reading, last: Timestamp) -> (Timestamp, Option<Change>) {
         let change = self.doubted().map(|_| Change::Trusted(Trust::Accepted));
-        let times = self.settle(reading, last, change);
-        (times, change)
+        (self.settle(reading, last, change), change)
     }
 
     /// The doubt, if there is one.
@@ -236,29 +225,34 @@ impl Timekeeper {
         }
     }
 
+    /// The wall time if it is in doubt: what has its deadline at or before it looks expired, and must not be handed out.
+    #[must_use]
+    pub fn withheld_to(&self, reading: Reading) -> Option<Timestamp> {
+        self.doubted().map(|_| reading.wall)
+    }
+
     fn leapt(&self, reading: Reading, lead: i64) -> bool {
-        !(-self.leap..=self.leap).contains(&reading.lead().saturating_sub(lead))
+        !(-self.slack..=self.slack).contains(&reading.lead().saturating_sub(lead))
     }
 
     /// The doubt that arises now, at the time that it would be had the wall clock just gone on.
     fn doubt(&self, reading: Reading, last: Timestamp, lead: i64) -> Change {
         let ticks = reading.ticks();
         let wall = Timestamp::from_millis(lead.saturating_add(ticks));
-        let since = last.max(self.times(Reading { wall, ..reading }).ledger);
+        let since = last.max(self.time(Reading { wall, ..reading }));
         let cause = Cause::leap(reading.lead().saturating_sub(lead));
-        Change::Doubted(Doubt { since, cause, ticks, lead, ahead_at_most: self.leap })
+        Change::Doubted(Doubt { since, cause, ticks, lead, ahead_at_most: self.slack })
     }
 
     /// Takes on what has changed, and the pace from here on; answers the time, which is never before `last`.
-    fn settle(&mut self, reading: Reading, last: Timestamp, change: Option<Change>) -> Times {
-        let before = last.max(self.times(reading).ledger);
+    fn settle(&mut self, reading: Reading, last: Timestamp, change: Option<Change>) -> Timestamp {
+        let before = last.max(self.time(reading));
         match change {
             Some(Change::Doubted(doubt)) => self.state = State::Doubted(doubt),
             Some(Change::Trusted(_)) => self.state = Self::trusted(reading, reading.wall.max(before)),
             None => self.keep_pace(reading, last),
         }
-        let Times { ledger, hand_out } = self.times(reading);
-        Times { ledger: ledger.max(last), hand_out: hand_out.max(last) }
+        self.time(reading).max(last)
     }
 
     /// Remembers how far a trusted wall clock leads. The moment from which the half pace is counted stays as long as
@@ -266,7 +260,7 @@ impl Timekeeper {
     fn keep_pace(&mut self, reading: Reading, last: Timestamp) {
         if let State::Trusted { lead, .. } = &mut self.state {
             *lead = reading.lead();
-            let now = self.times(reading).ledger;
+            let now = self.time(reading);
             if now <= reading.wall || now < last {
                 self.state = Self::trusted(reading, now.max(last));
             }
@@ -277,16 +271,10 @@ impl Timekeeper {
         State::Trusted { lead: reading.lead(), since, ticks: reading.ticks() }
     }
 
-    fn times(&self, reading: Reading) -> Times {
+    fn time(&self, reading: Reading) -> Timestamp {
         match &self.state {
-            State::Trusted { since, ticks, .. } => {
-                let ledger = reading.wall.max(later(*since, (reading.ticks() - ticks) / 2));
-                Times { ledger, hand_out: ledger }
-            }
-            State::Doubted(doubt) => {
-                let ledger = doubt.time(reading);
-                Times { ledger, hand_out: ledger.max(reading.wall) }
-            }
+            State::Trusted { since, ticks, .. } => reading.wall.max(later(*since, (reading.ticks() - ticks) / 2)),
+            State::Doubted(doubt) => doubt.time(reading),
         }
     }
 }

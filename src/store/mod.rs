@@ -9,11 +9,12 @@
 //!   stale one is refused with [`AppendError::Stale`], to be matched again.
 //! - A notification is in at most one page of [`Store::take`], unless the page is repeated under its key.
 //! - After its deadline a notification is in no page, whether or not a sweep has run.
-//! - The ledger's time never goes backwards.
+//! - The ledger's time never goes backwards, and a wall clock in doubt ends nothing (design.md, promise 10).
 
 use std::sync::Arc;
 use std::time::Duration;
 
+mod health;
 mod lease;
 mod look;
 pub mod metrics;
@@ -21,6 +22,7 @@ pub mod redb;
 
 use async_trait::async_trait;
 
+pub use self::health::ClockDoubt;
 pub use self::lease::{Lease, Leased};
 pub use self::look::{
     Act, Action, HandedOut, LOOK_RECORDS, Look, LookCursor, Looked, NotDone, NotificationView, Round, Story,
@@ -47,6 +49,8 @@ pub struct StoreSettings {
     pub history: Duration,
     /// `events.history_max`: bytes of bodies beyond which the oldest ended ones go early.
     pub history_max: u64,
+    /// `limits.clock_leap`: how far the wall clock may leap before it is in doubt.
+    pub clock_leap: Duration,
     /// `store.two_phase_commit`: a second flush in each commit, for data files that hostile hands could prepare.
     pub two_phase_commit: bool,
     /// How long the page of an idempotency key is kept (contracts/polling.md: 10 minutes).
@@ -62,6 +66,7 @@ impl Default for StoreSettings {
             duplicate_events: 1_000_000,
             history: Duration::from_hours(7 * 24),
             history_max: 2 << 30,
+            clock_leap: Duration::from_mins(10),
             two_phase_commit: false,
             page_key_lifetime: Duration::from_mins(10),
         }
@@ -389,8 +394,15 @@ pub trait Store: Send + Sync + 'static {
     /// older than the history. Idempotent.
     async fn sweep(&self) -> Result<Swept, StoreError>;
 
-    /// The ledger's time now: the clock's, but never before that of the last transaction.
+    /// The ledger's time now: the clock's while that is trusted, but never before that of the last transaction.
     fn now(&self) -> Timestamp;
+
+    /// The doubt about the wall clock, `None` while it is trusted.
+    fn clock_doubt(&self) -> Option<ClockDoubt>;
+
+    /// Trusts the wall clock as it is: what has expired by it ends. Behind the ledger's time, the wall clock is waited
+    /// for at half the pace. Answers whether it was in doubt; that it is not any more is on disk then.
+    async fn accept_clock(&self) -> Result<bool, StoreError>;
 
     /// Figures for metrics.
     fn figures(&self) -> Figures;

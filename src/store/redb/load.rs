@@ -17,16 +17,16 @@ use crate::model::notification::EndpointKind;
 use crate::model::subscription::SubscriptionSet;
 use crate::store::{IdempotencyKey, StoreError, StoreSettings};
 
-/// Reads all that memory needs. `clock_now` is the wall time.
+/// Reads all that memory needs. `now` is the ledger's time.
 pub(super) fn load(
     db: &Database,
     settings: &StoreSettings,
-    clock_now: Timestamp,
+    now: Timestamp,
     progress: &Progress,
 ) -> Result<Memory, StoreError> {
     let read = db.begin_read().map_err(storage)?;
     let meta = read_meta(&read)?;
-    let now = clock_now.max(Timestamp::from_millis(meta.ledger_time));
+    let now = now.max(Timestamp::from_millis(meta.ledger_time));
     let mut memory = Memory::empty(meta);
     memory.subscriptions = Arc::new(read_subscriptions(&read)?);
 

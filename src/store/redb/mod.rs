@@ -30,13 +30,14 @@ mod record;
 mod sweep;
 mod tables;
 mod take;
+mod time;
 mod verify;
 mod writer;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
@@ -44,13 +45,15 @@ use redb::Database;
 use tokio::sync::{Semaphore, oneshot};
 
 pub use self::backend::Faults;
-use self::memory::{Memory, Pending};
+use self::memory::{EndpointMemory, Memory, Pending};
 pub use self::open::{CACHE_BYTES, OpenError, Opening, Progress};
+use self::time::LedgerTime;
 pub use self::verify::{Finding, Report, verify};
 use self::writer::{Operation, Sender};
 use super::{
-    Act, Append, AppendError, Figures, Lease, Leased, Look, Looked, NotDone, Page, PageId, QueueStatus, Receipt, Store,
-    StoreError, StoreMetrics, StoreSettings, Story, SubscribeError, SubscriptionChange, SubscriptionSums, Swept, Take,
+    Act, Append, AppendError, ClockDoubt, Figures, Lease, Leased, Look, Looked, NotDone, Page, PageId, QueueStatus,
+    Receipt, Store, StoreError, StoreMetrics, StoreSettings, Story, SubscribeError, SubscriptionChange,
+    SubscriptionSums, Swept, Take,
 };
 use crate::base::clock::{Clock, Timestamp};
 use crate::base::random::Random;
@@ -100,8 +103,7 @@ pub(super) struct Shared {
     unread: Mutex<BTreeMap<u64, usize>>,
     /// Why nothing can be committed.
     trouble: RwLock<Option<String>>,
-    /// The ledger's time of the last transaction, in milliseconds.
-    ledger_time: AtomicI64,
+    time: LedgerTime,
     duplicates: AtomicU64,
     queue_full: AtomicU64,
     unconfirmed: AtomicU64,
@@ -110,7 +112,7 @@ pub(super) struct Shared {
 impl Shared {
     /// The ledger's time: never before that of the last transaction.
     fn now(&self) -> Timestamp {
-        self.options.clock.now().max(Timestamp::from_millis(self.ledger_time.load(Ordering::Acquire)))
+        self.time.now()
     }
 
     /// When the oldest notification that waits was accepted: one row is read for it, while memory is not locked.
@@ -152,9 +154,11 @@ pub struct RedbStore {
 impl RedbStore {
     /// Opens the data file, makes it if it is not there, repairs it if it must be. Blocks.
     pub fn open(options: Options) -> Result<Self, OpenError> {
-        let (db, memory) = open::open(&options)?;
+        let (db, meta) = open::open(&options)?;
+        let time = LedgerTime::start(Arc::clone(&options.clock), options.settings.clock_leap, &meta);
+        let memory = open::read(&db, &options, time.now())?;
         let shared = Arc::new(Shared {
-            ledger_time: AtomicI64::new(memory.meta.ledger_time),
+            time,
             unconfirmed: AtomicU64::new(memory.meta.unconfirmed()),
             db: RwLock::new(Some(Arc::new(db))),
             memory: RwLock::new(memory),
@@ -234,8 +238,9 @@ impl Store for RedbStore {
             tokio::pin!(notified);
             // From here on an arrival is not missed, so look after it.
             notified.as_mut().enable();
-            let now = self.shared.now();
-            if self.shared.memory.read().endpoints.get(&endpoint.0).is_none_or(|e| e.queue.has_live(now)) {
+            let (now, withheld_to) = (self.shared.now(), self.shared.time.withheld_to());
+            let ready = |e: &EndpointMemory| e.queue.has_ready(now, withheld_to);
+            if self.shared.memory.read().endpoints.get(&endpoint.0).is_none_or(ready) {
                 return;
             }
             notified.await;
@@ -310,6 +315,17 @@ impl Store for RedbStore {
 
     fn now(&self) -> Timestamp {
         self.shared.now()
+    }
+
+    fn clock_doubt(&self) -> Option<ClockDoubt> {
+        self.shared.time.doubt()
+    }
+
+    async fn accept_clock(&self) -> Result<bool, StoreError> {
+        let doubted = self.shared.time.accept();
+        // Its transaction notes it.
+        self.sweep().await?;
+        Ok(doubted)
     }
 
     fn figures(&self) -> Figures {

@@ -15,6 +15,7 @@ use super::record::{FORMAT, Meta};
 use super::tables::{ENDPOINTS, EVENTS, HEADS, PAGES, POLLED, SECRETS, SETTLED, SUBSCRIPTIONS, TALLIES};
 use super::writer::write_meta;
 use super::{Options, load, storage};
+use crate::base::clock::Timestamp;
 use crate::store::StoreError;
 
 /// Bytes of memory that redb's page cache may take. Its own default is 1 GiB.
@@ -101,15 +102,22 @@ pub enum OpenError {
     },
 }
 
-/// Opens the file and reads memory from it.
-pub(super) fn open(options: &Options) -> Result<(Database, Memory), OpenError> {
+/// Opens the file; answers its state too.
+pub(super) fn open(options: &Options) -> Result<(Database, Meta), OpenError> {
     let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&options.path);
     let db = open_database(&options.path, file, options.faults.clone(), &options.progress)?;
-    let damaged = |e: StoreError| OpenError::Damaged { path: options.path.clone(), detail: e.to_string() };
     refuse_newer(&db, &options.path)?;
-    create_tables(&db).map_err(damaged)?;
-    let memory = load::load(&db, &options.settings, options.clock.now(), &options.progress).map_err(damaged)?;
-    Ok((db, memory))
+    let meta = create_tables(&db).map_err(|e| damaged(options, &e))?;
+    Ok((db, meta))
+}
+
+/// Reads memory from the file. `now` is the ledger's time.
+pub(super) fn read(db: &Database, options: &Options, now: Timestamp) -> Result<Memory, OpenError> {
+    load::load(db, &options.settings, now, &options.progress).map_err(|e| damaged(options, &e))
+}
+
+fn damaged(options: &Options, error: &StoreError) -> OpenError {
+    OpenError::Damaged { path: options.path.clone(), detail: error.to_string() }
 }
 
 /// redb on a file of ours.
@@ -142,11 +150,11 @@ pub(super) fn refuse_newer(db: &Database, path: &Path) -> Result<(), OpenError> 
     load::later_format(&read).map_or(Ok(()), refused)
 }
 
-/// Makes the tables of a new file.
-fn create_tables(db: &Database) -> Result<(), StoreError> {
+/// Makes the tables of a new file; answers the state of any.
+fn create_tables(db: &Database) -> Result<Meta, StoreError> {
     let read = db.begin_read().map_err(storage)?;
     match load::read_meta(&read) {
-        Ok(_) => return Ok(()),
+        Ok(meta) => return Ok(meta),
         Err(e) if read.list_tables().map_err(storage)?.next().is_some() => return Err(e),
         Err(_) => {}
     }
@@ -160,6 +168,8 @@ fn create_tables(db: &Database) -> Result<(), StoreError> {
     write.open_table(TALLIES).map_err(storage)?;
     write.open_table(SETTLED).map_err(storage)?;
     write.open_table(SECRETS).map_err(storage)?;
-    write_meta(&write, &Meta::new())?;
-    write.commit().map_err(storage)
+    let meta = Meta::new();
+    write_meta(&write, &meta)?;
+    write.commit().map_err(storage)?;
+    Ok(meta)
 }

@@ -89,9 +89,10 @@ impl Queue {
         self.segments.iter().map(|s| s.live(now)).sum()
     }
 
-    /// Whether any may still be handed out.
-    pub(super) fn has_live(&self, now: Timestamp) -> bool {
-        self.segments.iter().any(|s| s.latest > now && s.live(now) > 0)
+    /// Whether there is something to hand out. What has its deadline until `withheld_to` is withheld, and all behind it:
+    /// handed out past it, it would count as expired.
+    pub(super) fn has_ready(&self, now: Timestamp, withheld_to: Timestamp) -> bool {
+        self.first_live(now).is_some_and(|e| e.is_live(withheld_to))
     }
 
     /// The oldest that may still be handed out.
@@ -254,7 +255,9 @@ mod tests {
                         let now = Timestamp::from_millis(now);
                         let live: Vec<_> = list.iter().copied().filter(|e| e.is_live(now)).collect();
                         prop_assert_eq!(queue.live(now), live.len());
-                        prop_assert_eq!(queue.has_live(now), !live.is_empty());
+                        prop_assert_eq!(queue.has_ready(now, Timestamp::MIN), !live.is_empty());
+                        let later = Timestamp::from_millis(now.as_millis() + 10);
+                        prop_assert_eq!(queue.has_ready(now, later), live.first().is_some_and(|e| e.is_live(later)));
                         prop_assert_eq!(queue.first_live(now), live.first().copied());
                         let behind = list.get(list.len() / 2).map(|e| e.position());
                         let expected: Vec<_> =

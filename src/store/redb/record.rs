@@ -55,6 +55,8 @@ pub(super) struct Meta {
     pub(super) sequence: u64,
     /// Of the last transaction, in milliseconds: the ledger's time never goes back behind it.
     pub(super) ledger_time: i64,
+    /// Whether the wall clock was in doubt then.
+    pub(super) clock_doubted: bool,
     /// The position of the next event.
     pub(super) next_position: u64,
     /// The number of the next endpoint.
@@ -92,6 +94,7 @@ impl Meta {
             epoch: 0,
             sequence: 0,
             ledger_time: 0,
+            clock_doubted: false,
             next_position: 1,
             next_endpoint: 1,
             filed_to: 1,

@@ -38,7 +38,11 @@ const CHECKPOINT_MILLIS: i64 = 60_000;
 /// One step of all three.
 pub(super) fn run(writer: &mut Writer) -> Result<Swept, StoreError> {
     let settings = writer.shared.options.settings.clone();
-    let now = writer.shared.now();
+    let now = writer.shared.time.look();
+    if writer.shared.time.has_regained() {
+        // What was withheld may be handed out.
+        writer.shared.memory.read().endpoints.values().for_each(|e| e.arrival.notify_waiters());
+    }
     let keep = kept_from(writer);
     let due = is_due(&writer.shared.memory.read(), &settings, now);
     if !due && !has_work(writer, &settings, keep, now)? {
@@ -94,7 +98,7 @@ fn has_work(writer: &Writer, settings: &StoreSettings, keep: u64, now: Timestamp
     let shared = &writer.shared;
     let read = shared.database()?.begin_read().map_err(storage)?;
     let memory = shared.memory.read();
-    if memory.meta.filed_to < memory.meta.next_position {
+    if memory.meta.filed_to < memory.meta.next_position || memory.meta.clock_doubted != shared.time.is_doubted() {
         return Ok(true);
     }
     let heads = read.open_table(HEADS).map_err(storage)?;

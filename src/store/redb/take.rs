@@ -30,13 +30,15 @@ pub(super) struct Taken {
 pub(super) struct Overlay {
     taken_to: HashMap<u32, u64>,
     by_key: HashMap<PageKey, Taken>,
+    /// What has its deadline until then is withheld, and all behind it: it looks expired by a wall clock in doubt.
+    pub(super) withheld_to: Timestamp,
 }
 
 /// Whether the writer has to be asked: something waits, or the page may be a repeated one.
 pub(super) fn is_worth_asking(shared: &Shared, take: &Take) -> bool {
     let memory = shared.memory.read();
     let Some(endpoint) = memory.endpoints.get(&take.endpoint.0) else { return false };
-    endpoint.queue.has_live(shared.now())
+    endpoint.queue.has_ready(shared.now(), shared.time.withheld_to())
         || take.key.as_ref().is_some_and(|k| memory.page_keys.get(&page_key(take.endpoint, &take.client, k)).is_some())
 }
 
@@ -106,7 +108,7 @@ fn select(take: &Take, overlay: &Overlay, memory: &Memory, now: Timestamp) -> Ve
     let mut bytes = 0;
     let mut positions = Vec::new();
     for entry in endpoint.queue.live_after(taken_to, now) {
-        if positions.len() == take.max || bytes >= take.max_bytes as u64 {
+        if positions.len() == take.max || bytes >= take.max_bytes as u64 || !entry.is_live(overlay.withheld_to) {
             break;
         }
         bytes += entry.size();

@@ -290,7 +290,6 @@ impl Writer {
         match result {
             Ok(meta) => {
                 self.quick = quick;
-                self.shared.ledger_time.store(meta.ledger_time, Ordering::Release);
                 self.shared.memory.write().meta = meta.clone();
                 Ok(meta)
             }
@@ -309,9 +308,10 @@ impl Writer {
         work: impl FnOnce(&WriteTransaction, &mut Meta, Timestamp) -> Result<(), StoreError>,
     ) -> Result<Meta, Failure> {
         let db = self.shared.database().map_err(Failure::Refused)?;
-        let now = self.shared.now();
+        let now = self.shared.time.look();
         let mut meta = self.shared.memory.read().meta.clone();
         meta.ledger_time = now.as_millis();
+        meta.clock_doubted = self.shared.time.is_doubted();
         meta.sequence += 1;
         let first = meta.next_position;
         let mut write = db.begin_write().map_err(storage).map_err(Failure::Broken)?;
@@ -347,7 +347,12 @@ impl Writer {
             return;
         }
         if self.take_database() {
-            match open::open(&self.shared.options) {
+            let options = &self.shared.options;
+            let opened = open::open(options).and_then(|(db, _)| {
+                let memory = open::read(&db, options, self.shared.now())?;
+                Ok((db, memory))
+            });
+            match opened {
                 Ok((db, memory)) => self.resume(db, memory),
                 Err(error) => {
                     tracing::error!(%error, "the data file cannot be opened; trying again");
@@ -370,7 +375,7 @@ impl Writer {
         // What was consumed by a transaction that failed and is on disk all the same was answered to nobody.
         let in_doubt = memory.meta.consumed.saturating_sub(current.meta.consumed);
         self.shared.unconfirmed.fetch_add(in_doubt, Ordering::Relaxed);
-        self.shared.ledger_time.fetch_max(memory.meta.ledger_time, Ordering::AcqRel);
+        self.shared.time.raise(Timestamp::from_millis(memory.meta.ledger_time));
         let old = std::mem::replace(&mut *current, memory);
         drop(current);
         *self.shared.db.write() = Some(Arc::new(db));
@@ -510,6 +515,7 @@ impl<'a> GroupRun<'a> {
         let mut tables = GroupTables::open(write)?;
         let memory = self.shared.memory.read();
         let settings = &self.shared.options.settings;
+        self.takes.withheld_to = self.shared.time.withheld_to();
         for operation in &mut self.operations {
             self.results.push(match operation {
                 Operation::Append { append, .. } => {
