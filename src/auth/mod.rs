@@ -22,10 +22,11 @@ pub mod scope;
 mod settings;
 mod token;
 
+pub use crate::model::pattern::stands_for;
 pub use bearer::{Authenticator, Denied, MAX_TOKEN};
 pub use clients::Clients;
 pub use keys::{SigningKeyError, SigningKeys};
 pub use principal::{Caller, Credential, Principal};
-pub use publish::{PublishBounds, stands_for};
+pub use publish::PublishBounds;
 pub use settings::{AuthSettings, ClientSettings};
 pub use token::{IssuedToken, TokenError, TokenRequest, TokenService};

@@ -11,12 +11,3 @@ pub struct PublishBounds {
     /// Owners that an event may be addressed to; where there are any, an event must be addressed.
     pub audience: Vec<String>,
 }
-
-/// Whether `text` is what `pattern` stands for: itself, or with a `*` at its end every text that begins so.
-#[must_use]
-pub fn stands_for(pattern: &str, text: &str) -> bool {
-    match pattern.strip_suffix('*') {
-        Some(prefix) => text.starts_with(prefix),
-        None => pattern == text,
-    }
-}

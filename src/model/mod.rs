@@ -6,4 +6,5 @@ pub mod id;
 pub mod json;
 pub mod notification;
 pub mod owners;
+pub mod pattern;
 pub mod subscription;
