@@ -1,10 +1,11 @@
-//! What everything stands on: time, randomness, secrets and their sealing, rates, networks, stopping, trace
-//! context.
+//! What everything stands on: time, randomness, outbound HTTP, secrets and their sealing, rates, networks, stopping,
+//! trace context.
 //!
 //! Nothing here knows what a notification is.
 
 pub mod clock;
 pub mod network;
+pub mod outbound;
 pub mod random;
 pub mod rate;
 pub mod seal;

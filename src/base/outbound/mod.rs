@@ -1,0 +1,26 @@
+//! Outbound HTTP: the one way in which the appliance connects to anybody.
+//!
+//! An [`Outbound`] holds what all connections share: whose certificates are believed (`[trust]`) and how names become
+//! addresses. A [`Client`] made of it sends requests where a [`Policy`] allows, and nowhere else. Promises:
+//!
+//! - The policy sees the very address that is connected to: what a name resolves to is checked after it was resolved,
+//!   and an address that stands in the URL itself is checked too, in every notation that a URL has for it.
+//! - No redirect is followed, no proxy of the environment is used, nothing is tried again here.
+//! - A request has a time limit that holds to the last byte of the answer, and no more of the answer than its cap is
+//!   read into memory.
+//! - Names are looked up as the machine's files say (`/etc/hosts`, `/etc/resolv.conf`, read again when they change), and
+//!   by nobody else.
+//! - Errors and [`Destination`]s shown in logs have no query values in them.
+//!
+//! Not here: which policies there are beyond [`OnlyHost`], schedules of repetition, and what an answer means.
+
+mod client;
+mod destination;
+mod names;
+mod policy;
+mod trust;
+
+pub use client::{Answer, Client, ClientSettings, Outbound, OutboundRequest, SendError};
+pub use destination::{Destination, DestinationError};
+pub use policy::{OnlyHost, Policy};
+pub use trust::{CertificateError, TrustSettings, read_certificates};
