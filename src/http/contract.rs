@@ -56,8 +56,14 @@ impl<Operation> Route<Operation> {
     /// The route as the server needs it.
     #[must_use]
     pub fn without_operation(self) -> Route<()> {
-        let Self { method, path, operation: _, label, access, body, trace } = self;
-        Route { method, path, operation: (), label, access, body, trace }
+        self.map(|_| ())
+    }
+
+    /// The route in a table that is made of several: its operation as `name` calls it there.
+    #[must_use]
+    pub fn map<Other>(self, name: impl FnOnce(Operation) -> Other) -> Route<Other> {
+        let Self { method, path, operation, label, access, body, trace } = self;
+        Route { method, path, operation: name(operation), label, access, body, trace }
     }
 }
 

@@ -1,73 +1,49 @@
-//! The routes, and from request to use case and back.
+//! The contract's table, made of those of its parts, and from a request to the part that answers it.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hyper::StatusCode;
 
 use super::error::Error;
-use super::form::{Context, Form};
-use super::{EventsSettings, receipt};
+use super::{EventsSettings, publish};
 use crate::api::problem::Problem;
-use crate::auth::{Principal, scope};
 use crate::engine::Engine;
-use crate::http::contract::{Access, BodyRule, Contract, Refusal, Request, Response, Route, Trace, Verb};
+use crate::http::contract::{Contract, Refusal, Request, Response, Route};
 
+/// An operation of one of the parts.
 #[derive(Clone, Copy, Debug)]
 enum Operation {
-    Publish,
+    Publish(publish::Operation),
 }
 
 /// The contract's table: routing, scopes and metric labels follow from it.
-const ROUTES: [Route<Operation>; 1] = [Route {
-    method: Verb::Post,
-    path: "/events",
-    operation: Operation::Publish,
-    label: "publish",
-    access: Access::ScopeOrKey(scope::PUBLISH),
-    body: BodyRule::Large,
-    trace: Trace::None,
-}];
+fn table() -> Vec<Route<Operation>> {
+    publish::ROUTES.into_iter().map(|route| route.map(Operation::Publish)).collect()
+}
 
 /// The events contract over an engine.
 pub struct EventsContract {
     settings: EventsSettings,
     engine: Arc<Engine>,
+    table: Vec<Route<Operation>>,
 }
 
 impl EventsContract {
     /// The contract as `settings` say.
     #[must_use]
-    pub const fn new(settings: EventsSettings, engine: Arc<Engine>) -> Self {
-        Self { settings, engine }
+    pub fn new(settings: EventsSettings, engine: Arc<Engine>) -> Self {
+        Self { settings, engine, table: table() }
     }
 
     async fn dispatch(&self, route: usize, request: &Request) -> Result<Response, Error> {
-        let route = ROUTES.get(route).ok_or_else(|| Error::new(Problem::NotFound, "There is no such operation."))?;
+        let route =
+            self.table.get(route).ok_or_else(|| Error::new(Problem::NotFound, "There is no such operation."))?;
         let caller =
             request.principal.as_ref().ok_or_else(|| Error::new(Problem::Unauthenticated, "A token is needed."))?;
         match route.operation {
-            Operation::Publish => self.publish(request, caller).await,
-        }
-    }
-
-    async fn publish(&self, request: &Request, caller: &Principal) -> Result<Response, Error> {
-        let form = Form::of(&request.headers).ok_or_else(|| {
-            Error::new(
-                Problem::UnsupportedMediaType,
-                "Content-Type must be application/json, application/cloudevents+json or \
-                 application/cloudevents-batch+json in UTF-8, or the event's attributes must come in ce- headers.",
-            )
-        })?;
-        let limit = form.max_body(&self.settings);
-        if request.body.len() > limit {
-            return Err(Error::too_large(limit));
-        }
-        let context = Context::new(form, request, &caller.client_id, &self.settings, &self.engine);
-        let drafts = context.read(request)?;
-        match self.engine.publish(drafts).await {
-            Ok(receipts) => Ok(Response::json(StatusCode::ACCEPTED, receipt::body(form, &receipts))),
-            Err(error) => Err(Error::not_published(error, form)),
+            Operation::Publish(operation) => {
+                publish::call(operation, request, caller, &self.settings, &self.engine).await
+            }
         }
     }
 }
@@ -83,7 +59,7 @@ impl Contract for EventsContract {
     }
 
     fn routes(&self) -> Vec<Route<()>> {
-        ROUTES.into_iter().map(Route::without_operation).collect()
+        self.table.iter().map(|route| route.without_operation()).collect()
     }
 
     fn max_body(&self) -> usize {

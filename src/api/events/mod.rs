@@ -10,6 +10,7 @@ mod contract;
 mod error;
 mod form;
 mod problems;
+mod publish;
 mod receipt;
 mod structured;
 
