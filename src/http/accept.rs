@@ -47,7 +47,7 @@ impl Acceptor {
     }
 
     fn admit(&self, stream: Stream, peer: Option<std::net::SocketAddr>) {
-        match self.registry.admit(peer) {
+        match self.registry.admit(peer, stream.peer_uid()) {
             Some(place) => drop(tokio::spawn(drive::serve(Arc::clone(&self.desk), place, stream))),
             None => self.turn_away(&stream, peer),
         }

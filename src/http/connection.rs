@@ -71,6 +71,8 @@ pub(super) struct Connection {
     pub(super) number: u64,
     /// `None` on a unix socket.
     pub(super) peer: Option<SocketAddr>,
+    /// The user of the process at the other end of a unix socket.
+    pub(super) uid: Option<u32>,
     requests: AtomicU64,
     progress: Mutex<Progress>,
 }
@@ -89,7 +91,7 @@ struct Progress {
 }
 
 impl Connection {
-    pub(super) fn new(number: u64, peer: Option<SocketAddr>, draining: bool) -> Self {
+    pub(super) fn new(number: u64, peer: Option<SocketAddr>, uid: Option<u32>, draining: bool) -> Self {
         let progress = Progress {
             phase: Phase::Idle,
             since: Instant::now(),
@@ -99,7 +101,7 @@ impl Connection {
             linger: false,
             waker: None,
         };
-        Self { number, peer, requests: AtomicU64::new(0), progress: Mutex::new(progress) }
+        Self { number, peer, uid, requests: AtomicU64::new(0), progress: Mutex::new(progress) }
     }
 
     /// The number of the next request on this connection, from 1.
@@ -287,7 +289,7 @@ mod tests {
 
     #[test]
     fn each_phase_has_its_limit() {
-        let connection = Connection::new(1, None, false);
+        let connection = Connection::new(1, None, None, false);
         assert_eq!(overdue(&connection), Some((IDLE_LIMIT, Overdue::Idle)));
         assert!(connection.bytes_came());
         assert_eq!(overdue(&connection), Some((LIMITS.header, Overdue::Head)));
@@ -305,7 +307,7 @@ mod tests {
 
     #[test]
     fn only_an_answer_that_stands_still_is_overdue() {
-        let connection = Connection::new(1, None, false);
+        let connection = Connection::new(1, None, None, false);
         connection.request_came();
         connection.write_moved(false);
         let Next::WaitUntil(first, Overdue::Stalled) = next(&connection) else { panic!("it stands still") };
@@ -320,7 +322,7 @@ mod tests {
 
     #[test]
     fn only_an_idle_connection_can_be_evicted_and_then_it_takes_no_request() {
-        let connection = Connection::new(1, None, false);
+        let connection = Connection::new(1, None, None, false);
         connection.bytes_came();
         assert!(!connection.evict());
         connection.request_came();
@@ -335,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_draining_connection_closes_when_it_is_idle() {
-        let connection = Connection::new(1, None, true);
+        let connection = Connection::new(1, None, None, true);
         assert!(matches!(next(&connection), Next::Close));
         connection.bytes_came();
         assert_eq!(overdue(&connection), Some((LIMITS.header, Overdue::Head)));

@@ -119,7 +119,11 @@ pub(super) async fn check(
     };
     let credential = shown(headers, keys, origin.uid).map_err(|detail| unauthenticated(detail.to_owned(), "Bearer"))?;
     let presented = Presented { credential, address: origin.address, certificate: origin.certificate };
-    let principal = authenticator.authenticate(presented).await?;
+    let principal = authenticator.authenticate(presented).await.map_err(|denial| match (denial, credential) {
+        // RFC 6750, 3.1: who has sent no credential is not told of an error in it.
+        (Denial::Invalid(detail), Shown::Peer { .. }) => unauthenticated(detail, "Bearer"),
+        (denial, _) => denial.into(),
+    })?;
     if !principal.may_call(contract) {
         let detail =
             format!("the credential is not good for the contract {contract}: its issuer's entry does not name it");

@@ -129,7 +129,8 @@ impl<'d> Exchange<'d> {
 
     async fn admit(&self, found: Result<Found<'d>, Refusal>, headers: &HeaderMap) -> Result<Admitted<'d>, Denied> {
         let Found { entry, params } = found?;
-        let origin = Origin { address: self.connection.peer.map(|peer| peer.ip()), uid: None, certificate: None };
+        let Connection { peer, uid, .. } = self.connection;
+        let origin = Origin { address: peer.map(|peer| peer.ip()), uid: *uid, certificate: None };
         let contract = self.mount.contract.name();
         let authenticator = &*self.desk.authenticator;
         let principal = credential::check(authenticator, contract, entry.access, headers, origin).await?;

@@ -31,14 +31,14 @@ impl Registry {
     }
 
     /// A place for a new connection, if need be that of the longest idle one; `None` if all are busy.
-    pub(super) fn admit(self: &Arc<Self>, peer: Option<SocketAddr>) -> Option<Place> {
+    pub(super) fn admit(self: &Arc<Self>, peer: Option<SocketAddr>, uid: Option<u32>) -> Option<Place> {
         let mut open = self.open.lock();
         if open.connections.len() >= self.max && !self.evict(&mut open) {
             self.metrics.refused.inc();
             return None;
         }
         open.last += 1;
-        let connection = Arc::new(Connection::new(open.last, peer, open.draining));
+        let connection = Arc::new(Connection::new(open.last, peer, uid, open.draining));
         open.connections.insert(connection.number, Arc::clone(&connection));
         self.metrics.connections.inc();
         Some(Place { connection, registry: Arc::clone(self) })

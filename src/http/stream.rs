@@ -27,6 +27,14 @@ macro_rules! socket {
 }
 
 impl Stream {
+    /// The user of the process at the other end of a unix socket, as it was when it connected (`SO_PEERCRED`, unix(7)).
+    pub(super) fn peer_uid(&self) -> Option<u32> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Unix(socket) => socket.peer_cred().ok().map(|peer| peer.uid()),
+        }
+    }
+
     /// Writes what the socket takes at once.
     pub(super) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         socket!(self, socket => socket.try_write(bytes))
