@@ -1,13 +1,15 @@
-//! The use cases (publish, poll, subscribe, provision, sweep) and the workers that run them.
+//! The use cases (publish, poll, subscribe, provision, sweep, the operator's) and the workers that run them.
 //!
 //! [`Engine`] is all that a contract knows of what is below it. It decides what may be published and who gets it; the
 //! store decides what is durable. Nothing here knows HTTP, and no lock is held while something is waited for.
 //!
 //! - Who may see an event follows from the owners of the subscription's client as the files name them *now*: they are
 //!   looked up whenever an event is matched and stored nowhere (design.md, "Nouns").
-//! - A subscription of another contract or of another client is answered as one that does not exist.
+//! - A subscription of another contract or of another client is answered as one that does not exist; but to the
+//!   operator ([`operator`]), who sees all.
 
 mod matching;
+mod operator;
 mod poll;
 mod provision;
 mod publish;
@@ -17,6 +19,10 @@ mod sweep;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use self::operator::{
+    ActError, Bulk, BulkAction, BulkDone, BulkError, Chosen, EventReport, Filter, MAX_BULK, Next, PurgeError,
+    StoryReport, SubscriptionFilter, SubscriptionReport, Why,
+};
 pub use self::poll::{AnswerWatch, MAX_PAGE_BYTES, PollError, PollRequest, Polled};
 pub use self::provision::{ProvisionError, Provisioned};
 pub use self::publish::{Objection, PublishError, Refused};
@@ -31,7 +37,10 @@ use crate::model::owners::Owners;
 use crate::model::subscription::SubscriptionDraft;
 use crate::store::Store;
 /// What the use cases are asked with and answer with, as the contracts see it.
-pub use crate::store::{Handed, IdempotencyKey, QueueStatus, Receipt, StoreError};
+pub use crate::store::{
+    Handed, HandedOut, IdempotencyKey, LookCursor, Looked, NotDone, NotificationView, QueueStatus, Receipt, Round,
+    StoreError, Story,
+};
 
 /// What the use cases are told by the files.
 #[derive(Clone, Debug)]

@@ -93,6 +93,11 @@ impl Engine {
     /// is theirs to end; one that they no longer name (it drains) may be ended.
     pub async fn unsubscribe(&self, contract: ContractName, id: &str) -> Result<(), UnsubscribeError> {
         let subscription = self.in_contract(contract, id).ok_or(UnsubscribeError::NotFound)?;
+        self.end(&subscription).await
+    }
+
+    /// Ends a subscription, whichever contract it belongs to.
+    pub(super) async fn end(&self, subscription: &Subscription) -> Result<(), UnsubscribeError> {
         if subscription.origin == Origin::Configuration && subscription.intake == Intake::Open {
             return Err(UnsubscribeError::Declared(subscription.id.clone()));
         }

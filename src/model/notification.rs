@@ -91,6 +91,21 @@ impl State {
         Self::Cancelled,
     ];
 
+    /// Whether it is the end of a round: nothing more happens unless somebody asks for another.
+    #[must_use]
+    pub const fn is_end(self) -> bool {
+        match self {
+            Self::Queued | Self::Leased | Self::Held => false,
+            Self::Delivered | Self::Consumed | Self::Failed | Self::Expired | Self::Cancelled => true,
+        }
+    }
+
+    /// The state of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+
     /// The name in answers and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -1,0 +1,118 @@
+//! Requests that change something.
+
+use hyper::StatusCode;
+
+use super::error::no_subscription;
+use super::filter::names;
+use super::given::Given;
+use super::looking::{answer, notification_id};
+use super::notification::Notification;
+use super::outcome::Outcome;
+use super::subscription::{Purged, Subscription};
+use super::{cursor, filter};
+use crate::api::events::error::Error;
+use crate::engine::{Bulk, BulkAction, Engine, Filter, MAX_BULK};
+use crate::http::contract::{Request, Response};
+use crate::model::id::{ClientId, is_name};
+use crate::model::notification::State;
+
+/// How many one call acts on that does not say.
+const LIMIT: usize = 1000;
+
+pub(super) async fn retry(request: &Request, by: &str, engine: &Engine) -> Result<Response, Error> {
+    let dry_run = dry_run(request)?;
+    let view = engine.retry(notification_id(request)?, by, dry_run).await?;
+    answer(&Notification::of(&view))
+}
+
+pub(super) async fn cancel(request: &Request, by: &str, engine: &Engine) -> Result<Response, Error> {
+    let dry_run = dry_run(request)?;
+    let view = engine.cancel(notification_id(request)?, by, dry_run).await?;
+    answer(&Notification::of(&view))
+}
+
+pub(super) async fn cancel_all(request: &Request, by: String, engine: &Engine) -> Result<Response, Error> {
+    act_on_all(BulkAction::Cancel, request, by, engine).await
+}
+
+pub(super) async fn replay_all(request: &Request, by: String, engine: &Engine) -> Result<Response, Error> {
+    act_on_all(BulkAction::Replay, request, by, engine).await
+}
+
+pub(super) async fn pause(request: &Request, engine: &Engine) -> Result<Response, Error> {
+    nothing_else(request)?;
+    answer(&Subscription::of(&engine.pause(request.param("id")).await?))
+}
+
+pub(super) async fn resume(request: &Request, engine: &Engine) -> Result<Response, Error> {
+    nothing_else(request)?;
+    answer(&Subscription::of(&engine.resume(request.param("id")).await?))
+}
+
+pub(super) async fn delete(request: &Request, engine: &Engine) -> Result<Response, Error> {
+    nothing_else(request)?;
+    let id = request.param("id");
+    // What no subscription can be called is not looked for.
+    if !is_name(id) {
+        return Err(no_subscription());
+    }
+    engine.end_subscription(id).await?;
+    Ok(Response::empty(StatusCode::NO_CONTENT))
+}
+
+pub(super) async fn purge(request: &Request, engine: &Engine) -> Result<Response, Error> {
+    let dry_run = dry_run(request)?;
+    let client = request.param("id");
+    let ended = engine.purge(&ClientId::new(client), dry_run).await?;
+    answer(&Purged::of(client, &ended, dry_run))
+}
+
+async fn act_on_all(action: BulkAction, request: &Request, by: String, engine: &Engine) -> Result<Response, Error> {
+    let bulk = read_bulk(action, request, by)?;
+    let done = engine.act_on_all(&bulk).await?;
+    let dry = if bulk.dry_run { " (dry run)" } else { "" };
+    let object = format!("{} notifications{dry}", done.done);
+    Ok(answer(&Outcome::of(&done, bulk.dry_run))?.about(object))
+}
+
+fn read_bulk(action: BulkAction, request: &Request, by: String) -> Result<Bulk, Error> {
+    no_query(request)?;
+    let mut given = Given::body(request)?;
+    let filter = filter::read(&mut given);
+    refuse_unfit(action, &filter, &mut given);
+    let cursor = given.text("cursor", cursor::read);
+    let limit = given.number("limit", 1..=MAX_BULK).unwrap_or(LIMIT);
+    let dry_run = given.flag("dryRun");
+    given.finish()?;
+    Ok(Bulk { action, filter, cursor, limit, by, dry_run })
+}
+
+/// A filter that means everything, or nothing that this can be done with, is a slip.
+fn refuse_unfit(action: BulkAction, filter: &Filter, given: &mut Given<'_>) {
+    if filter.is_empty() && given.is_well() {
+        given.refuse("", "must have at least one of state, reason, type, subscription, from and to");
+    }
+    if filter.state.is_some_and(|state| !action.fits(state)) {
+        let fitting = names(State::ALL.into_iter().filter(|&state| action.fits(state)));
+        given.refuse("state", format!("must be one of {fitting} here"));
+    }
+}
+
+/// `dryRun`, which is all that the body may say.
+fn dry_run(request: &Request) -> Result<bool, Error> {
+    no_query(request)?;
+    let mut given = Given::body(request)?;
+    let dry_run = given.flag("dryRun");
+    given.finish().map(|()| dry_run)
+}
+
+/// Nothing but the path says what to do.
+fn nothing_else(request: &Request) -> Result<(), Error> {
+    no_query(request)?;
+    Given::body(request)?.finish()
+}
+
+/// What was meant as a dry run must not be done because it was said in the wrong place.
+fn no_query(request: &Request) -> Result<(), Error> {
+    Given::query(request).finish()
+}

@@ -1,0 +1,81 @@
+//! The operator half alone, as the admin listener serves it.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+
+use super::{Operation, ROUTES};
+use crate::api::events::error::Error;
+use crate::api::problem::Problem;
+use crate::engine::Engine;
+use crate::http::contract::{Contract, Refusal, Request, Response, Route};
+
+/// An engine that is there once the store has been opened: the admin listener answers before that.
+pub type LateEngine = Arc<OnceLock<Arc<Engine>>>;
+
+/// What the operator half is told where it stands alone.
+#[derive(Clone, Debug)]
+pub struct OperatorSettings {
+    /// Where it is mounted, without a slash at the end: where the whole contract is.
+    pub mount: String,
+    /// `server.public_url`, without a slash at the end: where problems are explained.
+    pub public_url: String,
+}
+
+/// The operator half of the events contract. It has the contract's name, so that a credential that is good for the one
+/// is good for the other.
+pub struct OperatorContract {
+    settings: OperatorSettings,
+    engine: LateEngine,
+}
+
+impl OperatorContract {
+    /// The operator half over an engine that may still come; until then it answers 503.
+    #[must_use]
+    pub const fn new(settings: OperatorSettings, engine: LateEngine) -> Self {
+        Self { settings, engine }
+    }
+
+    async fn dispatch(&self, route: usize, request: &Request) -> Result<Response, Error> {
+        let operation = operation(route)?;
+        let caller =
+            request.principal.as_ref().ok_or_else(|| Error::new(Problem::Unauthenticated, "A token is needed."))?;
+        let engine = self.engine.get().ok_or_else(|| {
+            Error::new(Problem::Unavailable, "The appliance is starting: /health/ready says how far it is.")
+        })?;
+        super::call(operation, request, caller, engine).await
+    }
+}
+
+fn operation(route: usize) -> Result<Operation, Error> {
+    let route = ROUTES.get(route).ok_or_else(|| Error::new(Problem::NotFound, "There is no such operation."))?;
+    Ok(route.operation)
+}
+
+#[async_trait]
+impl Contract for OperatorContract {
+    fn name(&self) -> &'static str {
+        "events"
+    }
+
+    fn mount(&self) -> &str {
+        &self.settings.mount
+    }
+
+    fn routes(&self) -> Vec<Route<()>> {
+        ROUTES.into_iter().map(Route::without_operation).collect()
+    }
+
+    fn max_body(&self) -> usize {
+        0
+    }
+
+    async fn call(&self, route: usize, request: Request) -> Response {
+        let outcome = self.dispatch(route, &request).await;
+        outcome.unwrap_or_else(|error| error.answer(&self.settings.public_url, &request.id))
+    }
+
+    fn refuse(&self, refusal: &Refusal, request_id: &str) -> Response {
+        Error::from(refusal).answer(&self.settings.public_url, request_id)
+    }
+}

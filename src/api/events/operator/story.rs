@@ -1,0 +1,221 @@
+//! The whole story of a notification: why it matched, each attempt, each round, what happens next and when; as members
+//! for programs and in words for people.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::notification::Notification;
+use crate::base::clock::Timestamp;
+use crate::engine::{HandedOut, Next, NotDone, Round, StoryReport, Why};
+use crate::model::owners::Owners;
+
+/// The answer of `GET /notifications/{id}`: the notification's own members, and these.
+#[derive(Debug, Serialize)]
+pub(super) struct Story {
+    #[serde(flatten)]
+    notification: Notification,
+    /// Why its event was matched.
+    why: Matched,
+    /// Each time that it was handed out, oldest first, as far as the history still knows.
+    attempts: Vec<Attempt>,
+    /// Each round that somebody asked for, oldest first.
+    rounds: Vec<Asked>,
+    /// What happens next.
+    next: Step,
+}
+
+/// Why an event was matched, told from the subscription and its owners as they are now.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Matched {
+    /// For people.
+    words: Vec<String>,
+    /// The client that the subscription is for; absent where it is not there any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
+    /// Whether the subscription lists the event's type; absent where one of the two is not there any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    type_listed: Option<bool>,
+    /// Whom the event is for; absent where it is for everyone, or its body has gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<Vec<String>>,
+    /// The owners of the subscription.
+    owners: Vec<String>,
+    /// Those of them that are in the audience.
+    shared: Vec<String>,
+}
+
+/// One time that a notification was handed out.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Attempt {
+    /// When.
+    at: String,
+    /// To which client.
+    client: String,
+    /// In answer to which request (its `X-Request-Id`).
+    request_id: String,
+    /// Until when it was leased; absent where the hand-out consumed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leased_until: Option<String>,
+    /// Whether the answer reached the socket whole; absent where it was leased: then an acknowledgement says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmed: Option<bool>,
+}
+
+/// A round that somebody asked for.
+#[derive(Debug, Serialize)]
+struct Asked {
+    /// When.
+    at: String,
+    /// Who.
+    by: String,
+    /// The state that it was in before.
+    state: &'static str,
+    /// The reason of that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// What happens next.
+#[derive(Debug, Serialize)]
+struct Step {
+    /// For people.
+    words: String,
+    /// `handout`, `lease-end`, `release`, or `none` once it has ended.
+    what: &'static str,
+    /// When that happens, or for `handout` and `release`, when it expires if it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    /// Of one that has ended: whether a retry or replay could begin a new round of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repeatable: Option<bool>,
+}
+
+impl Story {
+    pub(super) fn of(report: &StoryReport) -> Self {
+        let StoryReport { story, why, next } = report;
+        Self {
+            notification: Notification::of(&story.view),
+            why: Matched::of(why, story.view.event_type.as_ref().map_or("", |t| t.as_str())),
+            attempts: story.handed_out.iter().map(Attempt::of).collect(),
+            rounds: story.rounds.iter().map(Asked::of).collect(),
+            next: Step::of(next),
+        }
+    }
+}
+
+impl Matched {
+    fn of(why: &Why, event_type: &str) -> Self {
+        let Why { subscription: _, client, type_listed, audience, owners, shared } = why;
+        let names = |owners: &Owners| owners.iter().map(str::to_owned).collect::<Vec<_>>();
+        Self {
+            words: vec![about_type(why, event_type), about_audience(why)],
+            client: client.as_ref().map(ToString::to_string),
+            type_listed: *type_listed,
+            audience: audience.as_ref().and_then(Option::as_ref).map(names),
+            owners: names(owners),
+            shared: shared.clone(),
+        }
+    }
+}
+
+fn about_type(why: &Why, event_type: &str) -> String {
+    let Some(subscription) = &why.subscription else {
+        return "the subscription that it was for has been forgotten".to_owned();
+    };
+    match why.type_listed {
+        Some(true) => format!("the subscription {subscription} lists the type {event_type}"),
+        Some(false) => {
+            format!("the subscription {subscription} listed the type {event_type} then; it does not any more")
+        }
+        None if why.client.is_none() => format!("the subscription {subscription} is not there any more"),
+        None => format!("the subscription {subscription} listed the type then; the event is not kept any more"),
+    }
+}
+
+fn about_audience(why: &Why) -> String {
+    match &why.audience {
+        None => "whom the event was for is not kept any more".to_owned(),
+        Some(None) => "the event is for everyone: it names no audience".to_owned(),
+        Some(Some(_)) if !why.shared.is_empty() => {
+            format!("the event's audience and the subscription's owners share {}", why.shared.join(", "))
+        }
+        Some(Some(audience)) => {
+            format!("the event is for {}, of whom the subscription's owners then had one", audience.to_audience())
+        }
+    }
+}
+
+impl Attempt {
+    fn of(handed_out: &HandedOut) -> Self {
+        let HandedOut { at, client, request_id, leased_until, confirmed } = handed_out;
+        Self {
+            at: at.to_rfc3339_millis(),
+            client: client.to_string(),
+            request_id: request_id.clone(),
+            leased_until: leased_until.map(Timestamp::to_rfc3339_millis),
+            confirmed: leased_until.is_none().then_some(*confirmed),
+        }
+    }
+}
+
+impl Asked {
+    fn of(round: &Round) -> Self {
+        let Round { at, by, before: (state, reason) } = round;
+        Self { at: at.to_rfc3339_millis(), by: by.clone(), state: state.as_str(), reason: reason.clone() }
+    }
+}
+
+impl Step {
+    fn of(next: &Next) -> Self {
+        let (what, at) = match next {
+            Next::HandOut { expires } => ("handout", Some(expires)),
+            Next::LeaseEnd { at, .. } => ("lease-end", Some(at)),
+            Next::Release { expires, .. } => ("release", Some(expires)),
+            Next::Nothing { .. } => ("none", None),
+        };
+        let repeatable = match next {
+            Next::Nothing { refused } => Some(refused.is_none()),
+            Next::HandOut { .. } | Next::LeaseEnd { .. } | Next::Release { .. } => None,
+        };
+        Self { words: in_words(next), what, at: at.map(|at| at.to_rfc3339_millis()), repeatable }
+    }
+}
+
+fn in_words(next: &Next) -> String {
+    match next {
+        Next::HandOut { expires } => {
+            format!("it waits to be handed out, and expires at {} if it is not", expires.to_rfc3339_millis())
+        }
+        Next::LeaseEnd { at, expires } => {
+            let then = if *expires { "expires" } else { "waits again, or fails if it was handed out too often" };
+            format!("its lease ends at {}: unless it is acknowledged before, it {then}", at.to_rfc3339_millis())
+        }
+        Next::Release { holds, expires } => {
+            let mut words = "it is held".to_owned();
+            for (index, hold) in holds.iter().enumerate() {
+                let between = if index == 0 { ':' } else { ',' };
+                // Writing to a String cannot fail.
+                let _ = write!(words, "{between} {} since {}", hold.reason.as_str(), hold.since.to_rfc3339_millis());
+            }
+            let _ = write!(words, "; it waits again after that, and expires at {} if not", expires.to_rfc3339_millis());
+            words
+        }
+        Next::Nothing { refused: None } => "nothing: it has ended; a retry would begin a new round".to_owned(),
+        Next::Nothing { refused: Some(refused) } => format!("nothing: it has ended, and cannot be retried: {refused}"),
+    }
+}
+
+/// The name of why something was not done.
+pub(super) const fn name(reason: NotDone) -> &'static str {
+    match reason {
+        NotDone::NotFound => "not-found",
+        NotDone::Ended => "ended",
+        NotDone::Waiting => "waiting",
+        NotDone::EventExpired => "event-expired",
+        NotDone::BodyGone => "body-gone",
+        NotDone::SubscriptionGone => "subscription-gone",
+    }
+}
