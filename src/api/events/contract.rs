@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::error::Error;
-use super::{EventsSettings, publish};
+use super::{EventsSettings, operator, publish};
 use crate::api::problem::Problem;
 use crate::engine::Engine;
 use crate::http::contract::{Contract, Refusal, Request, Response, Route};
@@ -14,11 +14,14 @@ use crate::http::contract::{Contract, Refusal, Request, Response, Route};
 #[derive(Clone, Copy, Debug)]
 enum Operation {
     Publish(publish::Operation),
+    Operator(operator::Operation),
 }
 
 /// The contract's table: routing, scopes and metric labels follow from it.
 fn table() -> Vec<Route<Operation>> {
-    publish::ROUTES.into_iter().map(|route| route.map(Operation::Publish)).collect()
+    let publish = publish::ROUTES.into_iter().map(|route| route.map(Operation::Publish));
+    let operator = operator::ROUTES.into_iter().map(|route| route.map(Operation::Operator));
+    publish.chain(operator).collect()
 }
 
 /// The events contract over an engine.
@@ -44,6 +47,7 @@ impl EventsContract {
             Operation::Publish(operation) => {
                 publish::call(operation, request, caller, &self.settings, &self.engine).await
             }
+            Operation::Operator(operation) => operator::call(operation, request, caller, &self.engine).await,
         }
     }
 }

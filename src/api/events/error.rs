@@ -33,6 +33,26 @@ impl Error {
         Self::new(Problem::BodyTooLarge, problem::too_large(limit))
     }
 
+    /// The server's own fault: `cause` is for the log.
+    pub(super) fn inside(cause: String) -> Self {
+        Self::caused_by(Problem::Internal, "The server failed.", cause)
+    }
+
+    /// All that is wrong with a request that stores nothing.
+    pub(super) fn listing(problems: Problems) -> Self {
+        let detail = match problems.len() {
+            1 => "One thing is wrong with the request (see errors); nothing was done.".to_owned(),
+            n => format!("{n} things are wrong with the request (see errors); nothing was done."),
+        };
+        Self { errors: problems.fields, ..Self::new(Problem::InvalidRequest, detail) }
+    }
+
+    /// The same problem, of which there is more to be said.
+    #[must_use]
+    pub(super) fn with_detail(self, more: &str) -> Self {
+        Self { detail: format!("{} {more}", self.detail), ..self }
+    }
+
     fn caused_by(problem: Problem, detail: &str, cause: String) -> Self {
         Self { cause: Some(cause), ..Self::new(problem, detail) }
     }
@@ -99,7 +119,7 @@ impl From<StoreError> for Error {
             StoreError::Unavailable { .. } | StoreError::Closed => {
                 Self::caused_by(Problem::Unavailable, "The server cannot use its data file at present.", cause)
             }
-            StoreError::Corrupt { .. } => Self::caused_by(Problem::Internal, "The server failed.", cause),
+            StoreError::Corrupt { .. } => Self::inside(cause),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The events contract: publishing (contracts/events.md).
+//! The events contract: publishing, and the operator half ([`operator`]) (contracts/events.md).
 //!
 //! Four forms of a body become drafts of events ([`form`]), which the engine stores all or not at all. A body is walked
 //! twice, once to check it and once to find its members; `data` is a slice of it from then on, byte for byte. Errors are
@@ -9,12 +9,14 @@ mod binary;
 mod contract;
 mod error;
 mod form;
+mod operator;
 mod problems;
 mod publish;
 mod receipt;
 mod structured;
 
 pub use self::contract::EventsContract;
+pub use self::operator::{LateEngine, OperatorContract, OperatorSettings};
 
 /// `[api.events]`
 #[derive(Clone, Debug)]
