@@ -59,16 +59,6 @@ impl Authenticate for Bearers {
     }
 }
 
-/// Nobody: health and metrics need no token, and the admin listener has nothing else yet.
-pub(super) struct Nobody;
-
-#[async_trait]
-impl Authenticate for Nobody {
-    async fn authenticate(&self, _: Presented<'_>) -> Result<Principal, Denial> {
-        Err(Denial::Invalid("the admin listener takes no tokens".to_owned()))
-    }
-}
-
 /// Puts the port that was given for port 0 into the URLs that are shown to callers.
 pub(super) fn settle_port(settings: &mut Settings, bound: &[ListenAddress]) {
     let given = settings.server.listen.iter().zip(bound).find_map(|(asked, given)| match (asked, given) {

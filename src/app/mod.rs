@@ -4,6 +4,7 @@
 //! (port 0 takes any), as often in one process as there are data folders. It installs nothing global; [`log`] does, for
 //! the program alone.
 
+mod admin;
 mod condition;
 mod contracts;
 mod data_dir;

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use prometheus_client::registry::Registry;
 
+use super::admin::{self, Gate, Late};
 use super::condition::Condition;
-use super::contracts::{self, Foundation, Nobody};
+use super::contracts::{self, Foundation};
 use super::data_dir::DataDir;
 use super::error::StartError;
 use super::figures::FigureCollector;
@@ -65,6 +66,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Running, StartErr
     let (supervisor, ended) = Supervisor::new();
     let mut start = Start {
         condition: Arc::new(Condition::new(parts.clock.now())),
+        late: Late::default(),
         http_metrics: HttpMetrics::new(),
         api_metrics: ApiMetrics::new(),
         store_metrics: StoreMetrics::new(),
@@ -94,6 +96,7 @@ struct Start {
     settings: Settings,
     parts: Parts,
     condition: Arc<Condition>,
+    late: Late,
     http_metrics: HttpMetrics,
     api_metrics: ApiMetrics,
     store_metrics: StoreMetrics,
@@ -112,6 +115,7 @@ impl Start {
         let store = self.open_store(folder).await?;
         let keys = Arc::new(SigningKeys::load(&*store).await?);
         let engine = self.run_engine(store).await?;
+        self.late.engine_came(&engine);
         let addresses = self.serve_contracts(engine, keys)?;
         self.condition.serving();
         let shown =
@@ -132,8 +136,8 @@ impl Start {
         let contract = AdminContract::new(&settings, Arc::clone(&self.condition) as _, Arc::new(self.registry()));
         let stop = Stop::new();
         let serving = Serving {
-            contracts: vec![Arc::new(contract)],
-            authenticator: Arc::new(Nobody),
+            contracts: admin::contracts(&settings, &self.settings.operator, contract, &self.late),
+            authenticator: Arc::new(Gate(self.late.clone())),
             stop: stop.clone(),
             drain_limit: ADMIN_DRAIN_LIMIT,
         };
@@ -219,6 +223,7 @@ impl Start {
         let Parts { clock, random } = self.parts.clone();
         let foundation = Foundation { engine, keys, clock, random, metrics: self.api_metrics.clone() };
         let (contracts, authenticator) = contracts::build(&self.settings, foundation);
+        self.late.authenticator_came(&authenticator);
         let serving = Serving { contracts, authenticator, stop: self.stop.clone(), drain_limit: DRAIN_LIMIT };
         let server = self.server(sockets, &self.settings.server, serving)?;
         let task = self.supervisor.spawn("the contracts' listener", self.stop.clone(), server.run());

@@ -16,7 +16,7 @@ use crate::model::owners::Owners;
 const MAX_SECRETS: usize = 16;
 
 /// The scopes that this release gives a meaning to.
-const SCOPES: [&str; 3] = [scope::ADMINISTRATOR, scope::CONSUMER, scope::PUBLISH];
+const SCOPES: [&str; 4] = [scope::ADMINISTRATOR, scope::CONSUMER, scope::PUBLISH, scope::OPERATE];
 
 /// `[auth]`
 pub(super) struct Auth {

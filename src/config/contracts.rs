@@ -3,17 +3,22 @@
 use super::kind::{HOUR, KIB, MIB, SECOND, boolean, count, duration, list, memory, text};
 use super::reader::{Item, Located, Section, Shown};
 use super::server::Servers;
-use crate::api::events::EventsSettings;
+use crate::api::events::{EventsSettings, OperatorSettings};
 use crate::api::polling::{PollingSettings, UnknownMembers};
 use crate::api::root::RootSettings;
 
 /// Paths at the root that are ours, whatever is mounted (contracts/events.md).
 const RESERVED: [&str; 2] = ["/problems", "/.well-known"];
 
+/// Paths of the admin listener, on which the events contract has its operator half (design.md, "Admin listener").
+const RESERVED_ON_ADMIN: [&str; 3] = ["/health", "/metrics", "/console"];
+
 /// The contracts that are served.
 pub(super) struct Contracts {
     pub(super) polling: Option<PollingSettings>,
     pub(super) events: Option<EventsSettings>,
+    /// The operator half on the admin listener: there too where the contract is not enabled.
+    pub(super) operator: OperatorSettings,
     pub(super) root: RootSettings,
 }
 
@@ -23,12 +28,17 @@ pub(super) fn read(top: &Section<'_>, servers: &Servers, token_paths: Vec<Locate
         let polling = api.section("polling", |section| read_polling(section, servers));
         (polling, api.section("events", |section| read_events(section, servers)))
     });
+    let operator =
+        OperatorSettings { mount: events.2.clone().unwrap_or_default().value, public_url: servers.public_url.clone() };
     let mounts = [&polling.1, &events.1];
     check_mounts(top, mounts);
+    if let Some(mount) = &events.2 {
+        check_mount(top, mount, &RESERVED_ON_ADMIN, "on the admin listener");
+    }
     check_token_paths(top, &token_paths, mounts);
     let public_url = servers.public_url.clone();
     let token_paths = token_paths.into_iter().map(|path| path.value).collect();
-    Contracts { polling: polling.0, events: events.0, root: RootSettings { token_paths, public_url } }
+    Contracts { polling: polling.0, events: events.0, operator, root: RootSettings { token_paths, public_url } }
 }
 
 /// Where a contract that is enabled is mounted.
@@ -48,7 +58,8 @@ fn read_polling(section: &Section<'_>, servers: &Servers) -> (Option<PollingSett
     (enabled.then_some(settings), mount.filter(|_| enabled))
 }
 
-fn read_events(section: &Section<'_>, servers: &Servers) -> (Option<EventsSettings>, Mount) {
+/// The contract where it is enabled, with its mount; and that mount, enabled or not.
+fn read_events(section: &Section<'_>, servers: &Servers) -> (Option<EventsSettings>, Mount, Mount) {
     let enabled = section.required("enabled", boolean);
     let mount = section.optional("mount", super::kind::located(path));
     let settings = EventsSettings {
@@ -62,7 +73,7 @@ fn read_events(section: &Section<'_>, servers: &Servers) -> (Option<EventsSettin
         let message = "is smaller than server.max_body, so that a batch could not hold every event";
         section.reader.error(&super::places::join_key(&section.path, "max_batch"), message);
     }
-    (enabled.then_some(settings), mount.filter(|_| enabled))
+    (enabled.then_some(settings), mount.clone().filter(|_| enabled), mount)
 }
 
 /// Reads `auth.token_paths`.
@@ -98,9 +109,13 @@ fn check_mounts(top: &Section<'_>, mounts: [&Mount; 2]) {
         top.reader.error(&events.path, format!("api.polling.mount is {} too ({place})", Shown(&polling.value)));
     }
     for mount in mounts.into_iter().flatten() {
-        if let Some(ours) = RESERVED.into_iter().find(|ours| is_under(ours, &mount.value)) {
-            top.reader.error(&mount.path, format!("would hide {ours}, which is served at the root"));
-        }
+        check_mount(top, mount, &RESERVED, "at the root");
+    }
+}
+
+fn check_mount(top: &Section<'_>, mount: &Located<String>, reserved: &[&str], place: &str) {
+    if let Some(ours) = reserved.iter().find(|ours| is_under(ours, &mount.value)) {
+        top.reader.error(&mount.path, format!("would hide {ours}, which is served {place}"));
     }
 }
 

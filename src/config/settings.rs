@@ -11,7 +11,7 @@ use super::reader::Section;
 use super::server;
 use super::sources::Sources;
 use super::subscriptions::{self, Known};
-use crate::api::events::EventsSettings;
+use crate::api::events::{EventsSettings, OperatorSettings};
 use crate::api::polling::PollingSettings;
 use crate::api::root::RootSettings;
 use crate::auth::{AuthSettings, scope};
@@ -57,6 +57,8 @@ pub struct Settings {
     pub polling: Option<PollingSettings>,
     /// `[api.events]`; `None` where it is not enabled.
     pub events: Option<EventsSettings>,
+    /// The operator half of the events contract on the admin listener, which is there in any case.
+    pub operator: OperatorSettings,
     /// `auth.token_paths`.
     pub root: RootSettings,
     /// `[auth]`, `[[clients]]`
@@ -97,7 +99,7 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let data_dir = PathBuf::from(top.required("data_dir", text));
     let servers = server::read(top);
     let Auth { audience, token_lifetime, token_paths } = clients::read_auth(top);
-    let Contracts { polling, events, root } = contracts::read(top, &servers, token_paths);
+    let Contracts { polling, events, operator, root } = contracts::read(top, &servers, token_paths);
     let clients = clients::read(top, sources);
     let (catalogue, store) = events::read(top);
     let client_ids = clients.iter().map(|client| client.id.value.as_str()).collect();
@@ -116,6 +118,7 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         admin: servers.admin,
         polling,
         events,
+        operator,
         root,
         auth: AuthSettings { audience, issuer, token_lifetime, clients },
         engine: EngineSettings { catalogue, owners, declared },

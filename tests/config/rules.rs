@@ -54,6 +54,7 @@ fn what_must_hold_between_keys_is_checked() {
     let wrong = [
         ("[api.polling]\nmount = \"/v1\"", "2:9", "api.events.mount: api.polling.mount is \"/v1\" too"),
         ("[api.events]\nmount = \"/problems\"", "2:9", "would hide /problems"),
+        ("[api.events]\nmount = \"/health\"", "2:9", "would hide /health, which is served on the admin listener"),
         ("[api.events]\nmount = \"/v1/\"", "2:9", "must be a path"),
         ("[auth]\ntoken_paths = [\"/v1/token\"]", "2:16", "lies under /v1"),
         ("[auth]\ntoken_paths = [\"/a\", \"/a\"]", "2:22", "is there twice"),
@@ -120,7 +121,7 @@ fn what_may_stand_in_a_broken_file_is_not_called_missing() {
 
 #[test]
 fn an_unknown_scope_is_a_warning() {
-    let site = Site::new(&with_client("scopes = [\"events:publsh\", \"notifications:operate\"]")).variable("CRM", "x");
+    let site = Site::new(&with_client("scopes = [\"events:publsh\", \"notifications:operate\", \"of:mine\"]")).variable("CRM", "x");
     let warnings = site.loaded().warnings;
     assert_eq!(warnings.len(), 2);
     assert_eq!((at(&warnings[0]), warnings[0].severity), ((4, 11), Severity::Warning));

@@ -1,14 +1,16 @@
 //! The admin listener: health and metrics (design.md, "Admin listener").
 //!
 //! It answers from the first moment of a start, while the store is still being opened or repaired, and to the last of
-//! a stop. Health and metrics need no token; over TCP, requests that a browser was tricked into are refused
-//! ([`origin`]). What readiness and the metrics say is told by whoever mounts the contract: nothing here knows the
+//! a stop. Health and metrics need no token. Whatever else is served there stands behind the same guard ([`Guarded`]):
+//! requests that a browser was tricked into are refused. What readiness and the metrics say is told by whoever mounts the contract: nothing here knows the
 //! store.
 
 mod contract;
 mod exposition;
+mod guard;
 mod origin;
 mod readiness;
 
 pub use contract::{AdminContract, AdminSettings};
+pub use guard::Guarded;
 pub use readiness::{Health, Readiness};
