@@ -8,5 +8,6 @@ mod instant;
 mod media_type;
 pub mod metrics;
 pub mod polling;
+mod prefer;
 pub mod problem;
 pub mod root;

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hyper::StatusCode;
-use hyper::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use hyper::header::{CACHE_CONTROL, HeaderMap, HeaderValue, LOCATION};
 use prometheus_client::metrics::counter::Counter;
 
 use super::error::{Error, no_such_subscription, not_ended, not_polled, not_read};
-use super::{PollingSettings, create, page, prefer, subscription};
+use super::{PollingSettings, create, page, subscription};
 use crate::api::media_type::MediaType;
 use crate::api::metrics::ApiMetrics;
+use crate::api::prefer;
 use crate::auth::{Principal, scope};
 use crate::engine::{AnswerWatch, Engine, IdempotencyKey, PollRequest, SubscribeRequest};
 use crate::http::contract::{Access, BodyRule, Contract, Delivery, Refusal, Request, Response, Route, Trace, Verb};
@@ -26,8 +27,6 @@ const NAME: &str = "polling";
 /// Names of ignored members that one request puts into the log at most, and how many characters of each.
 const MAX_LOGGED: usize = 16;
 const MAX_LOGGED_CHARACTERS: usize = 64;
-
-const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 #[derive(Clone, Copy, Debug)]
 enum Operation {
@@ -157,7 +156,7 @@ impl PollingContract {
         let body = page::body(size, &polled.notifications, self.engine.catalogue());
         let mut response = not_stored(Response::json(StatusCode::OK, body));
         if wait.is_some() {
-            response = response.header(PREFERENCE_APPLIED, HeaderValue::from_static("wait"));
+            response = response.header(prefer::APPLIED, HeaderValue::from_static("wait"));
         }
         Ok(match polled.answer {
             Some(answer) => response.delivered_to(Arc::new(PageDelivery(answer))),

@@ -8,7 +8,6 @@ mod contract;
 mod create;
 mod error;
 mod page;
-mod prefer;
 mod subscription;
 
 use std::time::Duration;

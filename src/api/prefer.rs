@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use hyper::header::HeaderMap;
+use hyper::header::{HeaderMap, HeaderName};
 
 use crate::api::media_type::is_token;
+
+/// Says which preference was applied (RFC 7240, 3).
+pub(super) const APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// How long the caller is willing to wait, at most `max`; `None` if it does not say so, or not as RFC 7240, 4.3 wants
 /// it: then the preference is ignored. Of several `wait` the first counts (section 2).
