@@ -1,6 +1,7 @@
 //! The nouns of design.md: pure values, no I/O, no async, no clock reads.
 
 pub mod catalogue;
+pub mod cloud_event;
 pub mod event;
 pub mod id;
 pub mod json;
