@@ -20,7 +20,7 @@ pub(super) fn wait(headers: &HeaderMap, max: Duration) -> Option<Duration> {
     }
     // Digits that do not fit are more than any limit.
     let seconds = value.parse().unwrap_or(u64::MAX);
-    Some(Duration::from_secs(seconds).min(max)).filter(|wait| !wait.is_zero())
+    Some(Duration::from_secs(seconds).min(max))
 }
 
 /// The preferences of one header: names with their values, unquoted; parameters are left out, what is malformed too.
@@ -100,6 +100,7 @@ mod tests {
 
     #[test]
     fn both_sides_of_the_limits() {
+        assert_eq!(seconds(&["wait=0"]), Some(0));
         assert_eq!(seconds(&["wait=1"]), Some(1));
         assert_eq!(seconds(&["wait=60"]), Some(60));
         assert_eq!(seconds(&["wait=61"]), Some(60));
@@ -107,12 +108,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_or_zero_is_ignored() {
+    fn what_is_malformed_is_ignored() {
         for form in [
             &[][..],
             &[""],
             &["wait"],
-            &["wait=0"],
             &["wait=-1"],
             &["wait=1.5"],
             &["wait=ten, wait=10"],

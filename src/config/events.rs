@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::clients::refuse_same_ids;
 use super::kind::{DAY, SECOND, TIB, boolean, count, duration, list, located, size, text, type_id};
 use super::reader::{Item, Located, Section};
+use crate::engine::ClientLimits;
 use crate::model::catalogue::{Catalogue, EventType};
 use crate::model::id::EventTypeId;
 use crate::model::notification::{ByKind, EndpointKind};
@@ -25,9 +26,9 @@ const CONTRACTS: [(&str, &str); 5] = [
 const AUDIENCE: [(&str, bool); 2] = [("optional", false), ("required", true)];
 
 /// Reads `[events]`, `[[event_types]]`, `[limits]` and `[store]`.
-pub(super) fn read(top: &Section<'_>) -> (Catalogue, StoreSettings) {
+pub(super) fn read(top: &Section<'_>) -> (Catalogue, StoreSettings, ClientLimits) {
     let types = read_types(top);
-    let (queue_depth, queue_total) = read_limits(top);
+    let (queue_depth, queue_total, limits) = read_limits(top);
     let two_phase_commit = top.section("store", |store| store.required("two_phase_commit", boolean));
     top.section("events", |events| {
         let ttl = events.section("ttl", |ttl| ByKind {
@@ -47,14 +48,18 @@ pub(super) fn read(top: &Section<'_>) -> (Catalogue, StoreSettings) {
             history_max: events.required("history_max", size(0..=1024 * TIB)),
             ..StoreSettings::default()
         };
-        (catalogue, store)
+        (catalogue, store, limits)
     })
 }
 
-fn read_limits(top: &Section<'_>) -> (u64, u64) {
+fn read_limits(top: &Section<'_>) -> (u64, u64, ClientLimits) {
     let waiting = || super::kind::number(1..=1_000_000_000);
     top.section("limits", |limits| {
-        (limits.required("queue_depth", waiting()), limits.required("queue_total", waiting()))
+        let of_client = ClientLimits {
+            subscriptions: limits.required("subscriptions", count(0..=1_000_000)),
+            waiting_polls: limits.required("waiting_polls", count(0..=100_000)),
+        };
+        (limits.required("queue_depth", waiting()), limits.required("queue_total", waiting()), of_client)
     })
 }
 

@@ -101,7 +101,7 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let Auth { audience, token_lifetime, token_paths } = clients::read_auth(top);
     let Contracts { polling, events, operator, root } = contracts::read(top, &servers, token_paths);
     let clients = clients::read(top, sources);
-    let (catalogue, store) = events::read(top);
+    let (catalogue, store, limits) = events::read(top);
     let client_ids = clients.iter().map(|client| client.id.value.as_str()).collect();
     let known = Known { clients: &client_ids, catalogue: &catalogue, polling: polling.is_some() };
     let declared = subscriptions::read(top, &known);
@@ -121,7 +121,7 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         operator,
         root,
         auth: AuthSettings { audience, issuer, token_lifetime, clients },
-        engine: EngineSettings { catalogue, owners, declared },
+        engine: EngineSettings { catalogue, owners, declared, limits },
         store,
         log,
         sample,

@@ -8,6 +8,7 @@
 //! - A subscription of another contract or of another client is answered as one that does not exist; but to the
 //!   operator ([`operator`]), who sees all.
 
+mod limits;
 mod matching;
 mod operator;
 mod poll;
@@ -19,6 +20,7 @@ mod sweep;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use self::limits::ClientLimits;
 pub use self::operator::{
     ActError, Bulk, BulkAction, BulkDone, BulkError, Chosen, EventReport, Filter, MAX_BULK, Next, PurgeError,
     StoryReport, SubscriptionFilter, SubscriptionReport, Why,
@@ -51,6 +53,8 @@ pub struct EngineSettings {
     pub owners: HashMap<ClientId, Owners>,
     /// `[[subscriptions]]`.
     pub declared: Vec<SubscriptionDraft>,
+    /// What each client is limited to.
+    pub limits: ClientLimits,
 }
 
 /// The use cases over one store.
@@ -61,6 +65,8 @@ pub struct Engine {
     settings: EngineSettings,
     stop: Stop,
     sweeps: sweep::Board,
+    waiting: limits::WaitingPolls,
+    subscribing: tokio::sync::Mutex<()>,
 }
 
 impl Engine {
@@ -74,7 +80,16 @@ impl Engine {
         settings: EngineSettings,
         stop: Stop,
     ) -> Self {
-        Self { store, clock, random, settings, stop, sweeps: sweep::Board::default() }
+        Self {
+            store,
+            clock,
+            random,
+            settings,
+            stop,
+            sweeps: sweep::Board::default(),
+            waiting: limits::WaitingPolls::default(),
+            subscribing: tokio::sync::Mutex::default(),
+        }
     }
 
     /// The event types as the files declare them.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::limits::WaitingPoll;
 use super::{Engine, Handed, IdempotencyKey, StoreError};
 use crate::model::id::{ClientId, EndpointNumber};
 use crate::model::subscription::ContractName;
@@ -16,7 +17,7 @@ pub const MAX_PAGE_BYTES: usize = 4 << 20;
 
 /// How long a poll rests that was woken and found nothing: another poller of the queue was quicker. It keeps a crowd
 /// of pollers on one queue from spinning.
-const REST: Duration = Duration::from_millis(2);
+pub(super) const REST: Duration = Duration::from_millis(2);
 
 /// A poll.
 #[derive(Clone, Debug)]
@@ -51,6 +52,12 @@ pub enum PollError {
     /// There is no such subscription for this client, or it went while it was waited for.
     #[error("there is no such subscription")]
     NotFound,
+    /// As many polls of the client wait as `limits.waiting_polls` allows.
+    #[error("{limit} polls of the client are waiting, which is the limit")]
+    TooManyWaiting {
+        /// The limit.
+        limit: usize,
+    },
     /// The store cannot.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -61,6 +68,7 @@ impl Engine {
     /// wait with an empty page. A future that is dropped while it waits has consumed nothing.
     pub async fn poll(&self, request: PollRequest) -> Result<Polled, PollError> {
         let endpoint = self.own_queue(&request)?;
+        let _place = self.may_wait(&request.client, request.wait)?;
         self.store.polled(endpoint);
         let until = request.wait.map(|wait| Instant::now() + wait);
         let mut page = self.store.take(take(&request, endpoint)).await?;
@@ -83,8 +91,17 @@ impl Engine {
             .ok_or(PollError::NotFound)
     }
 
+    /// A place for a poll of `client` that is willing to wait; none is needed by one that is not.
+    pub(super) fn may_wait(&self, client: &ClientId, wait: Option<Duration>) -> Result<Option<WaitingPoll>, PollError> {
+        let limit = self.settings.limits.waiting_polls;
+        match wait {
+            None => Ok(None),
+            Some(_) => self.waiting.enter(client, limit).map(Some).ok_or(PollError::TooManyWaiting { limit }),
+        }
+    }
+
     /// Waits for something in the queue; `false` when the time is up or the stop is given.
-    async fn arrives(&self, endpoint: EndpointNumber, until: Instant) -> bool {
+    pub(super) async fn arrives(&self, endpoint: EndpointNumber, until: Instant) -> bool {
         tokio::select! {
             biased;
             () = self.stop.stopped() => false,

@@ -79,6 +79,9 @@ impl Engine {
         if !closed.is_empty() {
             return Err(SubscriptionRefused::EventTypes(closed));
         }
+        // Counting and making are one step, so that the limit is exact.
+        let _one_at_a_time = self.subscribing.lock().await;
+        self.refuse_too_many(&request.client_id)?;
         let change = SubscriptionChange::Create(self.draft(request));
         let made = self.store.change_subscriptions(vec![change]).await.map_err(|error| match error {
             SubscribeError::Store(error) => SubscriptionRefused::Store(error),
@@ -131,6 +134,14 @@ impl Engine {
     fn view(&self, subscription: Arc<Subscription>) -> SubscriptionView {
         let queue = subscription.poll_endpoint().map(|endpoint| self.store.queue(endpoint)).unwrap_or_default();
         SubscriptionView { subscription, queue }
+    }
+
+    /// Those that the files declare do not count.
+    fn refuse_too_many(&self, client: &ClientId) -> Result<(), SubscriptionRefused> {
+        let limit = self.settings.limits.subscriptions;
+        let subscriptions = self.store.subscriptions();
+        let own = subscriptions.iter().filter(|s| s.client_id == *client && s.origin == Origin::Api).count();
+        if own < limit { Ok(()) } else { Err(SubscriptionRefused::TooMany { limit }) }
     }
 
     fn closed_types(&self, request: &SubscribeRequest) -> Vec<EventTypeId> {

@@ -3,6 +3,7 @@
 
 mod errors;
 mod keys;
+mod limits;
 mod pages;
 mod subscriptions;
 #[path = "../support/mod.rs"]

@@ -134,6 +134,7 @@ async fn an_id_that_an_api_gave_out_cannot_be_declared() {
     let appliance = Appliance::plain().await;
     let id = appliance.subscribe("crm", &["301"]).await;
     let settings = tidings::engine::EngineSettings {
+        limits: tidings::engine::ClientLimits::default(),
         catalogue: appliance.engine.catalogue().clone(),
         owners: std::collections::HashMap::new(),
         declared: vec![declared(&id, "crm", &["404"]), declared("other", "crm", &["404"])],

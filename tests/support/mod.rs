@@ -28,7 +28,7 @@ use tidings::base::random::SeededRandomness;
 use tidings::base::seal::SealKey;
 use tidings::base::secret::{ExposeSecret, SecretHash};
 use tidings::base::stop::Stop;
-use tidings::engine::{Engine, EngineSettings};
+use tidings::engine::{ClientLimits, Engine, EngineSettings};
 use tidings::http::metrics::HttpMetrics;
 use tidings::http::settings::{ListenAddress, ServerSettings};
 use tidings::http::{Authenticate, Denial, Presented, Server, ServerParts, Shown};
@@ -63,6 +63,7 @@ pub(crate) struct Setup {
     pub(crate) max_body: usize,
     pub(crate) max_batch: usize,
     pub(crate) max_wait: Duration,
+    pub(crate) limits: ClientLimits,
 }
 
 impl Default for Setup {
@@ -79,6 +80,7 @@ impl Default for Setup {
             max_body: 256 << 10,
             max_batch: 8 << 20,
             max_wait: Duration::from_mins(1),
+            limits: ClientLimits::default(),
         }
     }
 }
@@ -297,6 +299,7 @@ fn engine_settings(setup: &Setup) -> EngineSettings {
         catalogue: Catalogue::new(setup.closed, ttl, false, setup.event_types.clone()),
         owners: setup.clients.iter().map(|(id, _, own)| (ClientId::new(id), owners(own))).collect::<HashMap<_, _>>(),
         declared: setup.declared.clone(),
+        limits: setup.limits,
     }
 }
 

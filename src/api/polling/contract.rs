@@ -142,7 +142,7 @@ impl PollingContract {
     async fn poll(&self, request: &Request, caller: &Principal) -> Result<Response, Error> {
         let id = subscription_id(request, caller)?;
         let (size, key) = self.size_and_key(request)?;
-        let wait = prefer::wait(&request.headers, self.settings.max_wait);
+        let wait = prefer::wait(&request.headers, self.settings.max_wait).filter(|wait| !wait.is_zero());
         let asked = PollRequest {
             contract: ContractName::Polling,
             subscription: id.to_owned(),

@@ -188,6 +188,9 @@ pub(super) fn not_read(error: ReadError, id: &str, client: &str) -> Error {
 pub(super) fn not_polled(error: PollError, id: &str, client: &str) -> Error {
     match error {
         PollError::NotFound => no_such_subscription(id, client),
+        PollError::TooManyWaiting { limit } => {
+            Error::TooMany(format!("{limit} polls of the client are waiting, which is the limit."))
+        }
         PollError::Store(error) => Error::Store(error),
     }
 }
