@@ -1,6 +1,6 @@
 //! `[api.*]` and `auth.token_paths`: which contracts are served, and where.
 
-use super::kind::{HOUR, KIB, MIB, SECOND, boolean, count, duration, list, memory, text};
+use super::kind::{HOUR, KIB, MIB, SECOND, boolean, count, duration, list, memory, number, text};
 use super::reader::{Item, Located, Section, Shown};
 use super::server::Servers;
 use crate::api::events::{EventsSettings, OperatorSettings};
@@ -66,6 +66,8 @@ fn read_events(section: &Section<'_>, servers: &Servers) -> (Option<EventsSettin
         mount: mount.clone().unwrap_or_default().value,
         max_batch: section.required("max_batch", memory(KIB..=64 * MIB)),
         max_event: servers.server.max_body,
+        max_handouts: section.required("max_handouts", handouts),
+        max_wait: section.required("max_wait", duration(SECOND..=HOUR)),
         public_url: servers.public_url.clone(),
     };
     // 0 stands for one that has been refused already.
@@ -98,6 +100,10 @@ fn is_path(text: &str) -> bool {
     let unreserved = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
     let segment = |s: &str| !matches!(s, "" | "." | "..") && s.bytes().all(unreserved);
     text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(segment))
+}
+
+fn handouts(item: &Item<'_>) -> Option<u32> {
+    number(1..=1000)(item).and_then(|count| u32::try_from(count).ok())
 }
 
 fn check_mounts(top: &Section<'_>, mounts: [&Mount; 2]) {

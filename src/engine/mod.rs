@@ -8,6 +8,7 @@
 //! - A subscription of another contract or of another client is answered as one that does not exist; but to the
 //!   operator ([`operator`]), who sees all.
 
+mod lease;
 mod limits;
 mod matching;
 mod operator;
@@ -20,6 +21,7 @@ mod sweep;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use self::lease::LeaseRequest;
 pub use self::limits::ClientLimits;
 pub use self::operator::{
     ActError, Bulk, BulkAction, BulkDone, BulkError, Chosen, EventReport, Filter, MAX_BULK, Next, PurgeError,
@@ -38,10 +40,9 @@ use crate::model::id::ClientId;
 use crate::model::owners::Owners;
 use crate::model::subscription::SubscriptionDraft;
 use crate::store::Store;
-/// What the use cases are asked with and answer with, as the contracts see it.
 pub use crate::store::{
-    Handed, HandedOut, IdempotencyKey, LookCursor, Looked, NotDone, NotificationView, QueueStatus, Receipt, Round,
-    StoreError, Story,
+    Handed, HandedOut, IdempotencyKey, Leased, LookCursor, Looked, NotDone, NotificationView, QueueStatus, Receipt,
+    Round, StoreError, Story,
 };
 
 /// What the use cases are told by the files.

@@ -121,7 +121,8 @@ fn what_may_stand_in_a_broken_file_is_not_called_missing() {
 
 #[test]
 fn an_unknown_scope_is_a_warning() {
-    let site = Site::new(&with_client("scopes = [\"events:publsh\", \"notifications:operate\", \"of:mine\"]")).variable("CRM", "x");
+    let site = Site::new(&with_client("scopes = [\"events:publsh\", \"notifications:operate\", \"of:mine\"]"))
+        .variable("CRM", "x");
     let warnings = site.loaded().warnings;
     assert_eq!(warnings.len(), 2);
     assert_eq!((at(&warnings[0]), warnings[0].severity), ((4, 11), Severity::Warning));

@@ -34,7 +34,9 @@ async fn many_at_one_moment_do_not_pass_the_limit() {
     let body = r#"{"event_type_ids": ["301"], "client_id": "crm"}"#;
     let calls = (0..20).map(|_| {
         let appliance = appliance.clone();
-        tokio::spawn(async move { appliance.send(Call::post("/notification/v1/subscriptions", "erp", body)).await.status })
+        tokio::spawn(
+            async move { appliance.send(Call::post("/notification/v1/subscriptions", "erp", body)).await.status },
+        )
     });
     let mut made = 0;
     for call in calls.collect::<Vec<_>>() {

@@ -333,6 +333,8 @@ fn events_settings(setup: &Setup) -> EventsSettings {
         mount: "/v1".to_owned(),
         max_batch: setup.max_batch,
         max_event: setup.max_body,
+        max_handouts: 10,
+        max_wait: setup.max_wait,
         public_url: PUBLIC_URL.to_owned(),
     }
 }

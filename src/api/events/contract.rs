@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::error::Error;
-use super::{EventsSettings, operator, publish};
+use super::{EventsSettings, lease, operator, publish};
 use crate::api::problem::Problem;
 use crate::engine::Engine;
 use crate::http::contract::{Contract, Refusal, Request, Response, Route};
@@ -14,14 +14,16 @@ use crate::http::contract::{Contract, Refusal, Request, Response, Route};
 #[derive(Clone, Copy, Debug)]
 enum Operation {
     Publish(publish::Operation),
+    Lease(lease::Operation),
     Operator(operator::Operation),
 }
 
 /// The contract's table: routing, scopes and metric labels follow from it.
 fn table() -> Vec<Route<Operation>> {
     let publish = publish::ROUTES.into_iter().map(|route| route.map(Operation::Publish));
+    let lease = lease::ROUTES.into_iter().map(|route| route.map(Operation::Lease));
     let operator = operator::ROUTES.into_iter().map(|route| route.map(Operation::Operator));
-    publish.chain(operator).collect()
+    publish.chain(lease).chain(operator).collect()
 }
 
 /// The events contract over an engine.
@@ -47,6 +49,7 @@ impl EventsContract {
             Operation::Publish(operation) => {
                 publish::call(operation, request, caller, &self.settings, &self.engine).await
             }
+            Operation::Lease(operation) => lease::call(operation, request, caller, &self.settings, &self.engine).await,
             Operation::Operator(operation) => operator::call(operation, request, caller, &self.engine).await,
         }
     }

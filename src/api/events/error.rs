@@ -6,7 +6,7 @@ use hyper::header::{HeaderValue, RETRY_AFTER};
 use super::form::Form;
 use super::problems::Problems;
 use crate::api::problem::{self, FieldError, Problem};
-use crate::engine::{PublishError, StoreError};
+use crate::engine::{PollError, PublishError, StoreError};
 use crate::http::contract::{Refusal, Response};
 
 /// What a caller is told to wait before it tries again, in seconds.
@@ -72,6 +72,18 @@ impl Error {
                 Self::new(Problem::Unavailable, format!("Nothing was stored: {error}."))
             }
             PublishError::Store(error) => error.into(),
+        }
+    }
+
+    /// Why nothing was leased.
+    pub(super) fn not_leased(error: PollError) -> Self {
+        match error {
+            PollError::NotFound => Self::new(Problem::NotFound, "There is no such subscription of this client."),
+            PollError::TooManyWaiting { limit } => Self::new(
+                Problem::TooManyRequests,
+                format!("{limit} polls of the client are waiting, which is the limit; nothing was acknowledged."),
+            ),
+            PollError::Store(error) => error.into(),
         }
     }
 

@@ -9,11 +9,15 @@ mod binary;
 mod contract;
 mod error;
 mod form;
+mod lease;
 mod operator;
 mod problems;
 mod publish;
 mod receipt;
+mod safe_poll;
 mod structured;
+
+use std::time::Duration;
 
 pub use self::contract::EventsContract;
 pub use self::operator::{LateEngine, OperatorContract, OperatorSettings};
@@ -27,6 +31,10 @@ pub struct EventsSettings {
     pub max_batch: usize,
     /// The largest single event in bytes: `server.max_body`.
     pub max_event: usize,
+    /// After so many leases without an acknowledgement a notification is failed.
+    pub max_handouts: u32,
+    /// The longest that a safe poll waits.
+    pub max_wait: Duration,
     /// `server.public_url`, without a slash at the end.
     pub public_url: String,
 }
