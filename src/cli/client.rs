@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
-use hyper::header::{HOST, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{HOST, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
@@ -81,6 +81,8 @@ impl Call {
 pub(super) struct Answer {
     /// Its status.
     pub(super) status: StatusCode,
+    /// Its `Retry-After` in seconds, where it has one in that form.
+    pub(super) retry_after: Option<u64>,
     /// Its body.
     pub(super) body: Bytes,
 }
@@ -209,7 +211,8 @@ impl Target {
         let body = Limited::new(body, MAX_ANSWER).collect().await;
         driver.abort();
         let body = body.map_err(|error| self.unreachable(&format!("the answer cannot be read: {error}")))?;
-        Ok(Answer { status: head.status, body: body.to_bytes() })
+        let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        Ok(Answer { status: head.status, retry_after, body: body.to_bytes() })
     }
 
     fn request(&self, call: Call) -> Result<hyper::Request<Full<Bytes>>, Failure> {

@@ -132,6 +132,11 @@ impl Api {
 }
 
 impl Credentials {
+    /// The client that was named.
+    pub(super) fn client(&self) -> Option<&str> {
+        self.client.as_deref()
+    }
+
     /// The value of the `Authorization` header: of the token that was given, or of one for the client.
     pub(super) async fn authorize(&self, api: &Api, configuration: &Configuration) -> Result<String, Failure> {
         let token = match (&self.token, &self.client) {

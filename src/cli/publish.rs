@@ -1,4 +1,4 @@
-//! `tidings publish`: one event, from arguments.
+//! `tidings publish`: one event from arguments, or many from a file.
 
 use std::io::Read as _;
 
@@ -7,31 +7,39 @@ use hyper::header::AUTHORIZATION;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::batches::{self, Completion, Source};
 use super::client::{Answer, Call};
 use super::credentials::{Credentials, Server};
 use super::exit::{Exit, Failure};
 use super::output;
 use super::refusal::refused;
 use super::settings::Configuration;
+use crate::base::clock::SystemClock;
+use crate::base::random::SystemRandomness;
 
 /// The most data that is read from a file or standard input, in bytes; the server's own limit is smaller.
 const MAX_DATA: u64 = 16 << 20;
 
-/// Publish one event
+/// Publish one event, or those of a file
 ///
-/// An answer means: stored, handed to every subscription that matches, and on disk.
+/// An answer means: stored, handed to every subscription that matches, and on disk. A file has one event a line, as JSON,
+/// or one JSON array of events; they are sent in batches, each stored whole or not at all. Events without an id get one.
 #[derive(Args, Debug)]
 pub(super) struct Publish {
+    /// A file of events, or - for standard input; in place of --type
+    #[arg(value_name = "FILE", required_unless_present = "event_type",
+        conflicts_with_all = ["event_type", "data", "id", "subject", "time", "audience", "expirytime"])]
+    file: Option<String>,
     /// The event's type
     #[arg(long = "type", value_name = "TYPE")]
-    event_type: String,
+    event_type: Option<String>,
     /// Its data: JSON, @FILE, or @- for standard input
     #[arg(long, value_name = "JSON|@FILE")]
     data: Option<String>,
     /// Its id: with the source it makes a repeat known as one
     #[arg(long, value_name = "ID")]
     id: Option<String>,
-    /// Its source [default: urn:tidings:client:CLIENT]
+    /// Its source, or that of the file's events without one [default: urn:tidings:client:CLIENT]
     #[arg(long, value_name = "URI")]
     source: Option<String>,
     /// What it is about
@@ -86,6 +94,9 @@ struct Accepted {
 
 /// Runs the command.
 pub(super) async fn run(arguments: &Publish, configuration: &Configuration) -> Result<Exit, Failure> {
+    if let Some(file) = &arguments.file {
+        return many(file, arguments, configuration).await;
+    }
     let body = arguments.body()?;
     let api = arguments.server.find(configuration)?;
     let authorization = arguments.credentials.authorize(&api, configuration).await?;
@@ -99,11 +110,31 @@ pub(super) async fn run(arguments: &Publish, configuration: &Configuration) -> R
     Ok(Exit::Ok)
 }
 
+async fn many(file: &str, arguments: &Publish, configuration: &Configuration) -> Result<Exit, Failure> {
+    let (source, size) = Source::open(file)?;
+    let api = arguments.server.find(configuration)?;
+    let authorization = arguments.credentials.authorize(&api, configuration).await?;
+    let (clock, random) = (SystemClock, SystemRandomness::default());
+    let completion = Completion { source: arguments.source(), clock: &clock, random: &random };
+    let receipts = |answer: &Answer| if arguments.json { batches::receipt_lines(answer) } else { Ok(()) };
+    let published = batches::publish(source, size, &completion, &api, &authorization, receipts).await?;
+    if !arguments.json {
+        output::result(&published.sentence())?;
+    }
+    Ok(Exit::Ok)
+}
+
 impl Publish {
+    /// The source of a file's events that have none.
+    fn source(&self) -> String {
+        let default = || format!("urn:tidings:client:{}", self.credentials.client().unwrap_or("cli"));
+        self.source.clone().unwrap_or_else(default)
+    }
+
     fn body(&self) -> Result<String, Failure> {
         let data = self.data.as_deref().map(read_data).transpose()?;
         let event = Event {
-            r#type: &self.event_type,
+            r#type: self.event_type.as_deref().unwrap_or_default(),
             id: self.id.as_deref(),
             source: self.source.as_deref(),
             subject: self.subject.as_deref(),

@@ -44,6 +44,7 @@ mod tests {
     fn a_refusal_carries_the_server_s_words() {
         let answer = |status: u16, body: &'static str| Answer {
             status: StatusCode::from_u16(status).unwrap(),
+            retry_after: None,
             body: body.into(),
         };
         let body = r#"{"title":"t","detail":"Bad.","errors":[{"pointer":"/type","detail":"missing"},{"pointer":"","detail":"odd"}]}"#;

@@ -52,6 +52,37 @@ fn data_comes_from_a_file_or_standard_input() {
 }
 
 #[test]
+fn a_file_of_events_is_published_in_batches() {
+    let (site, _serving) = serving();
+    let lines: String = (0..2500).map(|n| format!("{{\"type\":\"301\",\"data\":{{\"n\":{n}}}}}\n")).collect();
+    std::fs::write(site.path("events.ndjson"), lines).unwrap();
+    let file = site.path("events.ndjson").display().to_string();
+    let said = site.run(&["publish", &file, "--client", "crm"]).expect(0).stdout;
+    assert_eq!(said, "2500 events published: 2500 match a subscription, 0 match none\n");
+
+    let event = r#"{"specversion":"1.0","id":"x","source":"/s","type":"999"}"#;
+    let mut command = site.command(&["publish", "-", "--client", "crm", "--json"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(format!("[{event},\n{event}]").as_bytes()).unwrap();
+    let receipts = Ended::of(&child.wait_with_output().unwrap()).expect(0).stdout;
+    let receipts: Vec<_> = receipts.lines().map(json).collect();
+    assert_eq!((receipts.len(), &receipts[1]["duplicate"]), (2, &true.into()));
+
+    std::fs::write(site.path("bad"), "{\"type\":\"301\"}\n{\"typ\":\"301\"}\n").unwrap();
+    let bad = site.path("bad").display().to_string();
+    site.run(&["publish", &bad, "--client", "crm"]).expect(64).says("events 1 to 2").says("/1");
+    site.run(&["publish", "/nowhere", "--client", "crm"]).expect(74).says("/nowhere");
+    site.run(&["publish", &bad, "--type", "301", "--client", "crm"]).expect(64);
+    site.run(&["publish", "--client", "crm"]).expect(64);
+
+    let taken = |size| {
+        let arguments = ["poll", "crm-accounts", "--client", "crm", "--consume", "--size", size];
+        site.run(&arguments).expect(0).stdout.lines().count()
+    };
+    assert_eq!([taken("1000"), taken("1000"), taken("1000"), taken("1000")], [1000, 1000, 500, 0]);
+}
+
+#[test]
 fn every_attribute_of_an_event_can_be_given() {
     let (site, _serving) = serving();
     let arguments = "publish --client crm --type 301 --id a --source /s --subject x --time 2026-01-01T00:00:00Z \
