@@ -54,8 +54,8 @@ fn data_comes_from_a_file_or_standard_input() {
 #[test]
 fn a_file_of_events_is_published_in_batches() {
     let (site, _serving) = serving();
-    let lines: String = (0..2500).map(|n| format!("{{\"type\":\"301\",\"data\":{{\"n\":{n}}}}}\n")).collect();
-    std::fs::write(site.path("events.ndjson"), lines).unwrap();
+    let lines: Vec<_> = (0..2500).map(|n| format!("{{\"type\":\"301\",\"data\":{{\"n\":{n}}}}}\n")).collect();
+    std::fs::write(site.path("events.ndjson"), lines.concat()).unwrap();
     let file = site.path("events.ndjson").display().to_string();
     let said = site.run(&["publish", &file, "--client", "crm"]).expect(0).stdout;
     assert_eq!(said, "2500 events published: 2500 match a subscription, 0 match none\n");

@@ -1,3 +1,5 @@
+//! What the machine does with a clock, step by step.
+
 use proptest::prelude::*;
 
 use super::*;
