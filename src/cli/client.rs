@@ -151,6 +151,12 @@ impl Target {
         Self { dial: vec![dial], host, base: String::new(), shown: address.to_string() }
     }
 
+    /// Whether it is a unix socket.
+    #[must_use]
+    pub(super) fn is_local_socket(&self) -> bool {
+        self.dial.iter().all(|dial| matches!(dial, Dial::Unix(_)))
+    }
+
     /// What a person knows it by.
     #[must_use]
     pub(super) fn shown(&self) -> &str {

@@ -18,7 +18,7 @@ use crate::config::Settings;
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Which server.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(super) struct Server {
     #[arg(
         long,
@@ -135,6 +135,23 @@ impl Credentials {
     /// The client that was named.
     pub(super) fn client(&self) -> Option<&str> {
         self.client.as_deref()
+    }
+
+    /// Those of a command that asks for them by other names.
+    pub(super) const fn of(client: Option<String>, token: Option<String>) -> Self {
+        Self { client, token }
+    }
+
+    /// The same as [`Credentials::authorize`]; the server is looked at only where a token has to be got.
+    pub(super) async fn authorize_at(
+        &self,
+        api: impl FnOnce() -> Result<Api, Failure>,
+        configuration: &Configuration,
+    ) -> Result<String, Failure> {
+        match &self.token {
+            Some(token) => Ok(format!("Bearer {token}")),
+            None => self.authorize(&api()?, configuration).await,
+        }
     }
 
     /// The value of the `Authorization` header: of the token that was given, or of one for the client.

@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod credentials;
 mod exit;
+mod operator;
 mod output;
 mod poll;
 mod publish;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::exit::{Exit, Failure};
+use self::operator::{bulk, explain, hold, purge, subscriptions};
 use self::settings::Configuration;
 
 /// An on-prem notification appliance: takes in events and hands each one on, durably and accounted for
@@ -44,6 +46,13 @@ enum Command {
     Poll(poll::Poll),
     Token(token::Token),
     Status(status::Status),
+    Subscriptions(subscriptions::Subscriptions),
+    Pause(hold::Pause),
+    Resume(hold::Resume),
+    Explain(explain::Explain),
+    Replay(bulk::Replay),
+    Cancel(bulk::Cancel),
+    Purge(purge::Purge),
     Verify(verify::Verify),
 }
 
@@ -76,6 +85,13 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Command::Poll(arguments) => blocking(poll::run(arguments, configuration)),
         Command::Token(arguments) => blocking(token::run(arguments, configuration)),
         Command::Status(arguments) => blocking(status::run(arguments, configuration)),
+        Command::Subscriptions(arguments) => blocking(subscriptions::run(arguments, configuration)),
+        Command::Pause(arguments) => blocking(hold::pause(arguments, configuration)),
+        Command::Resume(arguments) => blocking(hold::resume(arguments, configuration)),
+        Command::Explain(arguments) => blocking(explain::run(arguments, configuration)),
+        Command::Replay(arguments) => blocking(bulk::replay(arguments, configuration)),
+        Command::Cancel(arguments) => blocking(bulk::cancel(arguments, configuration)),
+        Command::Purge(arguments) => blocking(purge::run(arguments, configuration)),
         Command::Verify(arguments) => verify::run(arguments, configuration),
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::client::{Answer, Call, Target};
 use super::exit::{Exit, Failure};
+use super::operator;
 use super::output;
 use super::samples::Samples;
 use super::settings::Configuration;
@@ -45,6 +46,8 @@ struct Report {
     #[serde(flatten)]
     readiness: Readiness,
     figures: Samples,
+    /// Subscriptions that are held, 20 at most, each with why; told on the unix socket only.
+    held: Vec<operator::Held>,
 }
 
 /// Runs the command.
@@ -55,7 +58,8 @@ pub(super) async fn run(arguments: &Status, configuration: &Configuration) -> Re
     let metrics = target.send(Call::get("/metrics")).await?;
     let figures = Samples::parse(&metrics.text());
     let well = readiness.ready && figures.value("tidings_conservation_holds").is_none_or(|holds| holds != 0.0);
-    let report = Report { well, readiness, figures };
+    let held = operator::held(target, &operator::mount(configuration)?).await;
+    let report = Report { well, readiness, figures, held };
     output::result(&if arguments.json { as_json(&report)? } else { as_text(&report) })?;
     Ok(if well { Exit::Ok } else { Exit::Finding })
 }
@@ -113,6 +117,9 @@ fn as_text(report: &Report) -> String {
         let _ = writeln!(out, "  {name:<28} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     }
     out.push_str(&figures(&report.figures));
+    for operator::Held { id, why } in &report.held {
+        let _ = writeln!(out, "  held: {id} ({why})");
+    }
     output::printable(&out)
 }
 

@@ -1,0 +1,13 @@
+//! The operator's commands: they look at everything and act on it, through the admin listener of a running appliance.
+
+pub(super) mod bulk;
+mod consent;
+mod desk;
+pub(super) mod explain;
+pub(super) mod hold;
+mod notification;
+pub(super) mod purge;
+pub(super) mod subscriptions;
+
+pub(super) use self::desk::mount;
+pub(super) use self::subscriptions::{Held, held};
