@@ -9,8 +9,8 @@ use tidings::app::{self, Parts, Running, StartError};
 use tidings::config::{self, Settings, Sources};
 use tidings::http::settings::ListenAddress;
 use tidings::store::redb::OpenError;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpStream, UnixStream};
 
 fn settings(folder: &Path, more: &str) -> Settings {
     let text = format!(
@@ -18,7 +18,10 @@ fn settings(folder: &Path, more: &str) -> Settings {
 data_dir = "{}/data"
 server.listen = ["127.0.0.1:0"]
 admin.listen = ["127.0.0.1:0", "unix:{0}/admin.sock"]
-clients = [{{ id = "crm", secret = {{ value = "s" }}, scopes = ["events:publish", "notification:consent:consumer"] }}]
+clients = [
+    {{ id = "crm", secret = {{ value = "s" }}, scopes = ["events:publish", "notification:consent:consumer"] }},
+    {{ id = "ops", secret = {{ value = "s" }}, scopes = ["notifications:operate"] }},
+]
 subscriptions = [{{ id = "crm-accounts", client_id = "crm", event_types = ["301"], poll = {{}} }}]
 {more}
 "#,
@@ -39,7 +42,10 @@ fn tcp(addresses: &[ListenAddress]) -> String {
 }
 
 async fn send(address: &str, request: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
+    exchange(TcpStream::connect(address).await.unwrap(), request).await
+}
+
+async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -51,7 +57,11 @@ async fn get(address: &str, path: &str, headers: &str) -> String {
 }
 
 async fn token(running: &Running) -> String {
-    let body = "grant_type=client_credentials&client_id=crm&client_secret=s";
+    token_of("crm", running).await
+}
+
+async fn token_of(client: &str, running: &Running) -> String {
+    let body = format!("grant_type=client_credentials&client_id={client}&client_secret=s");
     let request = format!(
         "POST /oauth2/token HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\
          Content-Type: application/x-www-form-urlencoded\r\n\r\n{body}",
@@ -139,6 +149,100 @@ async fn the_admin_listener_answers_only_who_names_it() {
         send(&admin, "POST /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
             .await;
     assert!(posted.starts_with("HTTP/1.1 405") && posted.contains("allow: GET"), "{posted}");
+    assert_eq!(running.stop().await, [""; 0]);
+}
+
+/// The routes of the operator half that answer without anything in the ledger; the others are asked for a refusal.
+const PAUSE: &str = "/v1/subscriptions/crm-accounts/pause";
+
+fn request(method: &str, path: &str, headers: &str) -> String {
+    format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: 0\r\n{headers}\r\n")
+}
+
+#[track_caller]
+fn is(answer: &str, status: u16) {
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+}
+
+#[tokio::test]
+async fn the_operator_half_on_tcp_asks_for_a_token_of_its_scope() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(&folder).await;
+    let admin = tcp(running.admin_addresses());
+    let (crm, ops) = (token(&running).await, token_of("ops", &running).await);
+    let bearer = |token: &str| format!("Host: {admin}\r\nAuthorization: Bearer {token}\r\n");
+    for (method, path) in [("GET", "/v1/subscriptions"), ("POST", PAUSE)] {
+        let without = send(&admin, &request(method, path, &format!("Host: {admin}\r\n"))).await;
+        is(&without, 401);
+        assert!(without.contains("application/problem+json"), "{without}");
+        is(&send(&admin, &request(method, path, &bearer(&crm))).await, 403);
+        is(&send(&admin, &request(method, path, &bearer("x.y.z"))).await, 401);
+        is(&send(&admin, &request(method, path, &bearer(&ops))).await, 200);
+    }
+    let unknown = send(&admin, &request("POST", "/v1/events", &bearer(&ops))).await;
+    is(&unknown, 404);
+    // The same routes are where the contracts are.
+    is(&get(&tcp(running.addresses()), "/v1/subscriptions", &bearer(&ops)).await, 200);
+    assert_eq!(running.stop().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn the_operator_half_on_tcp_refuses_what_a_browser_was_tricked_into() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(&folder).await;
+    let admin = tcp(running.admin_addresses());
+    let ops = format!("Authorization: Bearer {}\r\n", token_of("ops", &running).await);
+    for (method, path) in [("GET", "/v1/subscriptions"), ("GET", "/v1/subscriptions/crm-accounts"), ("POST", PAUSE)] {
+        for foreign in [
+            "Host: evil.example\r\n".to_owned(),
+            format!("Host: {admin}\r\nOrigin: http://evil.example\r\n"),
+            format!("Host: {admin}\r\nOrigin: null\r\n"),
+        ] {
+            let refused = send(&admin, &request(method, path, &(foreign + &ops))).await;
+            is(&refused, 403);
+            assert!(refused.contains("/problems/foreign-site"), "{refused}");
+        }
+    }
+    let cross = format!("Host: {admin}\r\nSec-Fetch-Site: cross-site\r\n{ops}");
+    is(&send(&admin, &request("POST", PAUSE, &cross)).await, 403);
+    let shown = get(&admin, "/v1/subscriptions/crm-accounts", &format!("Host: {admin}\r\n{ops}")).await;
+    assert!(shown.contains(r#""holds":[]"#), "nothing was changed: {shown}");
+    is(&send(&admin, &request("POST", PAUSE, &format!("Host: {admin}\r\nOrigin: http://{admin}\r\n{ops}"))).await, 200);
+    assert_eq!(running.stop().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn the_operator_half_on_the_unix_socket_asks_for_no_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(&folder).await;
+    let socket = folder.path().join("admin.sock");
+    let ask = async |text: String| exchange(UnixStream::connect(&socket).await.unwrap(), &text).await;
+    is(&ask(request("GET", "/v1/subscriptions", "Host: x\r\n")).await, 200);
+    is(&ask(request("POST", PAUSE, "Host: x\r\n")).await, 200);
+    // Who shows a token is who it says.
+    is(&ask(request("GET", "/v1/subscriptions", "Host: x\r\nAuthorization: Bearer x\r\n")).await, 401);
+    let crm = format!("Host: x\r\nAuthorization: Bearer {}\r\n", token(&running).await);
+    is(&ask(request("GET", "/v1/subscriptions", &crm)).await, 403);
+    // A browser that was led to the socket.
+    let page = "Host: localhost:1\r\nOrigin: http://evil.example\r\n";
+    is(&ask(request("POST", "/v1/subscriptions/crm-accounts/resume", page)).await, 403);
+    assert!(
+        ask(request("GET", "/v1/subscriptions/crm-accounts", "Host: x\r\n")).await.contains(r#""reason":"paused""#)
+    );
+    assert_eq!(running.stop().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn the_operator_half_is_on_the_admin_listener_wherever_the_contract_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path(), "api.events = { enabled = false, mount = \"/mine\" }");
+    let running = app::start(settings, Parts::system()).await.unwrap();
+    let (admin, api) = (tcp(running.admin_addresses()), tcp(running.addresses()));
+    let ops = token_of("ops", &running).await;
+    let headers = |host: &str| format!("Host: {host}\r\nAuthorization: Bearer {ops}\r\n");
+    is(&get(&admin, "/mine/subscriptions", &headers(&admin)).await, 200);
+    is(&get(&admin, "/v1/subscriptions", &headers(&admin)).await, 404);
+    is(&get(&api, "/mine/subscriptions", &headers(&api)).await, 404);
     assert_eq!(running.stop().await, [""; 0]);
 }
 

@@ -79,3 +79,35 @@ impl Contract for OperatorContract {
         Error::from(refusal).answer(&self.settings.public_url, request_id)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use bytes::Bytes;
+    use hyper::header::HeaderMap;
+
+    use super::*;
+    use crate::auth::Principal;
+
+    #[tokio::test]
+    async fn before_there_is_an_engine_it_cannot_be_done_now() {
+        let settings = OperatorSettings { mount: "/v1".to_owned(), public_url: "http://t".to_owned() };
+        let contract = OperatorContract::new(settings, LateEngine::default());
+        for route in 0..ROUTES.len() {
+            let request = Request {
+                id: "r".to_owned(),
+                peer: None,
+                path: String::new(),
+                params: Vec::new(),
+                query: String::new(),
+                headers: HeaderMap::new(),
+                principal: Some(Principal::new("uid:0".into(), "uid:0".to_owned(), BTreeSet::new())),
+                body: Bytes::new(),
+            };
+            let response = contract.call(route, request).await;
+            assert_eq!(response.status.as_u16(), 503);
+            assert!(String::from_utf8_lossy(&response.body).contains("/health/ready"));
+        }
+    }
+}
