@@ -62,6 +62,11 @@ struct Granted {
 }
 
 impl Server {
+    /// The URL that was given.
+    pub(super) fn url(&self) -> Option<String> {
+        self.url.clone()
+    }
+
     /// The server that is meant. With a URL no configuration is needed: without one the mounts are the defaults.
     pub(super) fn find(&self, configuration: &Configuration) -> Result<Api, Failure> {
         let Some(url) = &self.url else {
@@ -132,6 +137,11 @@ impl Api {
 }
 
 impl Credentials {
+    /// The client and the token that were given.
+    pub(super) fn parts(&self) -> (Option<String>, Option<String>) {
+        (self.client.clone(), self.token.clone())
+    }
+
     /// The client that was named.
     pub(super) fn client(&self) -> Option<&str> {
         self.client.as_deref()

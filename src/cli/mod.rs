@@ -2,6 +2,7 @@
 //!
 //! stdout is for results, stderr for the rest; a closed pipe is no error. Exit codes are those of [`exit::Exit`].
 
+mod acknowledge;
 mod batches;
 mod check;
 mod client;

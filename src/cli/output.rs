@@ -6,14 +6,27 @@ use std::sync::Arc;
 use super::exit::{Exit, Failure};
 use crate::store::redb::Progress;
 
+/// Whether there was still somebody to take what was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It was taken whole.
+    Yes,
+    /// The reader has gone away.
+    No,
+}
+
 /// Writes `text` to stdout, as it is.
 pub(super) fn result(text: &str) -> Result<(), Failure> {
+    result_taken(text).map(drop)
+}
+
+/// The same, and says whether it was taken.
+pub(super) fn result_taken(text: &str) -> Result<Taken, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(Exit::Io, format!("cannot write the result to standard output: {error}")))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(Taken::Yes),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Taken::No),
+        Err(error) => Err(Failure::new(Exit::Io, format!("cannot write the result to standard output: {error}"))),
     }
 }
 

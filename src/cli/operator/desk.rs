@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_mins(5);
 
 /// Where the operator half is, and who asks.
 #[derive(Args, Debug)]
-pub(super) struct Admin {
+pub(in crate::cli) struct Admin {
     #[arg(
         long = "admin",
         value_name = "URL",
@@ -53,6 +53,11 @@ pub(in crate::cli) fn mount(configuration: &Configuration) -> Result<String, Fai
 }
 
 impl Admin {
+    /// That of a command that asks for it by other names.
+    pub(in crate::cli) const fn of(url: Option<String>, client: Option<String>, token: Option<String>) -> Self {
+        Self { url, client, token }
+    }
+
     /// The operator half that is meant, with a token where one is needed.
     pub(super) async fn desk(&self, configuration: &Configuration) -> Result<Desk, Failure> {
         let target = match &self.url {

@@ -6,8 +6,9 @@ mod desk;
 pub(super) mod explain;
 pub(super) mod hold;
 mod notification;
+pub(super) mod peek;
 pub(super) mod purge;
 pub(super) mod subscriptions;
 
-pub(super) use self::desk::mount;
+pub(super) use self::desk::{Admin, mount};
 pub(super) use self::subscriptions::{Held, held};
