@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use redb::{ReadableTable, WriteTransaction};
 
-use super::memory::EndpointMemory;
+use super::endpoint::EndpointMemory;
 use super::record::{self, EndpointRow, Meta, SubscriptionRow};
 use super::tables::{ENDPOINTS, SECRETS, SUBSCRIPTIONS};
 use super::writer::Writer;

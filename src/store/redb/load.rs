@@ -7,7 +7,9 @@ use std::sync::Arc;
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 
 use super::account::{self, Known, Standing};
-use super::memory::{EndpointMemory, KeptPage, Memory, PageKey, page_key};
+use super::endpoint::EndpointMemory;
+use super::memory::Memory;
+use super::page_keys::{KeptPage, PageKey, page_key};
 use super::record::{self, EventRow, Head, Meta, PageRow, SubscriptionRow};
 use super::tables::{ENDPOINTS, EVENTS, HEADS, META, PAGES, POLLED, SUBSCRIPTIONS, TALLIES};
 use super::{Opening, Progress, storage};

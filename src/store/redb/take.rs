@@ -6,7 +6,8 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use redb::{ReadableTable, Table};
 
-use super::memory::{KeptPage, Memory, PageKey, page_key};
+use super::memory::Memory;
+use super::page_keys::{KeptPage, PageKey, page_key};
 use super::record::{self, Meta, PageRow};
 use super::writer::GroupTables;
 use super::{Shared, storage};
