@@ -41,6 +41,8 @@ pub enum Problem {
     Internal,
     /// 503
     Unavailable,
+    /// 507
+    InsufficientStorage,
 }
 
 /// What a problem is called, and what its page says.
@@ -58,7 +60,7 @@ pub struct ProblemText {
 
 impl Problem {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::InvalidRequest,
         Self::Unauthenticated,
         Self::Forbidden,
@@ -75,6 +77,7 @@ impl Problem {
         Self::TooManyRequests,
         Self::Internal,
         Self::Unavailable,
+        Self::InsufficientStorage,
     ];
 
     /// Its texts.
@@ -190,6 +193,14 @@ impl Problem {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The server cannot take this now; `detail` says why. Try again after `Retry-After` seconds; with the same \
                  `source` and `id` an event is stored once.",
+            ),
+            Self::InsufficientStorage => (
+                "insufficient-storage",
+                "The server's disk is nearly full",
+                StatusCode::INSUFFICIENT_STORAGE,
+                "What room there is left is kept for those who poll (`limits.disk_reserve`). Nothing was stored. Ask the \
+                 operator to make room, and try again after `Retry-After` seconds; with the same `source` and `id` an \
+                 event is stored once.",
             ),
         };
         ProblemText { name, title, status, explanation }

@@ -7,7 +7,7 @@ use super::{Engine, Receipt, StoreError};
 use crate::model::event::EventDraft;
 use crate::model::id::MAX_TARGETS;
 use crate::model::subscription::SubscriptionSet;
-use crate::store::{Append, AppendError, NewEvent};
+use crate::store::{Append, AppendError, NewEvent, Room};
 
 /// How often a batch is matched before it is given up: each further time means that the subscriptions changed between
 /// matching and the transaction.
@@ -62,6 +62,9 @@ pub enum PublishError {
         /// How many wait.
         waiting: u64,
     },
+    /// There is less room than `limits.disk_reserve`.
+    #[error("{0}")]
+    NoRoom(Room),
     /// The subscriptions changed as often as it was matched.
     #[error("the subscriptions are changing too fast")]
     Unsettled,
@@ -142,6 +145,7 @@ impl From<AppendError> for PublishError {
             AppendError::Stale => Self::Unsettled,
             AppendError::Conflict { index } => Self::Conflict { index },
             AppendError::Full { waiting } => Self::Full { waiting },
+            AppendError::NoRoom(room) => Self::NoRoom(room),
             AppendError::Store(error) => Self::Store(error),
         }
     }

@@ -22,7 +22,7 @@ pub mod redb;
 
 use async_trait::async_trait;
 
-pub use self::health::ClockDoubt;
+pub use self::health::{ClockDoubt, Room};
 pub use self::lease::{Lease, Leased};
 pub use self::look::{
     Act, Action, HandedOut, LOOK_RECORDS, Look, LookCursor, Looked, NotDone, NotificationView, Round, Story,
@@ -49,6 +49,8 @@ pub struct StoreSettings {
     pub history: Duration,
     /// `events.history_max`: bytes of bodies beyond which the oldest ended ones go early.
     pub history_max: u64,
+    /// `limits.disk_reserve`: bytes of room below which an append is refused, until there is twice as much; 0: never.
+    pub disk_reserve: u64,
     /// `limits.clock_leap`: how far the wall clock may leap before it is in doubt.
     pub clock_leap: Duration,
     /// `store.two_phase_commit`: a second flush in each commit, for data files that hostile hands could prepare.
@@ -66,6 +68,7 @@ impl Default for StoreSettings {
             duplicate_events: 1_000_000,
             history: Duration::from_hours(7 * 24),
             history_max: 2 << 30,
+            disk_reserve: 256 << 20,
             clock_leap: Duration::from_mins(10),
             two_phase_commit: false,
             page_key_lifetime: Duration::from_mins(10),
@@ -139,6 +142,10 @@ pub enum AppendError {
         /// How many wait.
         waiting: u64,
     },
+    /// There is less room than `limits.disk_reserve`, or was and there is not yet twice as much, or this one is too large
+    /// for what there is.
+    #[error("{0}")]
+    NoRoom(Room),
     /// The store cannot write.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -403,6 +410,9 @@ pub trait Store: Send + Sync + 'static {
     /// Trusts the wall clock as it is: what has expired by it ends. Behind the ledger's time, the wall clock is waited
     /// for at half the pace. Answers whether it was in doubt; that it is not any more is on disk then.
     async fn accept_clock(&self) -> Result<bool, StoreError>;
+
+    /// The room that there was when it was last looked at: before each append, and in each sweep.
+    fn room(&self) -> Room;
 
     /// Figures for metrics.
     fn figures(&self) -> Figures;

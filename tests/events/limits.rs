@@ -1,9 +1,14 @@
 //! Both sides of each limit.
 
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::{BATCH, EVENTS, STRUCTURED, nothing_stored, post, problem};
 use crate::support::client::Call;
 use crate::support::{Appliance, Setup};
 use tidings::store::StoreSettings;
+use tidings::store::redb::{Faults, Volume};
 
 async fn small() -> Appliance {
     Appliance::start(Setup { max_body: 1000, max_batch: 10_000, ..Setup::default() }).await
@@ -62,6 +67,49 @@ async fn a_batch_has_at_most_a_thousand_events() {
     let receipts = post(&appliance, BATCH, &batch(1000)).await.expect(202).json();
     assert_eq!(receipts.as_array().unwrap().len(), 1000);
     assert_eq!(appliance.store_figures().accepted, 1000);
+}
+
+#[tokio::test]
+async fn without_room_it_is_507_and_polls_go_on() {
+    let disk = Arc::new(Volumes::default());
+    disk.free(u64::MAX);
+    let appliance = Appliance::start(Setup { faults: Some(disk.clone()), ..Setup::default() }).await;
+    let subscription = appliance.subscribe("crm", &["301"]).await;
+    appliance.publish(&event(1, 100)).await;
+    disk.free((256 << 20) - 1);
+    let answer = post(&appliance, "application/json", &event(2, 100)).await;
+    assert_eq!(answer.headers["retry-after"], "5");
+    let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+    assert_eq!(detail, "Nothing was stored: 255 MiB of room are left, the reserve (limits.disk_reserve) is 256 MiB.");
+    assert!(problem(answer, 507, "insufficient-storage").is_empty());
+    assert_eq!(appliance.store_figures().accepted, 1);
+    assert_eq!(appliance.poll(&subscription).await.len(), 1);
+    assert!(!appliance.subscribe("erp", &["301"]).await.is_empty());
+}
+
+/// A disk that never fails, with as much room as it is told.
+#[derive(Debug, Default)]
+struct Volumes(AtomicU64);
+
+impl Volumes {
+    fn free(&self, bytes: u64) {
+        self.0.store(bytes, Ordering::SeqCst);
+    }
+}
+
+impl Faults for Volumes {
+    fn write(&self, _: u64, _: usize) -> io::Result<()> {
+        Ok(())
+    }
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+    fn extend(&self, _: u64) -> io::Result<()> {
+        Ok(())
+    }
+    fn volume(&self) -> Option<Volume> {
+        Some(Volume { free: self.0.load(Ordering::SeqCst), taken: 0, hole: 0 })
+    }
 }
 
 #[tokio::test]

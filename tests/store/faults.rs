@@ -53,7 +53,7 @@ impl Faults for Switches {
     fn extend(&self, _: u64) -> io::Result<()> {
         self.step()
     }
-    fn fill(&self, _: u64) -> io::Result<()> {
+    fn fill(&self, _: u64, _: u64) -> io::Result<()> {
         if self.full.load(Ordering::SeqCst) { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 }

@@ -10,6 +10,7 @@ mod faults;
 mod model;
 mod pages;
 mod redb;
+mod room;
 mod subject;
 mod suite;
 mod time;

@@ -71,6 +71,9 @@ impl Error {
             PublishError::TooManyTargets { .. } | PublishError::Full { .. } | PublishError::Unsettled => {
                 Self::new(Problem::Unavailable, format!("Nothing was stored: {error}."))
             }
+            PublishError::NoRoom(room) => {
+                Self::new(Problem::InsufficientStorage, format!("Nothing was stored: {room}."))
+            }
             PublishError::Store(error) => error.into(),
         }
     }
@@ -101,7 +104,7 @@ impl Error {
             tracing::error!(request_id, cause, "a call of the events API failed");
         }
         let response = problem::answer(public_url, self.problem, &self.detail, &self.errors);
-        if response.status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(response.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::INSUFFICIENT_STORAGE) {
             response.header(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS))
         } else {
             response

@@ -2,7 +2,8 @@
 //!
 //! redb extends its file sparsely. Writing into a hole makes the file system allocate blocks in its journal at every
 //! flush, which makes publishing on a growing file 2 to 4 times slower (performance.md). So zeros are written ahead of
-//! where redb writes, in steps of [`AHEAD`]; locking stays redb's own.
+//! where redb writes, in steps of [`AHEAD`], but not on a volume that fills up: there the reserve comes before speed.
+//! Locking stays redb's own.
 
 use std::fs::File;
 use std::io;
@@ -13,6 +14,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
+
+use super::room::Volume;
 
 /// How far zeros are written ahead, in bytes.
 const AHEAD: u64 = 16 << 20;
@@ -25,30 +28,36 @@ pub trait Faults: Send + Sync + std::fmt::Debug + 'static {
     fn flush(&self) -> io::Result<()>;
     /// Before the file is extended to `len` bytes.
     fn extend(&self, len: u64) -> io::Result<()>;
-    /// Before zeros are written ahead from `offset` on.
-    fn fill(&self, offset: u64) -> io::Result<()> {
-        let _ = offset;
+    /// Before `len` zeros are written ahead at `offset`.
+    fn fill(&self, offset: u64, len: u64) -> io::Result<()> {
+        let _ = (offset, len);
         Ok(())
+    }
+    /// What the volume is to look like; `None`: as it is.
+    fn volume(&self) -> Option<Volume> {
+        None
     }
 }
 
 #[derive(Debug)]
 pub(super) struct GrowingFile {
     inner: FileBackend,
-    file: File,
+    file: Arc<File>,
     /// Where the file's length ends.
     end: AtomicU64,
     /// Up to where blocks exist, or were tried for in vain: nothing was written behind it.
     filled: AtomicU64,
+    /// What stays free on the volume when zeros are written ahead, in bytes.
+    spare: u64,
     faults: Option<Arc<dyn Faults>>,
 }
 
 impl GrowingFile {
-    pub(super) fn new(file: File, faults: Option<Arc<dyn Faults>>) -> io::Result<Self> {
+    pub(super) fn new(file: Arc<File>, spare: u64, faults: Option<Arc<dyn Faults>>) -> io::Result<Self> {
         let end = file.metadata()?.len();
         let filled = end_of_data(&file, end)?;
         let inner = FileBackend::new(file.try_clone()?).map_err(io::Error::other)?;
-        Ok(Self { inner, file, end: AtomicU64::new(end), filled: AtomicU64::new(filled), faults })
+        Ok(Self { inner, file, end: AtomicU64::new(end), filled: AtomicU64::new(filled), spare, faults })
     }
 
     /// Makes blocks from where they end to [`AHEAD`] behind `until`, inside the file's length. What is about to be
@@ -60,7 +69,7 @@ impl GrowingFile {
             return;
         }
         let target = until.saturating_add(AHEAD).min(end);
-        if let Err(error) = self.fill(filled, target) {
+        if let Err(error) = self.spare(target - filled).and_then(|()| self.fill(filled, target)) {
             // Only speed is lost: there may be room yet for what is written itself.
             tracing::debug!(%error, "no blocks are made ahead of need");
             self.filled.store(until, Ordering::Release);
@@ -69,10 +78,19 @@ impl GrowingFile {
         }
     }
 
+    /// Refuses where the volume would have too little left with `len` bytes less.
+    fn spare(&self, len: u64) -> io::Result<()> {
+        let volume = self.faults.as_ref().and_then(|f| f.volume()).or_else(|| Volume::of(&self.file));
+        match volume {
+            Some(volume) if volume.free < len.saturating_add(self.spare) => Err(io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes zeros over `from..to`, where nothing was ever written.
     fn fill(&self, from: u64, to: u64) -> io::Result<()> {
         if let Some(faults) = &self.faults {
-            faults.fill(from)?;
+            faults.fill(from, to - from)?;
         }
         let zeros = vec![0; 1 << 20];
         let mut at = from;
@@ -83,6 +101,16 @@ impl GrowingFile {
         }
         Ok(())
     }
+}
+
+/// Gives blocks to every hole of the file.
+pub(super) fn fill_holes(file: &File, faults: Option<&dyn Faults>) -> io::Result<()> {
+    let len = file.metadata()?.len();
+    if let Some(faults) = faults {
+        faults.fill(0, len)?;
+    }
+    rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, len)?;
+    Ok(())
 }
 
 /// Where the last block with data ends: everything behind is a hole.
@@ -175,14 +203,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("file");
         let open = || File::options().read(true).write(true).create(true).truncate(false).open(&path).unwrap();
-        let backend = GrowingFile::new(open(), None).unwrap();
+        let backend = GrowingFile::new(Arc::new(open()), 0, None).unwrap();
         backend.set_len(64 << 20).unwrap();
         backend.write(4096, b"here").unwrap();
         assert_eq!(backend.filled.load(Ordering::Acquire), 4096 + 4 + AHEAD);
         backend.write(0, b"first").unwrap();
         drop(backend);
 
-        let again = GrowingFile::new(open(), None).unwrap();
+        let again = GrowingFile::new(Arc::new(open()), 0, None).unwrap();
         assert!(again.filled.load(Ordering::Acquire) >= 4096 + 4 + AHEAD);
         again.write(AHEAD + 5000, b"later").unwrap();
         let mut read = [0; 4];
@@ -195,7 +223,7 @@ mod tests {
     fn what_is_cut_off_is_made_again() {
         let dir = tempfile::tempdir().unwrap();
         let file = File::options().read(true).write(true).create_new(true).open(dir.path().join("file")).unwrap();
-        let backend = GrowingFile::new(file, None).unwrap();
+        let backend = GrowingFile::new(Arc::new(file), 0, None).unwrap();
         backend.set_len(8 << 20).unwrap();
         backend.write(0, b"x").unwrap();
         assert_eq!(backend.filled.load(Ordering::Acquire), 8 << 20);

@@ -29,6 +29,7 @@ mod page;
 mod page_keys;
 mod queue;
 mod record;
+mod room;
 mod sweep;
 mod tables;
 mod take;
@@ -37,7 +38,8 @@ mod verify;
 mod writer;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -48,13 +50,17 @@ use tokio::sync::{Semaphore, oneshot};
 
 pub use self::backend::Faults;
 use self::memory::{EndpointMemory, Memory, Pending};
+use self::open::Opened;
 pub use self::open::{CACHE_BYTES, OpenError, Opening, Progress};
+use self::record::Meta;
+pub use self::room::Volume;
+use self::room::{Gauge, Used};
 use self::time::LedgerTime;
 pub use self::verify::{Finding, Report, verify};
 use self::writer::{Operation, Sender};
 use super::{
     Act, Append, AppendError, ClockDoubt, Figures, Lease, Leased, Look, Looked, NotDone, Page, PageId, QueueStatus,
-    Receipt, Store, StoreError, StoreMetrics, StoreSettings, Story, SubscribeError, SubscriptionChange,
+    Receipt, Room, Store, StoreError, StoreMetrics, StoreSettings, Story, SubscribeError, SubscriptionChange,
     SubscriptionSums, Swept, Take,
 };
 use crate::base::clock::{Clock, Timestamp};
@@ -99,6 +105,8 @@ pub(super) struct Shared {
     options: Options,
     /// `None` while the file is being opened anew after a fault, and once it is closed.
     db: RwLock<Option<Arc<Database>>>,
+    /// The file under it, also while it is closed.
+    file: RwLock<Arc<File>>,
     memory: RwLock<Memory>,
     pending: Mutex<Pending>,
     /// The first positions of committed pages that are being read, and of how many: what is behind must stay.
@@ -106,6 +114,7 @@ pub(super) struct Shared {
     /// Why nothing can be committed.
     trouble: RwLock<Option<String>>,
     time: LedgerTime,
+    gauge: Gauge,
     duplicates: AtomicU64,
     queue_full: AtomicU64,
     unconfirmed: AtomicU64,
@@ -115,6 +124,42 @@ impl Shared {
     /// The ledger's time: never before that of the last transaction.
     fn now(&self) -> Timestamp {
         self.time.now()
+    }
+
+    /// Looks at the room; `thoroughly` also at what is used inside the file.
+    fn look_at_room(&self, thoroughly: bool, meta: &Meta, waiting: u64) {
+        if thoroughly && let Ok(db) = self.database() {
+            match Used::count(&db, meta) {
+                Ok(used) => self.gauge.reckon(used),
+                Err(error) => tracing::debug!(%error, "what is used inside the data file cannot be counted"),
+            }
+        }
+        let Some(mut volume) = self.volume() else { return };
+        if self.gauge.wants_blocks(volume) {
+            self.fill_holes();
+            volume = self.volume().unwrap_or(volume);
+        }
+        match self.gauge.look(volume, meta, waiting) {
+            Some(room) if room.low => tracing::warn!(
+                path = %self.options.path.display(),
+                "publishing is refused, all else goes on: {room}; make room on the data file's volume"
+            ),
+            Some(room) => tracing::warn!("publishing is taken again: {room}"),
+            None => {}
+        }
+    }
+
+    /// Gives the file the blocks that it has not, while there are some.
+    fn fill_holes(&self) {
+        let file = Arc::clone(&self.file.read());
+        match backend::fill_holes(&file, self.options.faults.as_deref()) {
+            Ok(()) => tracing::info!("the data file's volume fills up: the file has been given all its blocks"),
+            Err(error) => tracing::debug!(%error, "the data file cannot be given all its blocks"),
+        }
+    }
+
+    fn volume(&self) -> Option<Volume> {
+        self.options.faults.as_ref().and_then(|f| f.volume()).or_else(|| Volume::of(&self.file.read()))
     }
 
     /// When the oldest notification that waits was accepted: one row is read for it, while memory is not locked.
@@ -156,13 +201,15 @@ pub struct RedbStore {
 impl RedbStore {
     /// Opens the data file, makes it if it is not there, repairs it if it must be. Blocks.
     pub fn open(options: Options) -> Result<Self, OpenError> {
-        let (db, meta) = open::open(&options)?;
+        let Opened { db, file, meta } = open::open(&options)?;
         let time = LedgerTime::start(Arc::clone(&options.clock), options.settings.clock_leap, &meta);
         let memory = open::read(&db, &options, time.now())?;
         let shared = Arc::new(Shared {
             time,
+            gauge: Gauge::new(options.settings.disk_reserve),
             unconfirmed: AtomicU64::new(memory.meta.unconfirmed()),
             db: RwLock::new(Some(Arc::new(db))),
+            file: RwLock::new(file),
             memory: RwLock::new(memory),
             pending: Mutex::default(),
             unread: Mutex::default(),
@@ -171,6 +218,8 @@ impl RedbStore {
             queue_full: AtomicU64::new(0),
             options,
         });
+        let waiting = shared.memory.read().queued;
+        shared.look_at_room(true, &meta, waiting);
         let (writer, thread) = writer::start(Arc::clone(&shared)).map_err(|e| OpenError::Io {
             path: shared.options.path.clone(),
             detail: format!("the writer's thread cannot be started: {e}"),
@@ -200,6 +249,10 @@ impl RedbStore {
 #[async_trait]
 impl Store for RedbStore {
     async fn append(&self, append: Append) -> Result<Vec<Receipt>, AppendError> {
+        let room = self.shared.gauge.room();
+        if room.low {
+            return Err(AppendError::NoRoom(room));
+        }
         let append = append::Prepared::new(append);
         self.submit(|reply| Operation::Append { append, reply }).await?
     }
@@ -330,9 +383,14 @@ impl Store for RedbStore {
         Ok(doubted)
     }
 
+    fn room(&self) -> Room {
+        self.shared.gauge.room()
+    }
+
     fn figures(&self) -> Figures {
         let now = self.shared.now();
-        let (file_bytes, free_bytes) = room(&self.shared.options.path);
+        let file_bytes = std::fs::metadata(&self.shared.options.path).map_or(0, |m| m.len());
+        let free_bytes = self.shared.volume().map_or(0, |v| v.free);
         let oldest_waiting = self.shared.oldest_waiting(now);
         let memory = self.shared.memory.read();
         let meta = &memory.meta;
@@ -374,13 +432,6 @@ impl Store for RedbStore {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
     }
-}
-
-/// Bytes of the file and free bytes on its volume; 0 where the system does not say.
-fn room(path: &Path) -> (u64, u64) {
-    let file = std::fs::metadata(path).map_or(0, |m| m.len());
-    let free = rustix::fs::statvfs(path).map_or(0, |v| v.f_bavail.saturating_mul(v.f_frsize));
-    (file, free)
 }
 
 /// What redb said, as the store's error. Callers see that the store cannot be used; the text is for the log.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase};
 
-use super::backend::{Faults, GrowingFile};
+use super::backend::GrowingFile;
 use super::memory::Memory;
 use super::record::{FORMAT, Meta};
 use super::tables::{ENDPOINTS, EVENTS, HEADS, PAGES, POLLED, SECRETS, SETTLED, SUBSCRIPTIONS, TALLIES};
@@ -102,13 +102,25 @@ pub enum OpenError {
     },
 }
 
-/// Opens the file; answers its state too.
-pub(super) fn open(options: &Options) -> Result<(Database, Meta), OpenError> {
+/// A data file that is open.
+pub(super) struct Opened {
+    pub(super) db: Database,
+    /// The file under it.
+    pub(super) file: Arc<File>,
+    /// Its state.
+    pub(super) meta: Meta,
+}
+
+/// Opens the file.
+pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
     let file = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(&options.path);
-    let db = open_database(&options.path, file, options.faults.clone(), &options.progress)?;
+    let file = Arc::new(file.map_err(|e| io_error(&options.path, &e))?);
+    let spare = options.settings.disk_reserve.saturating_mul(2);
+    let backend = GrowingFile::new(Arc::clone(&file), spare, options.faults.clone());
+    let db = open_database(&options.path, backend, &options.progress)?;
     refuse_newer(&db, &options.path)?;
     let meta = create_tables(&db).map_err(|e| damaged(options, &e))?;
-    Ok((db, meta))
+    Ok(Opened { db, file, meta })
 }
 
 /// Reads memory from the file. `now` is the ledger's time.
@@ -120,15 +132,17 @@ fn damaged(options: &Options, error: &StoreError) -> OpenError {
     OpenError::Damaged { path: options.path.clone(), detail: error.to_string() }
 }
 
+pub(super) fn io_error(path: &Path, error: &io::Error) -> OpenError {
+    OpenError::Io { path: path.to_owned(), detail: error.to_string() }
+}
+
 /// redb on a file of ours.
 pub(super) fn open_database(
     path: &Path,
-    file: io::Result<File>,
-    faults: Option<Arc<dyn Faults>>,
+    backend: io::Result<GrowingFile>,
     progress: &Progress,
 ) -> Result<Database, OpenError> {
-    let io_error = |detail: String| OpenError::Io { path: path.to_owned(), detail };
-    let backend = file.and_then(|f| GrowingFile::new(f, faults)).map_err(|e| io_error(e.to_string()))?;
+    let backend = backend.map_err(|e| io_error(path, &e))?;
     let progress = Arc::clone(progress);
     let opened = Database::builder()
         .set_cache_size(CACHED_PAGE_BYTES)
@@ -137,7 +151,7 @@ pub(super) fn open_database(
     opened.map_err(|e| match e {
         redb::DatabaseError::DatabaseAlreadyOpen => OpenError::InUse { path: path.to_owned() },
         redb::DatabaseError::Storage(redb::StorageError::Io(e)) if e.kind() != io::ErrorKind::InvalidData => {
-            io_error(e.to_string())
+            io_error(path, &e)
         }
         other => OpenError::Damaged { path: path.to_owned(), detail: other.to_string() },
     })

@@ -85,8 +85,9 @@ impl LedgerTime {
 
     /// The doubt, if there is one.
     pub(super) fn doubt(&self) -> Option<ClockDoubt> {
+        let ledger = self.now();
         let Doubt { since, cause, .. } = *self.keeper.load().doubted()?;
-        Some(ClockDoubt { wall: self.clock.now(), ledger: self.now(), since, cause })
+        Some(ClockDoubt { wall: self.clock.now(), ledger, since, cause })
     }
 
     /// Whether a doubt has ended since the last call: what was withheld may be handed out now.

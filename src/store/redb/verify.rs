@@ -2,10 +2,12 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase, ReadableTable};
 
 use super::account::{self, Known};
+use super::backend::GrowingFile;
 use super::load::read_meta;
 use super::record::{self, Body, EventRow, Meta, Tally};
 use super::tables::{ENDPOINTS, EVENTS, HEADS, PAGES, TALLIES};
@@ -37,8 +39,8 @@ pub struct Report {
 /// Checks the data file of a stopped appliance.
 pub fn verify(path: &Path, progress: &Progress) -> Result<Report, OpenError> {
     let damaged = |detail: String| OpenError::Damaged { path: path.to_owned(), detail };
-    let file = File::options().read(true).write(true).open(path);
-    let mut db = open::open_database(path, file, None, progress)?;
+    let file = File::options().read(true).write(true).open(path).map_err(|e| open::io_error(path, &e))?;
+    let mut db = open::open_database(path, GrowingFile::new(Arc::new(file), 0, None), progress)?;
     open::refuse_newer(&db, path)?;
     let mut report = Report::default();
     match db.check_integrity() {

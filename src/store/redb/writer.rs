@@ -10,11 +10,12 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use redb::{Database, ReadableTable, Table, WriteTransaction};
+use redb::{ReadableTable, Table, WriteTransaction};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::append::{self, Prepared, Stored};
 use super::memory::{Memory, Pending};
+use super::open::Opened;
 use super::record::{self, Head, Meta};
 use super::tables::{EVENTS, HEADS, META, PAGES, POLLED};
 use super::take::{self, Taken, Unread};
@@ -247,6 +248,11 @@ impl Writer {
             }
             Operation::Sweep { reply } => {
                 let result = sweep::run(self);
+                let (meta, waiting) = {
+                    let memory = self.shared.memory.read();
+                    (memory.meta.clone(), memory.queued)
+                };
+                self.shared.look_at_room(true, &meta, waiting);
                 let _ = reply.send(result);
             }
             Operation::Append { .. } | Operation::Take { .. } | Operation::Close { .. } => {}
@@ -348,12 +354,12 @@ impl Writer {
         }
         if self.take_database() {
             let options = &self.shared.options;
-            let opened = open::open(options).and_then(|(db, _)| {
-                let memory = open::read(&db, options, self.shared.now())?;
-                Ok((db, memory))
+            let opened = open::open(options).and_then(|opened| {
+                let memory = open::read(&opened.db, options, self.shared.now())?;
+                Ok((opened, memory))
             });
             match opened {
-                Ok((db, memory)) => self.resume(db, memory),
+                Ok((opened, memory)) => self.resume(opened, memory),
                 Err(error) => {
                     tracing::error!(%error, "the data file cannot be opened; trying again");
                     *self.shared.trouble.write() = Some(error.to_string());
@@ -363,7 +369,7 @@ impl Writer {
         self.last_try = Some(Instant::now());
     }
 
-    fn resume(&mut self, db: Database, mut memory: Memory) {
+    fn resume(&mut self, opened: Opened, mut memory: Memory) {
         let mut current = self.shared.memory.write();
         for (number, endpoint) in &mut memory.endpoints {
             if let Some(old) = current.endpoints.get(number) {
@@ -378,7 +384,8 @@ impl Writer {
         self.shared.time.raise(Timestamp::from_millis(memory.meta.ledger_time));
         let old = std::mem::replace(&mut *current, memory);
         drop(current);
-        *self.shared.db.write() = Some(Arc::new(db));
+        *self.shared.file.write() = opened.file;
+        *self.shared.db.write() = Some(Arc::new(opened.db));
         *self.shared.trouble.write() = None;
         self.quick = false;
         old.endpoints.values().for_each(|e| e.arrival.notify_waiters());
@@ -516,10 +523,18 @@ impl<'a> GroupRun<'a> {
         let memory = self.shared.memory.read();
         let settings = &self.shared.options.settings;
         self.takes.withheld_to = self.shared.time.withheld_to();
+        if self.operations.iter().any(|o| matches!(o, Operation::Append { .. })) {
+            self.shared.look_at_room(false, meta, memory.queued);
+        }
         for operation in &mut self.operations {
             self.results.push(match operation {
                 Operation::Append { append, .. } => {
-                    let stored = append::run(append, &mut self.appends, &memory, settings, &mut tables, meta);
+                    let gauge = &self.shared.gauge;
+                    let stored = if gauge.takes(append.bytes() as u64, append.len() as u64) {
+                        append::run(append, &mut self.appends, &memory, settings, &mut tables, meta)
+                    } else {
+                        Err(AppendError::NoRoom(gauge.room()))
+                    };
                     Outcome::Append(fatal(stored)?)
                 }
                 Operation::Take { take, reply } => {
