@@ -3,9 +3,11 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use tempfile::TempDir;
 use tidings::app::{self, Parts, Running, StartError};
+use tidings::base::clock::{ManualClock, Timestamp};
 use tidings::config::{self, Settings, Sources};
 use tidings::http::settings::ListenAddress;
 use tidings::store::redb::OpenError;
@@ -232,6 +234,41 @@ async fn the_operator_half_on_the_unix_socket_asks_for_no_token() {
     assert_eq!(running.stop().await, [""; 0]);
 }
 
+async fn ready(running: &Running) -> (bool, serde_json::Value) {
+    let answer = get(&tcp(running.admin_addresses()), "/health/ready", "Host: localhost\r\n").await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.starts_with("HTTP/1.1 200"), serde_json::from_str(body).unwrap())
+}
+
+async fn metric(running: &Running, name: &str) -> String {
+    let answer = get(&tcp(running.admin_addresses()), "/metrics", "Host: localhost\r\n").await;
+    let line = answer.lines().find(|line| line.split(' ').next() == Some(name));
+    line.unwrap().split(' ').nth(1).unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_clock_in_doubt_fails_readiness_and_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = ManualClock::new(Timestamp::from_millis(1_800_000_000_000));
+    clock.set_synchronised(None);
+    let parts = Parts { clock: Arc::new(clock.clone()), ..Parts::system() };
+    let running = app::start(settings(folder.path(), ""), parts).await.unwrap();
+    assert!(ready(&running).await.0);
+    assert_eq!(metric(&running, "tidings_clock_trusted").await, "1");
+    clock.leap(48 * 3_600_000);
+    let (is_ready, body) = ready(&running).await;
+    let reason = body["reasons"][0].as_str().unwrap();
+    assert!(
+        !is_ready && reason.contains("it leapt forward by 48h") && reason.contains("tidings clock accept"),
+        "{body}"
+    );
+    assert_eq!(metric(&running, "tidings_clock_trusted").await, "0");
+    clock.leap(-48 * 3_600_000);
+    assert!(ready(&running).await.0);
+    assert_eq!(metric(&running, "tidings_clock_trusted").await, "1");
+    assert_eq!(running.stop().await, [""; 0]);
+}
+
 #[tokio::test]
 async fn the_operator_half_is_on_the_admin_listener_wherever_the_contract_is() {
     let folder = tempfile::tempdir().unwrap();
@@ -243,6 +280,19 @@ async fn the_operator_half_is_on_the_admin_listener_wherever_the_contract_is() {
     is(&get(&admin, "/mine/subscriptions", &headers(&admin)).await, 200);
     is(&get(&admin, "/v1/subscriptions", &headers(&admin)).await, 404);
     is(&get(&api, "/mine/subscriptions", &headers(&api)).await, 404);
+    assert_eq!(running.stop().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn without_room_readiness_fails_and_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let running =
+        app::start(settings(folder.path(), "limits.disk_reserve = \"1024TiB\""), Parts::system()).await.unwrap();
+    let (is_ready, body) = ready(&running).await;
+    let reason = body["reasons"][0].as_str().unwrap();
+    assert!(!is_ready && reason.starts_with("publishing is refused for want of room"), "{body}");
+    assert_eq!(metric(&running, "tidings_store_room_low").await, "1");
+    assert_ne!(metric(&running, "tidings_store_room_bytes").await, "0");
     assert_eq!(running.stop().await, [""; 0]);
 }
 

@@ -78,7 +78,8 @@ impl Condition {
         };
         let trouble = self.store().and_then(|store| store.trouble());
         let trouble = trouble.map(|trouble| format!("nothing can be stored: {trouble}"));
-        stage.into_iter().chain(trouble).collect()
+        let needs = self.store().map(|store| needs_person(&**store)).unwrap_or_default();
+        stage.into_iter().chain(trouble).chain(needs).collect()
     }
 
     fn details(&self) -> Map<String, Value> {
@@ -91,9 +92,24 @@ impl Condition {
             tell("ledger_time", store.now().to_rfc3339_millis().into());
             tell("file_bytes", figures.file_bytes.into());
             tell("free_bytes", figures.free_bytes.into());
+            tell("room_bytes", store.room().bytes.into());
         }
         details
     }
+}
+
+/// What holds up the work until a person does something about it.
+fn needs_person(store: &dyn Store) -> Vec<String> {
+    let doubt = store.clock_doubt().map(|doubt| {
+        format!(
+            "the clock is in doubt: {doubt}; what looks expired is withheld. Set the clock right, or if it is right: tidings \
+             clock accept"
+        )
+    });
+    let room = Some(store.room())
+        .filter(|room| room.low)
+        .map(|room| format!("publishing is refused for want of room: {room}; make room on the data file's volume"));
+    doubt.into_iter().chain(room).collect()
 }
 
 impl Health for Condition {

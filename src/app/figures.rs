@@ -19,7 +19,7 @@ use super::condition::Condition;
 use crate::api::admin::Health as _;
 use crate::base::clock::Timestamp;
 use crate::model::notification::{EndpointKind, State};
-use crate::store::{Figures, SubscriptionSums};
+use crate::store::{Figures, Room, SubscriptionSums};
 
 /// How many subscriptions have metrics of their own.
 const MAX_SUBSCRIPTIONS: usize = 1000;
@@ -43,7 +43,9 @@ impl Collector for FigureCollector {
         let mut subscriptions = store.subscription_sums();
         events(&mut sheet, &figures)?;
         notifications(&mut sheet, &figures, store.now())?;
-        room(&mut sheet, &figures)?;
+        room(&mut sheet, &figures, store.room())?;
+        let trusted = u64::from(store.clock_doubt().is_none());
+        sheet.gauge("tidings_clock_trusted", "0 while the wall clock is in doubt", None, trusted)?;
         let holds = conserved(&figures, &subscriptions);
         sheet.gauge("tidings_conservation_holds", CONSERVATION, None, u64::from(holds))?;
         of_subscriptions(&mut sheet, &mut subscriptions)
@@ -99,11 +101,15 @@ fn notifications(sheet: &mut Sheet<'_>, figures: &Figures, now: Timestamp) -> fm
     sheet.gauge("tidings_oldest_waiting_age", help, Some(&Unit::Seconds), millis_to_seconds(age))
 }
 
-fn room(sheet: &mut Sheet<'_>, figures: &Figures) -> fmt::Result {
+fn room(sheet: &mut Sheet<'_>, figures: &Figures, room: Room) -> fmt::Result {
     let bytes = Some(&Unit::Bytes);
     sheet.gauge("tidings_store_file", "Size of the data file", bytes, figures.file_bytes)?;
     sheet.gauge("tidings_store_body", "Room inside the data file that is used", bytes, figures.body_bytes)?;
-    sheet.gauge("tidings_store_free", "Free room on the data file's volume", bytes, figures.free_bytes)
+    sheet.gauge("tidings_store_free", "Free room on the data file's volume", bytes, figures.free_bytes)?;
+    let help =
+        "Room that is free on the data file's volume or inside the file, less what polls of all that waits may need";
+    sheet.gauge("tidings_store_room", help, bytes, room.bytes)?;
+    sheet.gauge("tidings_store_room_low", "1 while publishing is refused for want of room", None, u64::from(room.low))
 }
 
 fn of_subscriptions(sheet: &mut Sheet<'_>, subscriptions: &mut [SubscriptionSums]) -> fmt::Result {

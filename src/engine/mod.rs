@@ -8,6 +8,7 @@
 //! - A subscription of another contract or of another client is answered as one that does not exist; but to the
 //!   operator ([`operator`]), who sees all.
 
+mod health;
 mod lease;
 mod limits;
 mod matching;
@@ -40,9 +41,10 @@ use crate::model::id::ClientId;
 use crate::model::owners::Owners;
 use crate::model::subscription::SubscriptionDraft;
 use crate::store::Store;
+/// What the use cases are asked with and answer with, as the contracts see it.
 pub use crate::store::{
-    Handed, HandedOut, IdempotencyKey, Leased, LookCursor, Looked, NotDone, NotificationView, QueueStatus, Receipt,
-    Round, StoreError, Story,
+    ClockDoubt, Handed, HandedOut, IdempotencyKey, Leased, LookCursor, Looked, NotDone, NotificationView, QueueStatus,
+    Receipt, Round, StoreError, Story,
 };
 
 /// What the use cases are told by the files.

@@ -40,6 +40,7 @@ fn every_key_sets_what_it_says() {
     assert_eq!((settings.store.queue_depth, settings.store.queue_total), (10, 20));
     assert_eq!((settings.store.history, settings.store.history_max), (Duration::ZERO, 1 << 30));
     assert_eq!((settings.store.duplicate_window.as_secs(), settings.store.duplicate_events), (3600, 5000));
+    assert_eq!((settings.store.disk_reserve, settings.store.clock_leap.as_secs()), (1 << 30, 60));
     assert!(settings.store.two_phase_commit);
     let declared = &settings.engine.declared[0];
     assert_eq!((declared.id.as_str(), declared.created_by.as_str()), ("crm-accounts", "configuration"));

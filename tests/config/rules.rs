@@ -36,6 +36,8 @@ fn values_have_bounds_on_both_sides() {
         ("events", "ttl", ["{ poll = \"1s\" }", "{ poll = \"366d\" }"], ["{ poll = \"0s\" }", "{ poll = \"367d\" }"]),
         ("limits", "queue_depth", ["1", "1000000000"], ["0", "1000000001"]),
         ("limits", "queue_total", ["1", "1000000000"], ["0", "-1"]),
+        ("limits", "disk_reserve", ["0", "\"1024TiB\""], ["-1", "\"1025TiB\""]),
+        ("limits", "clock_leap", ["\"1s\"", "\"1d\""], ["\"999ms\"", "\"25h\""]),
     ];
     for (section, key, good, bad) in good_and_bad {
         let site = |value: &str| Site::new(&format!("[{section}]\n{key} = {value}\n"));

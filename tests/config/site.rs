@@ -46,6 +46,8 @@ email = "3d"
 [limits]
 queue_depth = 10
 queue_total = 20
+disk_reserve = "1GiB"
+clock_leap = "1m"
 [store]
 two_phase_commit = true
 [log]
