@@ -4,6 +4,8 @@
 //! Nothing here knows what a notification is.
 
 pub mod clock;
+pub mod legible;
+pub mod masking;
 pub mod network;
 pub mod outbound;
 pub mod random;
