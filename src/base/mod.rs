@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows what a notification is.
 
+pub mod audit;
 pub mod clock;
 pub mod legible;
 pub mod masking;
