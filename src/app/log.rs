@@ -1,33 +1,57 @@
 //! The log: lines on stderr, for journald, for people or as JSON.
 //!
-//! One line is one event, whatever its fields hold: every control character is escaped before it reaches the stream,
-//! so that nobody can forge a line or move a terminal's cursor through a header or an id. Secrets have no way in:
-//! their types show nothing (`base::secret`).
+//! One line is one event, whatever its fields hold: every control character is escaped before it reaches the stream
+//! ([`escaped`]), so that nobody can forge a line or move a terminal's cursor through a header or an id. It reveals
+//! nothing:
+//! - Secrets have no way in: their types show nothing (`base::secret`), and nobody hands a body, event data, a query or
+//!   a header to it. What is left goes through [`masked`], in every form.
+//! - Other crates may only warn: what they tell below that at a finer level is about frames and headers.
+//! - A panic's words are shown up to the first quote: what stands in quotes there is data.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::panic::PanicHookInfo;
 
-use tracing::{Event, Level, Subscriber};
+use tracing::{Event, Level, Metadata, Subscriber};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::format::{Format, Full, Writer};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::base::legible::escaped;
+use crate::base::masking::{Personal, masked, without_data};
 use crate::config::{LogFormat, LogSettings};
 
 /// Installs the log for the whole process. A second call changes nothing.
 pub fn install(settings: LogSettings) {
-    let builder = tracing_subscriber::fmt().with_max_level(settings.level).with_ansi(false).log_internal_errors(false);
-    let builder = builder.with_writer(EscapingStderr);
+    install_on(settings, io::stderr);
+    std::panic::set_hook(Box::new(log_panic));
+}
+
+/// The same on another stream, without the log of panics: for tests that look at what is logged. Each line is written
+/// at once to a new `stream()`.
+pub fn install_on<S: Write>(settings: LogSettings, stream: impl Fn() -> S + Clone + Send + Sync + 'static) {
+    let LogSettings { format, level, personal } = settings;
+    let builder = tracing_subscriber::fmt().with_max_level(level).with_ansi(false).log_internal_errors(false);
+    let builder = builder.with_writer(LineStream { stream, personal });
+    let ours = filter_fn(is_ours_or_a_warning);
     // An error says that a log is installed already: the first one stays.
-    let _ = match resolve(settings.format) {
-        Form::Json => tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish()),
-        Form::Text => tracing::subscriber::set_global_default(builder.with_target(false).finish()),
+    let _ = match resolve(format) {
+        Form::Json => tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish().with(ours)),
+        Form::Text => tracing::subscriber::set_global_default(builder.with_target(false).finish().with(ours)),
         Form::Journald => {
-            tracing::subscriber::set_global_default(builder.event_format(Prioritised::default()).finish())
+            let journald = builder.event_format(Prioritised::default());
+            tracing::subscriber::set_global_default(journald.finish().with(ours))
         }
     };
-    std::panic::set_hook(Box::new(log_panic));
+}
+
+/// Whether it is told by this crate, or is a warning: what other crates tell of their work may hold what they work on.
+fn is_ours_or_a_warning(metadata: &Metadata<'_>) -> bool {
+    let ours = env!("CARGO_PKG_NAME");
+    let target = metadata.target();
+    *metadata.level() <= Level::WARN || target.strip_prefix(ours).is_some_and(|r| r.is_empty() || r.starts_with("::"))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +83,7 @@ fn stderr_is_journal() -> bool {
 fn log_panic(info: &PanicHookInfo<'_>) {
     let message = info.payload_as_str().unwrap_or("(no message)");
     let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
-    tracing::error!(place, "panic: {message}");
+    tracing::error!(place, "panic: {}", without_data(message));
 }
 
 /// Lines as journald reads them from a service's stderr: `<priority>` and the text; journald knows the time.
@@ -92,22 +116,26 @@ fn priority(level: Level) -> u8 {
     }
 }
 
-/// stderr, for whole events: what is written at once is one line.
-#[derive(Clone, Copy, Debug)]
-struct EscapingStderr;
+/// A stream for whole events: what is written at once is one line.
+#[derive(Clone, Debug)]
+struct LineStream<F> {
+    stream: F,
+    personal: Personal,
+}
 
-impl<'a> MakeWriter<'a> for EscapingStderr {
+impl<'a, S: Write, F: Fn() -> S + Clone + 'a> MakeWriter<'a> for LineStream<F> {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self::Writer {
-        *self
+        self.clone()
     }
 }
 
-impl Write for EscapingStderr {
+impl<S: Write, F: Fn() -> S> Write for LineStream<F> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let line = one_line(&String::from_utf8_lossy(event), self.personal);
         // A log that nobody can read any more (a closed pipe, a full disk) must not stop the service.
-        let _ = io::stderr().write_all(one_line(&String::from_utf8_lossy(event)).as_bytes());
+        let _ = (self.stream)().write_all(line.as_bytes());
         Ok(event.len())
     }
 
@@ -116,18 +144,11 @@ impl Write for EscapingStderr {
     }
 }
 
-/// `event` as one line: what could end it, move a cursor or turn the reading direction is shown as `\uXXXX`, which
-/// is legal inside JSON strings too, the only place where JSON could hold it.
-fn one_line(event: &str) -> String {
-    let text = event.trim_end_matches('\n');
-    let mut line = String::with_capacity(text.len() + 1);
-    for c in text.chars() {
-        if c.is_control() || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
-            // Writing to a String cannot fail.
-            let _ = write!(line, "\\u{:04x}", u32::from(c));
-        } else {
-            line.push(c);
-        }
+/// `event` as one line that reveals nothing.
+fn one_line(event: &str, personal: Personal) -> String {
+    let mut line = escaped(event.trim_end_matches('\n'));
+    if let std::borrow::Cow::Owned(masked) = masked(&line, personal) {
+        line = masked;
     }
     line.push('\n');
     line
@@ -139,12 +160,16 @@ mod tests {
 
     #[test]
     fn an_event_is_one_line_whatever_it_holds() {
-        assert_eq!(one_line("id=a\r\n<0>forged \u{1b}[2J \u{9b}1m\u{202e}x\n"), {
-            "id=a\\u000d\\u000a<0>forged \\u001b[2J \\u009b1m\\u202ex\n"
-        });
-        assert_eq!(one_line("é 日本 ok\n"), "é 日本 ok\n");
-        let json: serde_json::Value = serde_json::from_str(&one_line("{\"a\":\"x\u{7f}\"}\n")).unwrap();
-        assert_eq!(json["a"], "x\u{7f}");
+        let event = "id=a\r\n<0>forged \u{1b}[2J \u{9b}1m\u{202e}x\n";
+        assert_eq!(one_line(event, Personal::Mask), "id=a\\u000d\\u000a<0>forged \\u001b[2J \\u009b1m\\u202ex\n");
+        assert_eq!(one_line("é 日本 ok\n", Personal::Show), "é 日本 ok\n");
+    }
+
+    #[test]
+    fn an_event_reveals_nothing() {
+        let event = "to=jane@example.com Bearer abcdefghijkl\n";
+        assert_eq!(one_line(event, Personal::Mask), "to=j***@example.com Bearer ***\n");
+        assert_eq!(one_line(event, Personal::Show), "to=jane@example.com Bearer ***\n");
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! - `document`, `places`: one parse of each file gives its values and where each of them stands.
 //! - `layers`: figment lays the sources over one another, the crate's own `defaults.toml` at the bottom.
 //! - `reader`, `kind`, `secret`: read a key of a kind and collect what is wrong with it.
-//! - `server`, `contracts`, `clients`, `events`, `subscriptions`, `settings`: one line for each key, then what must hold
+//! - `server`, `contracts`, `clients`, `events`, `subscriptions`, `log`, `settings`: one line for each key, then what must hold
 //!   between keys.
 //!
 //! Not here: looking at the network or the data file, and reloading.
@@ -23,6 +23,7 @@ mod events;
 mod kind;
 mod layers;
 mod load;
+mod log;
 mod places;
 mod problem;
 mod reader;
@@ -33,6 +34,7 @@ mod sources;
 mod subscriptions;
 
 pub use load::{Loaded, client_secret, load};
+pub use log::{LogFormat, LogSettings};
 pub use problem::{Place, Problem, Problems, Severity};
-pub use settings::{LogFormat, LogSettings, Sample, Settings};
+pub use settings::{Sample, Settings};
 pub use sources::{Files, Flag, Skipped, Sources};

@@ -7,6 +7,7 @@ use super::clients::{self, Auth, Client};
 use super::contracts::{self, Contracts};
 use super::events;
 use super::kind::text;
+use super::log::{self, LogSettings};
 use super::reader::Section;
 use super::server;
 use super::sources::Sources;
@@ -15,32 +16,11 @@ use crate::api::events::{EventsSettings, OperatorSettings};
 use crate::api::polling::PollingSettings;
 use crate::api::root::RootSettings;
 use crate::auth::{AuthSettings, scope};
+use crate::base::audit::Output;
 use crate::engine::EngineSettings;
 use crate::http::settings::ServerSettings;
 use crate::model::subscription::SubscriptionDraft;
 use crate::store::StoreSettings;
-
-/// The form of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// journald's where stderr is connected to it, else text.
-    Auto,
-    /// Lines with a priority prefix, as journald reads them from stderr (sd-daemon(3)).
-    Journald,
-    /// One JSON object a line.
-    Json,
-    /// For people.
-    Text,
-}
-
-/// `[log]`
-#[derive(Clone, Copy, Debug)]
-pub struct LogSettings {
-    /// Its form.
-    pub format: LogFormat,
-    /// The least severe level that is shown.
-    pub level: tracing::Level,
-}
 
 /// All that the files say, checked.
 #[derive(Clone, Debug)]
@@ -67,6 +47,8 @@ pub struct Settings {
     pub engine: EngineSettings,
     /// `[events]`, `[limits]`
     pub store: StoreSettings,
+    /// `audit.output`
+    pub audit: Output,
     /// `[log]`
     pub log: LogSettings,
     /// The `curl` lines of a sample configuration: set where a client's secret stands in the file as `value` and only
@@ -105,7 +87,7 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let client_ids = clients.iter().map(|client| client.id.value.as_str()).collect();
     let known = Known { clients: &client_ids, catalogue: &catalogue, polling: polling.is_some() };
     let declared = subscriptions::read(top, &known);
-    let log = read_log(top);
+    let (audit, log) = (log::read_audit(top), log::read(top));
     let sample = polling.as_ref().and(events.as_ref()).filter(|_| servers.are_local());
     let sample = sample.and_then(|_| find_sample(&clients, &declared));
     let owners = clients.iter().map(|c| (c.settings.id.clone(), c.settings.owners.clone())).collect();
@@ -123,29 +105,10 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         auth: AuthSettings { audience, issuer, token_lifetime, clients },
         engine: EngineSettings { catalogue, owners, declared, limits },
         store,
+        audit,
         log,
         sample,
     }
-}
-
-fn read_log(top: &Section<'_>) -> LogSettings {
-    const FORMATS: [(&str, LogFormat); 4] = [
-        ("auto", LogFormat::Auto),
-        ("journald", LogFormat::Journald),
-        ("json", LogFormat::Json),
-        ("text", LogFormat::Text),
-    ];
-    const LEVELS: [(&str, tracing::Level); 5] = [
-        ("error", tracing::Level::ERROR),
-        ("warn", tracing::Level::WARN),
-        ("info", tracing::Level::INFO),
-        ("debug", tracing::Level::DEBUG),
-        ("trace", tracing::Level::TRACE),
-    ];
-    top.section("log", |log| LogSettings {
-        format: log.choice("format", &FORMATS),
-        level: log.choice("level", &LEVELS),
-    })
 }
 
 /// The first client whose secret is none, together with a subscription that it can publish to and poll.
