@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use crate::api::admin::{Health, Readiness};
+use crate::base::audit::Trail;
 use crate::base::clock::Timestamp;
 use crate::store::Store;
 
@@ -27,11 +28,12 @@ pub(super) struct Condition {
     stage: Mutex<Stage>,
     store: OnceLock<Arc<dyn Store>>,
     started: Timestamp,
+    trail: Trail,
 }
 
 impl Condition {
-    pub(super) fn new(started: Timestamp) -> Self {
-        Self { stage: Mutex::new(Stage::Opening("begun".to_owned())), store: OnceLock::new(), started }
+    pub(super) fn new(started: Timestamp, trail: Trail) -> Self {
+        Self { stage: Mutex::new(Stage::Opening("begun".to_owned())), store: OnceLock::new(), started, trail }
     }
 
     /// How far the opening of the store is, in its own words. Only the start counts: a store that opens its file anew
@@ -94,6 +96,14 @@ impl Condition {
             tell("free_bytes", figures.free_bytes.into());
             tell("room_bytes", store.room().bytes.into());
         }
+        // No reason not to do its work: who needs it to be one watches the metrics.
+        if let Some(trouble) = self.trail.trouble() {
+            tell("audit", format!("the audit trail cannot be written: {trouble}").into());
+        }
+        match self.trail.lost() {
+            0 => {}
+            lost => drop(tell("audit_lost", lost.into())),
+        }
         details
     }
 }
@@ -130,7 +140,7 @@ mod tests {
 
     #[test]
     fn it_is_ready_only_while_it_serves() {
-        let condition = Condition::new(Timestamp::from_millis(0));
+        let condition = Condition::new(Timestamp::from_millis(0), Trail::off());
         condition.opening("repairing 40 %".to_owned());
         assert_eq!(condition.readiness().reasons, ["the data file is being opened: repairing 40 %"]);
         condition.serving();
@@ -142,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_data_file_that_is_opened_anew_does_not_undo_the_start() {
-        let condition = Condition::new(Timestamp::from_millis(0));
+        let condition = Condition::new(Timestamp::from_millis(0), Trail::off());
         condition.serving();
         condition.opening("repairing 90 %".to_owned());
         assert!(condition.readiness().is_ready());

@@ -34,6 +34,11 @@ impl DataDir {
         }
     }
 
+    /// The folder.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// The data file.
     pub(super) fn data_file(&self) -> PathBuf {
         data_file(&self.0)

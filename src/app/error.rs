@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::auth::SigningKeyError;
+use crate::base::audit;
 use crate::base::seal::KeyFileError;
 use crate::engine::ProvisionError;
 use crate::http::BindError;
@@ -36,6 +37,9 @@ pub enum StartError {
         /// Where its key should be.
         key: PathBuf,
     },
+    /// The audit trail cannot be written.
+    #[error(transparent)]
+    Audit(#[from] audit::OpenError),
     /// The data file cannot be used.
     #[error(transparent)]
     DataFile(#[from] OpenError),

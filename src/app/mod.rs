@@ -18,5 +18,5 @@ mod stopping;
 
 pub use data_dir::data_file;
 pub use error::StartError;
-pub use running::Running;
+pub use running::{Running, Served, SignalLog};
 pub use start::{Parts, start};

@@ -3,6 +3,8 @@
 use tokio::sync::mpsc;
 
 use super::stopping::Stopping;
+use crate::base::audit::{Actor, Entry, Outcome, Trail};
+use crate::http::contract::{Contract, Route};
 use crate::http::settings::ListenAddress;
 
 /// An appliance that does its work. It goes on until [`Running::stop`]; dropped, it is left to the runtime's end.
@@ -11,11 +13,53 @@ pub struct Running {
     pub(super) admin_addresses: Vec<ListenAddress>,
     pub(super) public_url: String,
     pub(super) sample: Option<String>,
+    pub(super) served: Vec<Served>,
+    pub(super) trail: Trail,
     pub(super) ended: mpsc::Receiver<&'static str>,
     pub(super) stopping: Stopping,
 }
 
+/// One contract as it is served.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// Its name.
+    pub contract: &'static str,
+    /// Where it is mounted; `""` for the root.
+    pub mount: String,
+    /// Its routes.
+    pub routes: Vec<Route<()>>,
+}
+
+impl Served {
+    pub(super) fn by(contract: &dyn Contract) -> Self {
+        Self { contract: contract.name(), mount: contract.mount().to_owned(), routes: contract.routes() }
+    }
+}
+
+/// Takes note of the signals that a process is sent.
+#[derive(Clone)]
+pub struct SignalLog(Trail);
+
+impl SignalLog {
+    /// The signal of this name came.
+    pub async fn note(&self, name: &'static str) {
+        self.0.record(Entry::new("signal", Outcome::Ok).by(Actor::Signal).about(name)).await;
+    }
+}
+
 impl Running {
+    /// What is served, on the admin listener and by the contracts.
+    #[must_use]
+    pub fn served(&self) -> &[Served] {
+        &self.served
+    }
+
+    /// Writes the signals that come into the audit trail.
+    #[must_use]
+    pub fn signal_log(&self) -> SignalLog {
+        SignalLog(self.trail.clone())
+    }
+
     /// Where the contracts listen, in the order of `server.listen`; port 0 has become the port that was given.
     #[must_use]
     pub fn addresses(&self) -> &[ListenAddress] {
@@ -49,8 +93,8 @@ impl Running {
         }
     }
 
-    /// Stops: refuses new work, drains HTTP, stops the workers, closes the store, and last the admin listener. Each step
-    /// is bounded, a minute and a half in all; answers what did not end well.
+    /// Stops: refuses new work, drains HTTP, stops the workers, closes the store, the admin listener, and last the audit trail. Each step
+    /// is bounded, two minutes in all; answers what did not end well.
     pub async fn stop(self) -> Vec<String> {
         self.stopping.run().await
     }

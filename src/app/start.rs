@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 
 use super::admin::{self, Gate, Late};
@@ -15,22 +16,24 @@ use super::contracts::{self, Foundation};
 use super::data_dir::DataDir;
 use super::error::StartError;
 use super::figures::FigureCollector;
-use super::running::Running;
+use super::running::{Running, Served};
 use super::sample::{self, Places};
 use super::stopping::{Stopping, Supervisor, join};
 use crate::api::admin::{AdminContract, AdminSettings};
 use crate::api::metrics::ApiMetrics;
 use crate::auth::SigningKeys;
+use crate::base::audit::{Actor, Entry, Keeper, Opening, Outcome, Trail};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::random::{Random, SystemRandomness};
 use crate::base::stop::Stop;
 use crate::config::Settings;
-use crate::engine::Engine;
+use crate::engine::{Engine, Provisioned};
 use crate::http::contract::Contract;
 use crate::http::metrics::HttpMetrics;
 use crate::http::settings::{ListenAddress, ServerSettings};
 use crate::http::{Authenticate, BindError, Server, ServerParts, Sockets};
-use crate::store::redb::{Opening, Options, RedbStore};
+use crate::model::id::SubscriptionId;
+use crate::store::redb::{Opening as StoreOpening, Options, RedbStore};
 use crate::store::{Store, StoreMetrics};
 
 /// What the appliance does not make itself.
@@ -64,13 +67,17 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(30);
 /// Dropped before it is done, it leaves what was begun to the runtime's end, which loses nothing.
 pub async fn start(settings: Settings, parts: Parts) -> Result<Running, StartError> {
     let (supervisor, ended) = Supervisor::new();
+    let trail = Trail::new(Arc::clone(&parts.clock));
     let mut start = Start {
-        condition: Arc::new(Condition::new(parts.clock.now())),
+        condition: Arc::new(Condition::new(parts.clock.now(), trail.clone())),
         late: Late::default(),
         http_metrics: HttpMetrics::new(),
         api_metrics: ApiMetrics::new(),
         store_metrics: StoreMetrics::new(),
         stop: Stop::new(),
+        trail,
+        keeper: KeeperPlace::default(),
+        served: Vec::new(),
         stopping: Stopping::default(),
         settings,
         parts,
@@ -79,10 +86,13 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Running, StartErr
     match start.begin().await {
         Ok((addresses, admin_addresses)) => {
             let sample = start.sample(&addresses);
-            let Start { settings, stopping, .. } = start;
-            Ok(Running { addresses, admin_addresses, public_url: settings.public_url, sample, ended, stopping })
+            let Start { settings, stopping, trail, served, .. } = start;
+            let public_url = settings.public_url;
+            Ok(Running { addresses, admin_addresses, public_url, sample, served, trail, ended, stopping })
         }
         Err(error) => {
+            let failed = Entry::new("appliance.fail", Outcome::Failed).by(Actor::Appliance);
+            start.trail.record(failed.because(&error.to_string())).await;
             for failure in start.stopping.run().await {
                 tracing::error!("giving up the start: {failure}");
             }
@@ -90,6 +100,9 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Running, StartErr
         }
     }
 }
+
+/// Where the audit trail's keeper is: the step that closes the trail is set up before there is one.
+type KeeperPlace = Arc<Mutex<Option<Keeper>>>;
 
 /// A start on its way.
 struct Start {
@@ -103,6 +116,9 @@ struct Start {
     supervisor: Supervisor,
     /// Ends the contracts and the workers; the admin listener has one of its own and answers to the last.
     stop: Stop,
+    trail: Trail,
+    keeper: KeeperPlace,
+    served: Vec<Served>,
     stopping: Stopping,
 }
 
@@ -111,8 +127,10 @@ impl Start {
     async fn begin(&mut self) -> Result<(Vec<ListenAddress>, Vec<ListenAddress>), StartError> {
         let path = self.settings.data_dir.clone();
         let folder = blocking(move || DataDir::prepare(&path)).await?;
+        self.close_trail_last();
         let admin_addresses = self.serve_admin()?;
-        let store = self.open_store(folder).await?;
+        let store = self.open_store(folder.clone()).await?;
+        self.open_trail(folder).await?;
         let keys = Arc::new(SigningKeys::load(&*store).await?);
         let engine = self.run_engine(store).await?;
         self.late.engine_came(&engine);
@@ -129,6 +147,26 @@ impl Start {
         Ok((addresses, admin_addresses))
     }
 
+    /// The audit trail is closed when all is over that it could tell of.
+    fn close_trail_last(&mut self) {
+        let place = Arc::clone(&self.keeper);
+        self.stopping.push("close the audit trail", CLOSE_LIMIT, async move {
+            let Some(keeper) = place.lock().take() else { return Ok(()) };
+            tokio::task::spawn_blocking(|| keeper.close()).await.map_err(|error| error.to_string())?
+        });
+    }
+
+    /// Begins the run in the audit trail. Only who has the data file may.
+    async fn open_trail(&mut self, folder: DataDir) -> Result<(), StartError> {
+        let (trail, output) = (self.trail.clone(), self.settings.audit.clone());
+        let keeper = blocking(move || {
+            let opening = Opening { output: &output, data_dir: folder.path(), version: env!("CARGO_PKG_VERSION") };
+            Ok(trail.open(&opening)?)
+        });
+        *self.keeper.lock() = Some(keeper.await?);
+        Ok(())
+    }
+
     fn serve_admin(&mut self) -> Result<Vec<ListenAddress>, StartError> {
         let sockets = Sockets::bind(&self.settings.admin.listen)?;
         let addresses = sockets.addresses();
@@ -141,7 +179,7 @@ impl Start {
             stop: stop.clone(),
             drain_limit: ADMIN_DRAIN_LIMIT,
         };
-        let server = self.server(sockets, &self.settings.admin, serving)?;
+        let server = self.server(sockets, &self.settings.admin.clone(), serving)?;
         let task = self.supervisor.spawn("the admin listener", stop.clone(), server.run());
         self.stopping.push("close the admin listener", ADMIN_DRAIN_LIMIT + MARGIN, async move {
             stop.stop();
@@ -155,16 +193,19 @@ impl Start {
         self.http_metrics.register(&mut registry);
         self.api_metrics.register(&mut registry);
         self.store_metrics.register(&mut registry);
+        self.trail.register(&mut registry);
         registry.register_collector(Box::new(FigureCollector::new(Arc::clone(&self.condition))));
         registry
     }
 
-    fn server(&self, sockets: Sockets, settings: &ServerSettings, serving: Serving) -> Result<Server, BindError> {
+    fn server(&mut self, sockets: Sockets, settings: &ServerSettings, serving: Serving) -> Result<Server, BindError> {
         let Serving { contracts, authenticator, stop, drain_limit } = serving;
+        self.served.extend(contracts.iter().map(|contract| Served::by(&**contract)));
         let parts = ServerParts {
             contracts,
             authenticator,
             metrics: self.http_metrics.clone(),
+            audit: self.trail.clone(),
             clock: Arc::clone(&self.parts.clock),
             random: Arc::clone(&self.parts.random),
             stop,
@@ -177,7 +218,7 @@ impl Start {
         let Parts { clock, random } = self.parts.clone();
         let (settings, metrics) = (self.settings.store.clone(), self.store_metrics.clone());
         let condition = Arc::clone(&self.condition);
-        let progress = Arc::new(move |opening: Opening| condition.opening(opening.to_string()));
+        let progress = Arc::new(move |opening: StoreOpening| condition.opening(opening.to_string()));
         let store = blocking(move || {
             let path = folder.data_file();
             let seal = Arc::new(folder.seal_key(&*random)?);
@@ -198,11 +239,12 @@ impl Start {
         let engine = Arc::new(Engine::new(store, clock, random, self.settings.engine.clone(), self.stop.clone()));
         let provisioned = engine.provision().await?;
         tracing::info!(
-            created = provisioned.created,
-            updated = provisioned.updated,
-            drained = provisioned.drained,
+            created = provisioned.created.len(),
+            updated = provisioned.updated.len(),
+            drained = provisioned.drained.len(),
             "the declared subscriptions are as the files say"
         );
+        self.trail.record_all(changes_of(&provisioned)).await;
         let stop = self.stop.clone();
         let sweeps = self.supervisor.spawn("the sweep", stop.clone(), Arc::clone(&engine).run_sweeps());
         self.stopping.push("stop the workers", CLOSE_LIMIT, async move {
@@ -225,7 +267,7 @@ impl Start {
         let (contracts, authenticator) = contracts::build(&self.settings, foundation);
         self.late.authenticator_came(&authenticator);
         let serving = Serving { contracts, authenticator, stop: self.stop.clone(), drain_limit: DRAIN_LIMIT };
-        let server = self.server(sockets, &self.settings.server, serving)?;
+        let server = self.server(sockets, &self.settings.server.clone(), serving)?;
         let task = self.supervisor.spawn("the contracts' listener", self.stop.clone(), server.run());
         self.stopping.push("drain HTTP", DRAIN_LIMIT + MARGIN, async move {
             let drained = join(task).await?;
@@ -250,6 +292,15 @@ impl Start {
         let places = Places { public_url, token_path, polling: polling.as_ref()?, events: events.as_ref()?, addresses };
         Some(sample::lines(sample.as_ref()?, &places))
     }
+}
+
+/// What the audit trail says of what the files have changed.
+fn changes_of(provisioned: &Provisioned) -> Vec<Entry> {
+    let Provisioned { created, updated, drained } = provisioned;
+    let changes = [("subscription.create", created), ("subscription.update", updated), ("subscription.drain", drained)];
+    let line =
+        |action, id: &SubscriptionId| Entry::new(action, Outcome::Ok).by(Actor::Configuration).about(id.as_str());
+    changes.into_iter().flat_map(|(action, ids)| ids.iter().map(move |id| line(action, id))).collect()
 }
 
 /// What one server serves, and until when.

@@ -7,7 +7,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::exit::{Exit, Failure};
 use super::output;
 use super::settings::Configuration;
-use crate::app::{self, Parts, Running, StartError, log};
+use crate::app::{self, Parts, Running, SignalLog, StartError, log};
+use crate::base::audit;
 use crate::config::{Loaded, Settings};
 use crate::engine::ProvisionError;
 use crate::http::BindError;
@@ -66,7 +67,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     let mut running = tokio::select! {
         started = app::start(settings, Parts::system()) => started.map_err(|error| not_started(&error))?,
-        name = signals.next() => {
+        name = signals.next(None) => {
             tracing::info!("{name} before the start was done: ended");
             return Ok(Exit::Ok);
         }
@@ -77,8 +78,9 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         // They are advice, nobody's result: the appliance goes on.
         tracing::warn!("the lines that show how to try it are lost: {failure}");
     }
+    let log = running.signal_log();
     let ended = tokio::select! {
-        name = signals.next() => {
+        name = signals.next(Some(&log)) => {
             tracing::info!("{name}: stopping; once more ends at once");
             None
         }
@@ -86,7 +88,7 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     };
     tokio::select! {
         clean = stop(running) => Ok(if clean && ended.is_none() { Exit::Ok } else { Exit::Finding }),
-        name = signals.next() => {
+        name = signals.next(Some(&log)) => {
             tracing::warn!("{name} while stopping: ended at once");
             Ok(Exit::Finding)
         }
@@ -106,12 +108,13 @@ async fn stop(running: Running) -> bool {
 fn not_started(error: &StartError) -> Failure {
     let exit = match error {
         StartError::Listen(BindError::Listen { .. }) => Exit::Unreachable,
-        StartError::DataFile(OpenError::InUse { .. }) => Exit::TryAgain,
+        StartError::DataFile(OpenError::InUse { .. }) | StartError::Audit(audit::OpenError::InUse(_)) => Exit::TryAgain,
         // What is left of the first are mounts that cannot be.
         StartError::Listen(_) | StartError::Provision(ProvisionError::MadeThroughApi(_)) => Exit::Configuration,
         StartError::DataDir { .. }
         | StartError::StoreKey(_)
         | StartError::StoreKeyLost { .. }
+        | StartError::Audit(_)
         | StartError::DataFile(_)
         | StartError::SigningKey(_)
         | StartError::Provision(_)
@@ -137,16 +140,22 @@ impl Signals {
         })
     }
 
-    /// The name of the next one that stops the appliance. Services reload at SIGHUP: who sends it means no harm.
-    async fn next(&mut self) -> &'static str {
+    /// The name of the next one that stops the appliance; all go to `log`. Services reload at SIGHUP: who sends it means
+    /// no harm.
+    async fn next(&mut self, log: Option<&SignalLog>) -> &'static str {
         loop {
-            tokio::select! {
-                _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.terminate.recv() => return "SIGTERM",
-                _ = self.hangup.recv() => {
-                    tracing::warn!("SIGHUP: this release does not reload; restart it for a changed configuration");
-                }
+            let name = tokio::select! {
+                _ = self.interrupt.recv() => "SIGINT",
+                _ = self.terminate.recv() => "SIGTERM",
+                _ = self.hangup.recv() => "SIGHUP",
+            };
+            if let Some(log) = log {
+                log.note(name).await;
             }
+            if name != "SIGHUP" {
+                return name;
+            }
+            tracing::warn!("SIGHUP: this release does not reload; restart it for a changed configuration");
         }
     }
 }

@@ -8,14 +8,14 @@ use crate::model::subscription::{Intake, Origin, Subscription, SubscriptionDraft
 use crate::store::{SubscribeError, SubscriptionChange};
 
 /// What provisioning changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provisioned {
     /// Subscriptions made.
-    pub created: usize,
+    pub created: Vec<SubscriptionId>,
     /// Subscriptions with other event types, another client, or declared again.
-    pub updated: usize,
+    pub updated: Vec<SubscriptionId>,
     /// Subscriptions that the files no longer name: they take in nothing more, and what waits is handed out.
-    pub drained: usize,
+    pub drained: Vec<SubscriptionId>,
 }
 
 /// Why nothing was changed.
@@ -61,19 +61,18 @@ fn reconcile(declared: &[SubscriptionDraft], set: &SubscriptionSet) -> (Vec<Subs
     for draft in declared {
         match set.get(draft.id.as_str()) {
             None => {
-                provisioned.created += 1;
+                provisioned.created.push(draft.id.clone());
                 changes.push(SubscriptionChange::Create(draft.clone()));
             }
             Some(stored) if !is_same(draft, stored) => {
-                provisioned.updated += 1;
+                provisioned.updated.push(draft.id.clone());
                 changes.push(SubscriptionChange::Update(draft.clone()));
             }
             Some(_) => {}
         }
     }
-    let gone = no_longer_named(declared, set);
-    provisioned.drained = gone.len();
-    changes.extend(gone.into_iter().map(SubscriptionChange::Drain));
+    provisioned.drained = no_longer_named(declared, set);
+    changes.extend(provisioned.drained.iter().cloned().map(SubscriptionChange::Drain));
     (changes, provisioned)
 }
 

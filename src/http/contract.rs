@@ -12,6 +12,7 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 
 use crate::auth::Principal;
+use crate::base::audit::Actor;
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,13 +199,26 @@ pub struct Response {
     pub delivery: Option<Arc<dyn Delivery>>,
     /// What was changed, for the audit trail: the id of what a call made. Without it the path's parameters are named.
     pub object: Option<String>,
+    /// What else the audit trail says of the call.
+    pub audit: Option<Box<Note>>,
+}
+
+/// What a contract adds to the line that the audit trail has of a call: never a secret, never a payload.
+#[derive(Clone, Debug, Default)]
+pub struct Note {
+    /// Who calls, where the server did not ask.
+    pub principal: Option<Actor>,
+    /// Why it was refused, in our own words.
+    pub reason: Option<String>,
+    /// Members of the line's own; no name that every line may have.
+    pub details: Vec<(&'static str, serde_json::Value)>,
 }
 
 impl Response {
     /// An answer without a body.
     #[must_use]
     pub fn empty(status: StatusCode) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Bytes::new(), delivery: None, object: None }
+        Self { status, headers: HeaderMap::new(), body: Bytes::new(), delivery: None, object: None, audit: None }
     }
 
     /// An answer whose body has this media type.
@@ -231,6 +245,13 @@ impl Response {
     #[must_use]
     pub fn about(mut self, object: impl Into<String>) -> Self {
         self.object = Some(object.into());
+        self
+    }
+
+    /// This answer to a call of which the audit trail says `note` besides.
+    #[must_use]
+    pub fn noted(mut self, note: Note) -> Self {
+        self.audit = Some(Box::new(note));
         self
     }
 

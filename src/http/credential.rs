@@ -85,11 +85,19 @@ pub(super) struct Origin {
 pub(super) struct Denied {
     pub(super) refusal: Refusal,
     pub(super) challenge: Option<HeaderValue>,
+    /// Who calls, if the credential is good, but not for this.
+    pub(super) principal: Option<Principal>,
+}
+
+impl Denied {
+    fn of(self, principal: Principal) -> Self {
+        Self { principal: Some(principal), ..self }
+    }
 }
 
 impl From<Refusal> for Denied {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, challenge: None }
+        Self { refusal, challenge: None, principal: None }
     }
 }
 
@@ -127,9 +135,9 @@ pub(super) async fn check(
     if !principal.may_call(contract) {
         let detail =
             format!("the credential is not good for the contract {contract}: its issuer's entry does not name it");
-        return Err(Refusal::NotAllowed { detail }.into());
+        return Err(Denied::from(Refusal::NotAllowed { detail }).of(principal));
     }
-    if principal.has(scope) { Ok(Some(principal)) } else { Err(forbidden(scope)) }
+    if principal.has(scope) { Ok(Some(principal)) } else { Err(forbidden(scope).of(principal)) }
 }
 
 /// The one credential of a request.
@@ -176,13 +184,14 @@ fn is_token68(text: &str) -> bool {
 }
 
 fn unauthenticated(detail: String, challenge: &'static str) -> Denied {
-    Denied { refusal: Refusal::Unauthenticated { detail }, challenge: Some(HeaderValue::from_static(challenge)) }
+    let challenge = Some(HeaderValue::from_static(challenge));
+    Denied { challenge, ..Refusal::Unauthenticated { detail }.into() }
 }
 
 fn forbidden(scope: &'static str) -> Denied {
     let challenge = HeaderValue::try_from(format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\""));
     let challenge = challenge.unwrap_or(HeaderValue::from_static("Bearer error=\"insufficient_scope\""));
-    Denied { refusal: Refusal::Forbidden { scope }, challenge: Some(challenge) }
+    Denied { challenge: Some(challenge), ..Refusal::Forbidden { scope }.into() }
 }
 
 #[cfg(test)]

@@ -19,18 +19,22 @@ use hyper::{Method, Uri};
 use tracing::Instrument as _;
 
 use super::answer::{self, AnswerBody};
+use super::audit::{Account, Subject};
 use super::connection::{Connection, Limits};
 use super::contract::{Contract, Refusal, Request, Response};
 use super::credential::{self, Authenticate, Denied, Origin};
 use super::routing::{Entry, Found, Mount, Routing};
 use super::{body, head};
 use crate::auth::Principal;
+use crate::base::audit::Trail;
 use crate::base::clock::{BoxFuture, Clock};
+use crate::base::masking::without_data;
 
 /// What all connections of a server share.
 pub(super) struct Desk {
     pub(super) routing: Routing,
     pub(super) authenticator: Arc<dyn Authenticate>,
+    pub(super) trail: Trail,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) limits: Limits,
     /// How long a request's body may take.
@@ -123,21 +127,44 @@ impl<'d> Exchange<'d> {
         };
         match body::read(&mut body, admitted.entry.limit, self.desk.body_time).await {
             Ok(body) => (self.call(admitted, headers, body).await, false),
-            Err(refusal) => (self.refuse(&refusal), self.leave(true)),
+            Err(refusal) => {
+                let response = self.refuse(&refusal);
+                self.account(&admitted).answered(&response).await;
+                (response, self.leave(true))
+            }
         }
     }
 
     async fn admit(&self, found: Result<Found<'d>, Refusal>, headers: &HeaderMap) -> Result<Admitted<'d>, Denied> {
         let Found { entry, params } = found?;
+        let subject = self.subject(entry);
         let Connection { peer, uid, .. } = self.connection;
         let origin = Origin { address: peer.map(|peer| peer.ip()), uid: *uid, certificate: None };
         let contract = self.mount.contract.name();
         let authenticator = &*self.desk.authenticator;
-        let principal = credential::check(authenticator, contract, entry.access, headers, origin).await?;
+        let checked = credential::check(authenticator, contract, entry.access, headers, origin).await;
+        let principal = checked.inspect_err(|denied| subject.denied(&params, denied))?;
         Ok(Admitted { entry, params, principal })
     }
 
+    /// What the audit trail is told of this request.
+    fn subject(&self, entry: &Entry) -> Subject<'_> {
+        Subject {
+            trail: &self.desk.trail,
+            contract: self.mount.contract.name(),
+            operation: entry.label,
+            address: self.connection.peer.map(|peer| peer.ip()),
+            request: &self.id,
+        }
+    }
+
+    fn account(&self, admitted: &Admitted<'_>) -> Account<'_> {
+        let Admitted { entry, params, principal } = admitted;
+        self.subject(entry).admitted(entry.trace, params, principal.as_ref())
+    }
+
     async fn call(&self, admitted: Admitted<'d>, headers: HeaderMap, body: bytes::Bytes) -> Response {
+        let account = self.account(&admitted);
         let request = Request {
             id: self.id.clone(),
             peer: self.connection.peer,
@@ -149,13 +176,13 @@ impl<'d> Exchange<'d> {
             body,
         };
         let contract: &dyn Contract = &*self.mount.contract;
-        match survive(async move { contract.call(admitted.entry.index, request).await }).await {
-            Ok(response) => response,
-            Err(panic) => {
-                tracing::error!(id = self.id, method = %self.method, path = self.uri.path(), panic, "a call panicked");
-                self.refuse(&Refusal::Internal)
-            }
-        }
+        let outcome = survive(async move { contract.call(admitted.entry.index, request).await }).await;
+        let response = outcome.unwrap_or_else(|panic| {
+            tracing::error!(id = self.id, method = %self.method, path = self.uri.path(), panic, "a call panicked");
+            self.refuse(&Refusal::Internal)
+        });
+        account.answered(&response).await;
+        response
     }
 
     fn refuse(&self, refusal: &Refusal) -> Response {
@@ -201,8 +228,8 @@ async fn survive<F: Future>(future: F) -> Result<F::Output, String> {
 }
 
 fn words(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "something without words".to_owned())
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.map_or_else(|| "something without words".to_owned(), without_data)
 }
 
 /// The desk as hyper calls it for one connection.

@@ -8,6 +8,8 @@
 //! - A caller that hangs up, or closes its sending side, drops the call's future. (If it has sent another request
 //!   behind the present one, hyper does not look further, and it is noticed when the answer is written.)
 //! - A call that panics is answered 500, and the log has the panic under the request's id.
+//! - Refused credentials and every call of a route that changes something are in the audit trail ([`contract::Trace`]),
+//!   the latter before the answer is.
 //! - Each answer that has a [`contract::Delivery`] is reported once, as written or as lost.
 //!
 //! HTTP/1.1 on plain sockets; sockets are behind one type, so that TLS can come below it and
@@ -19,6 +21,7 @@ pub mod settings;
 
 mod accept;
 mod answer;
+mod audit;
 mod body;
 mod connection;
 mod credential;

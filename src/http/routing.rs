@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hyper::Method;
 use percent_encoding::percent_decode_str;
 
-use super::contract::{Access, BodyRule, Contract, Refusal, Route, Verb};
+use super::contract::{Access, BodyRule, Contract, Refusal, Route, Trace, Verb};
 use super::listener::BindError;
 use super::metrics::{HttpMetrics, Meter};
 
@@ -38,6 +38,8 @@ pub(super) struct Entry {
     /// Its index in the contract's table.
     pub(super) index: usize,
     pub(super) access: Access,
+    pub(super) label: &'static str,
+    pub(super) trace: Trace,
     /// The largest body in bytes.
     pub(super) limit: usize,
     pub(super) meter: Arc<Meter>,
@@ -148,7 +150,8 @@ impl Entry {
             BodyRule::Large => contract.max_body(),
         };
         let meter = Arc::new(metrics.meter(contract.name(), Some(route.label)));
-        Self { method: route.method, index, access: route.access, limit, meter }
+        let Route { method, access, label, trace, .. } = *route;
+        Self { method, index, access, label, trace, limit, meter }
     }
 }
 

@@ -18,6 +18,7 @@ use super::metrics::HttpMetrics;
 use super::registry::Registry;
 use super::routing::Routing;
 use super::settings::{ListenAddress, ServerSettings};
+use crate::base::audit::Trail;
 use crate::base::clock::Clock;
 use crate::base::random::Random;
 use crate::base::stop::Stop;
@@ -33,6 +34,8 @@ pub struct ServerParts {
     pub authenticator: Arc<dyn Authenticate>,
     /// Where requests and connections are counted.
     pub metrics: HttpMetrics,
+    /// Where refused credentials and changes are written down.
+    pub audit: Trail,
     /// The wall clock, for the `Date` of refusals.
     pub clock: Arc<dyn Clock>,
     /// For the part of the requests' ids that tells this run from others.
@@ -89,6 +92,7 @@ impl Server {
         let desk = Desk {
             routing,
             authenticator: parts.authenticator,
+            trail: parts.audit,
             clock: parts.clock,
             limits: Limits { header: settings.header_timeout, stall: settings.body_timeout },
             body_time: settings.body_timeout,

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use hyper::StatusCode;
 use prometheus_client::registry::Registry;
 use tidings::auth::Principal;
+use tidings::base::audit::Trail;
 use tidings::base::clock::SystemClock;
 use tidings::base::random::SystemRandomness;
 use tidings::base::stop::Stop;
@@ -232,6 +233,7 @@ impl Running {
                 contracts,
                 authenticator: Arc::new(Table),
                 metrics,
+                audit: Trail::off(),
                 clock: Arc::new(SystemClock),
                 random: Arc::new(SystemRandomness::default()),
                 stop: stop.clone(),

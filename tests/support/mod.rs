@@ -23,6 +23,7 @@ use tidings::api::root::{RootContract, RootSettings};
 use tidings::auth::{
     AuthSettings, Authenticator, ClientSettings, Clients, Principal, SigningKeys, TokenRequest, TokenService, scope,
 };
+use tidings::base::audit::Trail;
 use tidings::base::clock::{Clock, ManualClock, Timestamp};
 use tidings::base::random::SeededRandomness;
 use tidings::base::seal::SealKey;
@@ -180,6 +181,7 @@ impl Appliance {
             ],
             authenticator: Arc::new(Tokens(Authenticator::new(&auth, keys.clone(), clients.clone()), clock.clone())),
             metrics: metrics.clone(),
+            audit: Trail::off(),
             clock: Arc::new(clock.clone()),
             random: random.clone(),
             stop: stop.clone(),

@@ -119,7 +119,8 @@ impl PollingContract {
         let location = subscription::url(view.subscription.id.as_str(), &self.settings);
         let location = HeaderValue::try_from(location)
             .map_err(|_| Error::Internal("server.public_url does not fit into a header".to_owned()))?;
-        Ok(Response::json(StatusCode::CREATED, subscription::body(&view, &self.settings)).header(LOCATION, location))
+        let made = Response::json(StatusCode::CREATED, subscription::body(&view, &self.settings));
+        Ok(made.header(LOCATION, location).about(view.subscription.id.as_str()))
     }
 
     fn read(&self, request: &Request, caller: &Principal) -> Result<Response, Error> {

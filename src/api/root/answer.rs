@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::auth::{IssuedToken, TokenError};
 use crate::base::secret::ExposeSecret;
-use crate::http::contract::Response;
+use crate::http::contract::{Note, Response};
 
 /// What is answered instead of a token.
 #[derive(Debug)]
@@ -76,7 +76,9 @@ impl Failure {
     /// The answer with this error.
     pub(super) fn answer(&self) -> Response {
         let body = ErrorAnswer { error: self.error, error_description: printable(&self.description) };
-        let response = json(self.status, &body);
+        // Only the code: a description may hold what was sent.
+        let note = Note { reason: Some(self.error.to_owned()), ..Note::default() };
+        let response = json(self.status, &body).noted(note);
         if self.status == StatusCode::UNAUTHORIZED {
             // RFC 9110, 15.5.2 wants it with every 401, RFC 6749 where the client tried Basic.
             response.header(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"tidings\""))

@@ -103,7 +103,7 @@ const fn token_route(path: &'static str) -> Route<Operation> {
         label: "token",
         access: Access::Public,
         body: BodyRule::Ordinary,
-        trace: Trace::None,
+        trace: Trace::Change("token.issue"),
     }
 }
 

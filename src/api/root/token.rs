@@ -4,9 +4,10 @@ use super::answer::{Failure, granted};
 use super::credentials::Credentials;
 use super::parameters::Parameters;
 use crate::auth::{TokenError, TokenRequest, TokenService};
+use crate::base::audit::Actor;
 use crate::base::clock::Timestamp;
 use crate::base::secret::SecretString;
-use crate::http::contract::{Request, Response};
+use crate::http::contract::{Note, Request, Response};
 
 /// Answers a token request; `None` if the server failed, which the log tells.
 pub(super) fn answer(tokens: &TokenService, request: &Request, now: Timestamp) -> Option<Response> {
@@ -14,6 +15,7 @@ pub(super) fn answer(tokens: &TokenService, request: &Request, now: Timestamp) -
         Ok(read) => read,
         Err(failure) => return Some(failure.answer()),
     };
+    let id = asked.client_id.clone();
     let issued = match (tokens.issue(&asked, now), unencoded) {
         (Err(TokenError::InvalidClient), Some(client_secret)) => {
             tokens.issue(&TokenRequest { client_secret, ..asked }, now)
@@ -21,8 +23,29 @@ pub(super) fn answer(tokens: &TokenService, request: &Request, now: Timestamp) -
         (issued, _) => issued,
     };
     match issued {
-        Ok(token) => Some(granted(&token)),
-        Err(error) => Failure::from_service(&error, &request.id).map(|failure| failure.answer()),
+        Ok(token) => {
+            let details = vec![("scope", token.scope.clone().into())];
+            let note = Note { principal: Some(Actor::client(&id)), details, reason: None };
+            Some(granted(&token).noted(note))
+        }
+        Err(error) => {
+            let mut response = Failure::from_service(&error, &request.id)?.answer();
+            if let Some(note) = &mut response.audit {
+                note.principal = Some(asker(id, &error));
+            }
+            Some(response)
+        }
+    }
+}
+
+/// Who asked, as far as it is shown: the service looks at the secret before all else.
+fn asker(id: String, error: &TokenError) -> Actor {
+    match error {
+        TokenError::InvalidClient => Actor::Claimed { id },
+        TokenError::NoGrantType
+        | TokenError::UnsupportedGrantType
+        | TokenError::InvalidScope { .. }
+        | TokenError::NotSigned { .. } => Actor::client(&id),
     }
 }
 
