@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::io::{self, BufRead};
 
 use super::chain::Head;
-use super::line::{self, FORM, LOST, MAX_LINE, Read, START, STOP};
+use super::line::{self, FORM, LOST, MAX_LINE, Read, START};
 
 /// The most findings and remarks that are kept; all are counted.
 const MAX_FINDINGS: usize = 1000;
@@ -103,6 +103,8 @@ impl Check {
             let fits = read.seq != 1 || read.previous == Head::START.hex();
             if !fits || read.seq == 0 {
                 self.broken(number, "is the first of its chain, but names one before".to_owned());
+            } else if read.seq > 1 {
+                self.remark(number, format!("is number {}: what was before it is not here", read.seq));
             }
             return;
         };
@@ -152,11 +154,14 @@ impl Check {
         let mark = Mark { line: number, seq: read.seq, time: read.time.clone() };
         self.report.first.get_or_insert_with(|| mark.clone());
         self.report.last = Some(mark);
-        if read.action == START || read.action == STOP {
+        if read.action == START {
             self.run.clear();
             self.run_before.clear();
+            // A run that is broken off at once has noted nothing but what it went on from.
+            let before = Head::parse(read.seq.wrapping_sub(1), &read.previous);
+            self.run.extend(before.map(|before| (before.hash, before.seq)));
         }
-        if self.run.len() == MAX_UNKNOWN {
+        if self.run.len() >= MAX_UNKNOWN {
             self.run_before = std::mem::take(&mut self.run);
         }
         self.run.insert(here.hash, here.seq);

@@ -28,10 +28,10 @@ struct Batch {
 
 /// The writer of one run.
 pub(super) struct Writer {
-    pub(super) queue: Arc<Queue>,
-    pub(super) sink: Box<dyn Sink>,
-    pub(super) head_file: HeadFile,
-    pub(super) head: Head,
+    queue: Arc<Queue>,
+    sink: Box<dyn Sink>,
+    head_file: HeadFile,
+    head: Head,
     batch: Batch,
     /// When what was written is brought to the disk.
     sync_at: Option<Instant>,
@@ -45,6 +45,8 @@ impl Writer {
 
     /// Writes until it is to end.
     pub(super) fn run(mut self) {
+        // From here on this run is one that has not stopped. If it cannot be noted, the first line's turn says so.
+        let _ = self.head_file.note(self.head, false);
         let ending = loop {
             if self.batch.bytes.is_empty() {
                 match self.queue.work(self.sync_at) {
@@ -101,10 +103,9 @@ impl Writer {
         match written.and_then(|()| self.sink.write(&self.batch.bytes)) {
             Ok(()) => self.written(),
             Err(Short { taken, error }) => {
+                self.tell(Some(error.to_string()));
+                // Who waits is let go: the trouble is known by now.
                 self.keep(taken);
-                if self.queue.set_trouble(Some(error.to_string())) {
-                    tracing::error!(%error, "the audit trail cannot be written; its lines wait, and what is beyond their room is lost");
-                }
             }
         }
     }
@@ -120,13 +121,13 @@ impl Writer {
 
     fn written(&mut self) {
         let Batch { lines, waiting, .. } = std::mem::take(&mut self.batch);
+        let noted = self.head_file.note(self.head, self.stopped);
         for told in waiting.into_iter().filter_map(|queued| queued.written) {
             // Who does not wait any more need not know.
             let _ = told.send(());
         }
         self.queue.lines.inc_by(lines);
         self.sync_at.get_or_insert_with(|| Instant::now() + SYNC_AFTER);
-        let noted = self.head_file.note(self.head, self.stopped);
         self.tell(noted.err().map(|error| format!("the head of the chain cannot be noted: {error}")));
     }
 
@@ -141,7 +142,10 @@ impl Writer {
     fn tell(&self, trouble: Option<String>) {
         let detail = trouble.clone();
         match (self.queue.set_trouble(trouble), detail) {
-            (true, Some(trouble)) => tracing::error!(trouble, "the audit trail"),
+            (true, Some(trouble)) => tracing::error!(
+                trouble,
+                "the audit trail cannot be written; its lines wait, and what is beyond their room is lost"
+            ),
             (true, None) => tracing::warn!("the audit trail is written again"),
             (false, _) => {}
         }
