@@ -19,6 +19,7 @@ mod settings;
 mod status;
 mod token;
 mod verify;
+mod verify_audit;
 
 use std::future::Future;
 use std::process::ExitCode;

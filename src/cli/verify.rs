@@ -1,4 +1,4 @@
-//! `tidings verify`: recomputes the sums of a data file that no appliance has open.
+//! `tidings verify`: recomputes the sums of a data file that no appliance has open, or the chain of an audit trail.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,17 +9,23 @@ use serde_json::{Value, json};
 use super::exit::{Exit, Failure};
 use super::output;
 use super::settings::Configuration;
+use super::verify_audit;
 use crate::app::data_file;
 use crate::model::notification::{EndpointKind, State, Sums};
 use crate::store::redb::{self, OpenError, Report};
 
-/// Recompute the sums of the data file of a stopped appliance
+/// Recompute the sums of the data file of a stopped appliance, or the chain of an audit trail
 ///
 /// Exits with 0 if every record can be read and every sum is right, 1 if not, 75 if an appliance runs on the file.
+/// With --audit: 0 if every line of the trail follows from the one before, 1 if not; the appliance may run meanwhile.
 #[derive(Args, Debug)]
 pub(super) struct Verify {
     /// The data file [default: the one in the configuration's data folder]
     file: Option<PathBuf>,
+    /// Check this audit trail instead, `-` for standard input [default: the file in audit.output]; lines that are none
+    /// of a trail are passed over: `journalctl -u tidings -o cat | tidings verify --audit -`
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "", conflicts_with = "file")]
+    audit: Option<String>,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
@@ -27,6 +33,9 @@ pub(super) struct Verify {
 
 /// Runs the command.
 pub(super) fn run(arguments: &Verify, configuration: &Configuration) -> Result<Exit, Failure> {
+    if let Some(trail) = &arguments.audit {
+        return verify_audit::run(trail, arguments.json, configuration);
+    }
     let file = match &arguments.file {
         Some(file) => file.clone(),
         None => data_file(&configuration.load()?.settings.data_dir),

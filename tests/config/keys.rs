@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tidings::base::audit::Output;
+use tidings::base::masking::Personal;
 use tidings::config::{Problems, Severity, Sources, load};
 use tidings::http::settings::ListenAddress;
 use tidings::model::notification::EndpointKind;
@@ -45,7 +47,8 @@ fn every_key_sets_what_it_says() {
     let declared = &settings.engine.declared[0];
     assert_eq!((declared.id.as_str(), declared.created_by.as_str()), ("crm-accounts", "configuration"));
     assert_eq!(declared.endpoints, [EndpointKind::Poll]);
-    assert_eq!(settings.log.level, tracing::Level::DEBUG);
+    assert_eq!(settings.audit, Output::File("/var/log/tidings/audit.log".into()));
+    assert_eq!((settings.log.level, settings.log.personal), (tracing::Level::DEBUG, Personal::Show));
     // Others are served: a secret that stands in the file is still not to be printed.
     assert!(settings.sample.is_none());
     assert_eq!(loaded.warnings.len(), 1, "{:?}", loaded.warnings);
@@ -57,6 +60,7 @@ fn nothing_but_a_file_is_needed() {
     assert_eq!(settings.data_dir, PathBuf::from("/var/lib/tidings"));
     assert_eq!(settings.public_url, "http://127.0.0.1:8420");
     assert_eq!(settings.polling.unwrap().mount, "/notification/v1");
+    assert_eq!((settings.audit, settings.log.personal), (Output::Journal, Personal::Mask));
     assert!(settings.sample.is_none());
 }
 
@@ -101,6 +105,17 @@ poll = {{}}
         "server.listen = [\"127.0.0.1:1\", \"0.0.0.0:1\"]\nserver.plaintext = \"behind-proxy\"\nserver.public_url = \"http://127.0.0.1:1\"",
     ] {
         assert_eq!(shown(open), None, "{open}");
+    }
+}
+
+#[test]
+fn an_audit_trail_goes_to_the_journal_or_to_a_path() {
+    let output = |text: &str| Site::new(&format!("audit.output = \"{text}\"")).loaded().settings.audit;
+    assert_eq!(output("journal"), Output::Journal);
+    assert_eq!(output("./audit.log"), Output::File("./audit.log".into()));
+    for wrong in ["jurnal", "audit.log", "/var/log/"] {
+        let shown = Site::new(&format!("audit.output = \"{wrong}\"")).shown();
+        assert!(shown[0].contains("\"journal\", or the path of a file"), "{shown:?}");
     }
 }
 

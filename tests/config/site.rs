@@ -50,9 +50,12 @@ disk_reserve = "1GiB"
 clock_leap = "1m"
 [store]
 two_phase_commit = true
+[audit]
+output = "/var/log/tidings/audit.log"
 [log]
 format = "json"
 level = "debug"
+personal_data = "show"
 [[clients]]
 id = "crm"
 scopes = ["events:publish", "notification:consent:consumer"]
