@@ -1,7 +1,11 @@
-//! The audit trail, and that nothing is revealed: the chain on its own, every route of a whole appliance, and what a
-//! canary leaves behind.
+//! The audit trail: the chain on its own, what the server tells it, and every route of a whole appliance.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod calls;
 mod chain;
+mod desk;
 mod output;
+mod recipes;
+mod stage;
 mod trails;
+mod walk;

@@ -5,6 +5,8 @@
 //! for something that happens, and is bounded.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod audit;
+mod canary;
 mod commands;
 mod program;
 mod refusals;

@@ -141,7 +141,7 @@ impl Ended {
 pub(crate) struct Serving {
     child: Child,
     pub(crate) api: PathBuf,
-    admin: PathBuf,
+    pub(crate) admin: PathBuf,
     log: PathBuf,
 }
 
@@ -167,7 +167,7 @@ impl Serving {
         self.until("/metrics", |body| body.contains(&sample));
     }
 
-    fn until(&self, path: &str, done: impl Fn(&str) -> bool) {
+    pub(crate) fn until(&self, path: &str, done: impl Fn(&str) -> bool) {
         self.patiently(&format!("it never comes to that at {path}"), || {
             self.admin(path).is_some_and(|answer| done(&answer.body))
         });
@@ -181,7 +181,7 @@ impl Serving {
         }
     }
 
-    fn admin(&self, path: &str) -> Option<Answer> {
+    pub(crate) fn admin(&self, path: &str) -> Option<Answer> {
         wire::try_send(&self.admin, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
     }
 

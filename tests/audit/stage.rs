@@ -1,0 +1,138 @@
+//! A whole appliance with an audit file.
+
+use tempfile::TempDir;
+use tidings::app::{self, Parts, Running, Served};
+use tidings::config::{self, Sources};
+use tidings::http::contract::{Route, Trace};
+use tidings::http::settings::ListenAddress;
+
+use crate::calls::{Answer, Call};
+use crate::trails::{head, sound};
+
+/// The secret of every client.
+pub(crate) const SECRET: &str = "a-secret-of-the-tests";
+
+/// An appliance: the client `driver` may do all, `watcher` nothing that a route asks for.
+pub(crate) struct Stage {
+    folder: TempDir,
+    running: Running,
+}
+
+/// One route as it is served.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) contract: &'static str,
+    pub(crate) mount: String,
+    pub(crate) route: Route<()>,
+}
+
+impl Target {
+    /// The change that it makes, if it makes one.
+    pub(crate) fn change(&self) -> Option<&'static str> {
+        match self.route.trace {
+            Trace::None => None,
+            Trace::Change(name) => Some(name),
+        }
+    }
+
+    /// A call of it, with `values` for its path's parameters and `unknown` for those that there are more.
+    pub(crate) fn call(&self, values: &[&str]) -> Call {
+        let mut values = values.iter();
+        let segment = |segment: &str| {
+            if segment.starts_with('{') {
+                (*values.next().unwrap_or(&"unknown")).to_owned()
+            } else {
+                segment.to_owned()
+            }
+        };
+        let path: Vec<_> = self.route.path.split('/').map(segment).collect();
+        Call::new(self.route.method.as_hyper().as_str(), &(self.mount.clone() + &path.join("/")))
+    }
+
+    /// What the trail calls the object of [`Target::call`] without values.
+    pub(crate) fn unknown_object(&self) -> Option<String> {
+        let params = self.route.path.matches('{').count();
+        (params > 0).then(|| vec!["unknown"; params].join("/"))
+    }
+}
+
+fn toml(folder: &std::path::Path, more: &str) -> String {
+    let scopes = [
+        "notification:consent:administrator",
+        "notification:consent:consumer",
+        "events:publish",
+        "notifications:operate",
+        "trigger",
+        "customers:write",
+    ];
+    format!(
+        r#"
+data_dir = "{0}/data"
+server.listen = ["127.0.0.1:0"]
+admin.listen = ["127.0.0.1:0"]
+audit.output = "{0}/audit.log"
+clients = [
+    {{ id = "driver", secret = {{ value = "{SECRET}" }}, scopes = {scopes:?} }},
+    {{ id = "watcher", secret = {{ value = "{SECRET}" }}, scopes = ["nothing:here"] }},
+]
+{more}
+"#,
+        folder.display()
+    )
+}
+
+impl Stage {
+    pub(crate) async fn start() -> Self {
+        let subscriptions =
+            "subscriptions = [{ id = \"declared\", client_id = \"driver\", event_types = [\"301\"], poll = {} }]";
+        Self::start_in(tempfile::tempdir().unwrap(), subscriptions).await
+    }
+
+    /// Starts one with these subscriptions in `folder`.
+    pub(crate) async fn start_in(folder: TempDir, more: &str) -> Self {
+        let file = folder.path().join("tidings.toml");
+        std::fs::write(&file, toml(folder.path(), more)).unwrap();
+        let settings = config::load(&Sources::new(file)).unwrap().settings;
+        let running = app::start(settings, Parts::system()).await.unwrap();
+        Self { folder, running }
+    }
+
+    /// Every route that is served.
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        let of = |served: &Served| {
+            let Served { contract, mount, routes } = served.clone();
+            routes.into_iter().map(move |route| Target { contract, mount: mount.clone(), route })
+        };
+        self.running.served().iter().flat_map(of).collect()
+    }
+
+    /// Sends `call` to where the contract listens.
+    pub(crate) async fn send(&self, contract: &str, call: &Call) -> Answer {
+        let addresses = if contract == "admin" { self.running.admin_addresses() } else { self.running.addresses() };
+        let ListenAddress::Tcp(address) = &addresses[0] else { panic!("a TCP address was asked for") };
+        call.send(&address.to_string()).await
+    }
+
+    /// A token of `client`.
+    pub(crate) async fn token(&self, client: &str) -> String {
+        let body = format!("grant_type=client_credentials&client_id={client}&client_secret={SECRET}");
+        let answer = self.send("root", &Call::new("POST", "/oauth2/token").form(&body)).await.expect(200);
+        answer.json()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// What its trail says now.
+    pub(crate) fn trail(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("audit.log")).unwrap()
+    }
+
+    /// Stops it; what its trail says, which must be sound.
+    pub(crate) async fn end(self) -> (String, TempDir) {
+        let Self { folder, running } = self;
+        assert_eq!(running.stop().await, [""; 0]);
+        let text = std::fs::read_to_string(folder.path().join("audit.log")).unwrap();
+        let noted = head(&folder.path().join("data"));
+        assert!(noted.is_some());
+        sound(&text, noted);
+        (text, folder)
+    }
+}
