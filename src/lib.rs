@@ -6,7 +6,7 @@
 //!
 //! | module | what lives there | may import |
 //! | --- | --- | --- |
-//! | [`base`] | clock, randomness, outbound HTTP, secrets and their sealing, stop, trace context. Nothing about notifications | – |
+//! | [`base`] | clock, randomness, outbound HTTP, secrets and their sealing, stop, trace context, audit trail, masking. Nothing about notifications | – |
 //! | [`model`] | the nouns: pure, no I/O, no async, no clock reads | base |
 //! | [`store`] | the only code that names redb: tables, records, queues, group commit | base, model |
 //! | [`auth`] | credentials → principal: clients, tokens. No hyper | base, model, store |

@@ -1,5 +1,5 @@
 //! What everything stands on: time, randomness, outbound HTTP, secrets and their sealing, rates, networks, stopping,
-//! trace context.
+//! trace context, the audit trail, and what must not be read in a log.
 //!
 //! Nothing here knows what a notification is.
 

@@ -71,7 +71,7 @@ fn a_trail_goes_on_over_a_crash_and_verify_finds_what_was_done_to_it() {
     std::fs::write(&path, trail.replace("SIGHUP", "SIGINT")).unwrap();
     let changed = site.run(&["verify", "--audit", &path]).expect(1);
     assert!(changed.stdout.contains("BROKEN: line 6") && changed.stdout.contains("does not hold"), "{changed:?}");
-    std::fs::write(&path, trail.lines().take(6).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+    std::fs::write(&path, trail.split_inclusive('\n').take(6).collect::<String>()).unwrap();
     let report: Value = serde_json::from_str(&site.run(&["verify", "--audit", "--json"]).expect(1).stdout).unwrap();
     assert_eq!((&report["ok"], &report["lines"], &report["noted"]), (&false.into(), &6.into(), &7.into()));
     assert_eq!(report["breaks"][0]["line"], 6);

@@ -109,7 +109,9 @@ fn drive(serving: &Serving, served: &[Served], token: &str) -> Vec<Answer> {
                 }
             }
         }
-        ODD.iter().for_each(|odd| send(odd));
+        for odd in ODD {
+            send(odd);
+        }
     }
     answers
 }

@@ -77,7 +77,8 @@ pub enum Address {
 
 impl From<Option<IpAddr>> for Address {
     fn from(ip: Option<IpAddr>) -> Self {
-        ip.map_or(Self::Unix, Self::Ip)
+        // An IPv4 address by way of an IPv6 socket is an IPv4 address.
+        ip.map_or(Self::Unix, |ip| Self::Ip(ip.to_canonical()))
     }
 }
 

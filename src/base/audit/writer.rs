@@ -77,15 +77,14 @@ impl Writer {
                 self.batch.waiting.push(queued);
             }
         }
-        if let Some(lost) = self.queue.take_lost() {
-            self.say(
-                Entry::new(LOST, Outcome::Failed)
-                    .by(Actor::Appliance)
-                    .with("count", lost.count)
-                    .with("from", lost.first.to_rfc3339_millis())
-                    .with("to", lost.last.to_rfc3339_millis()),
-            );
-        }
+        self.own_up();
+    }
+
+    /// Says how many lines were lost, if any were.
+    fn own_up(&mut self) {
+        let Some(lost) = self.queue.take_lost() else { return };
+        let entry = Entry::new(LOST, Outcome::Failed).by(Actor::Appliance).with("count", lost.count);
+        self.say(entry.with("from", lost.first.to_rfc3339_millis()).with("to", lost.last.to_rfc3339_millis()));
     }
 
     /// Adds a line of the appliance's own.
@@ -154,6 +153,7 @@ impl Writer {
     fn end(mut self, ending: Ending) {
         if self.batch.bytes.is_empty() && ending == Ending::Stopped {
             self.stopped = true;
+            self.own_up();
             self.say(Entry::new(STOP, Outcome::Ok).by(Actor::Appliance));
             self.write();
         }
