@@ -306,6 +306,23 @@ fn claims_that_are_foreign_or_missing_are_refused() {
 }
 
 #[test]
+fn a_token_that_is_bound_to_a_certificate_is_good_with_that_one_only() {
+    let house = House::new(&[client("crm", &["a", "b"])]);
+    let bound = |cnf: Value| house.signed(&house.header(), &with(claims(), "cnf", cnf));
+    let token = bound(json!({ "x5t#S256": URL_SAFE_NO_PAD.encode([7; 32]) }));
+    for _ in 0..2 {
+        assert!(house.authenticator.bearer_with(&token, Some([7; 32]), NOW).is_ok());
+        for other in [None, Some([8; 32])] {
+            assert_eq!(house.authenticator.bearer_with(&token, other, NOW), Err(Denied::OtherCertificate));
+        }
+    }
+    assert!(house.authenticator.bearer_with(&house.token("crm", NOW), Some([7; 32]), NOW).is_ok());
+    for unknown in [json!({ "jkt": "x" }), json!({}), json!({ "x5t#S256": "AAAA" }), json!(1)] {
+        assert_eq!(house.authenticator.bearer(&bound(unknown.clone()), NOW), Err(Denied::Foreign), "{unknown}");
+    }
+}
+
+#[test]
 fn garbage_is_refused() {
     let house = House::new(&[client("crm", &["a"])]);
     let open_object = URL_SAFE_NO_PAD.encode("{".repeat(100));

@@ -12,6 +12,7 @@ use quick_cache::sync::Cache;
 
 use super::claims::{Claims, TYPE};
 use super::clients::{ClientSet, Clients};
+use super::confirmation::Confirmation;
 use super::keys::SigningKeys;
 use super::principal::Principal;
 use super::settings::{AuthSettings, ClientSettings};
@@ -48,6 +49,9 @@ pub enum Denied {
     /// Its client has been removed.
     #[error("the token's client is not known here any more: the operator declares clients in [[clients]]")]
     ClientUnknown,
+    /// It is bound to a certificate that the connection has not shown.
+    #[error("the token is bound to a client certificate, and the connection has not shown that certificate")]
+    OtherCertificate,
 }
 
 /// Takes tokens and says who calls.
@@ -65,6 +69,7 @@ struct Grant {
     scopes: BTreeSet<String>,
     not_before: Timestamp,
     expires: Timestamp,
+    confirmation: Option<Confirmation>,
 }
 
 /// A remembered token, and what it was worth under one set of clients.
@@ -88,6 +93,12 @@ impl Authenticator {
 
     /// Who calls with this token at `now`: its client, with those of its scopes that the client has at present.
     pub fn bearer(&self, token: &str, now: Timestamp) -> Result<Principal, Denied> {
+        self.bearer_with(token, None, now)
+    }
+
+    /// As [`Authenticator::bearer`], on a connection that has shown the certificate with this SHA-256: a token that is
+    /// bound to one (RFC 8705, 3) is good with that one only.
+    pub fn bearer_with(&self, token: &str, certificate: Option<[u8; 32]>, now: Timestamp) -> Result<Principal, Denied> {
         if token.len() > MAX_TOKEN {
             return Err(Denied::TooLong);
         }
@@ -95,13 +106,13 @@ impl Authenticator {
         let key = sha256(token.as_bytes());
         let grant = match self.verified.get(&key) {
             Some(known) if known.clients_version == clients.version() => {
-                known.grant.check_time(now)?;
+                known.grant.check(now, certificate)?;
                 return Ok(known.principal.clone());
             }
             Some(known) => Arc::clone(&known.grant),
             None => Arc::new(self.verify(token)?),
         };
-        grant.check_time(now)?;
+        grant.check(now, certificate)?;
         let principal = worth(&grant, &clients)?;
         let verified = Verified { grant, clients_version: clients.version(), principal: principal.clone() };
         self.verified.insert(key, Arc::new(verified));
@@ -140,11 +151,13 @@ impl Authenticator {
 }
 
 impl Grant {
-    fn check_time(&self, now: Timestamp) -> Result<(), Denied> {
+    fn check(&self, now: Timestamp, certificate: Option<[u8; 32]>) -> Result<(), Denied> {
         if now >= self.expires {
             Err(Denied::Expired)
         } else if now < self.not_before {
             Err(Denied::NotYetValid)
+        } else if self.confirmation.is_some_and(|confirmation| !confirmation.is_shown_by(certificate)) {
+            Err(Denied::OtherCertificate)
         } else {
             Ok(())
         }
@@ -154,7 +167,7 @@ impl Grant {
 impl From<Claims> for Grant {
     fn from(claims: Claims) -> Self {
         // The validation has looked at iss and aud; iat and jti are for people who look for a token's origin.
-        let Claims { iss: _, sub, client_id, aud: _, exp, iat: _, nbf, jti: _, scope } = claims;
+        let Claims { iss: _, sub, client_id, aud: _, exp, iat: _, nbf, jti: _, scope, cnf } = claims;
         let instant = |seconds: i64| Timestamp::from_millis(seconds.saturating_mul(1000));
         Self {
             client_id: ClientId::new(&client_id),
@@ -162,6 +175,7 @@ impl From<Claims> for Grant {
             scopes: scope.split_ascii_whitespace().map(str::to_owned).collect(),
             not_before: nbf.map_or(Timestamp::MIN, instant),
             expires: instant(exp),
+            confirmation: cnf,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::confirmation::Confirmation;
+
 /// The media type of an access token in the header's `typ` (RFC 9068, 2.1).
 pub(super) const TYPE: &str = "at+jwt";
 
@@ -28,4 +30,7 @@ pub(super) struct Claims {
     /// Its scopes, separated by blanks.
     #[serde(default)]
     pub(super) scope: String,
+    /// The certificate that it is bound to (RFC 8705, 3.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cnf: Option<Confirmation>,
 }

@@ -15,6 +15,7 @@
 mod bearer;
 mod claims;
 mod clients;
+mod confirmation;
 mod keys;
 mod principal;
 mod publish;
@@ -25,6 +26,7 @@ mod token;
 pub use crate::model::pattern::stands_for;
 pub use bearer::{Authenticator, Denied, MAX_TOKEN};
 pub use clients::Clients;
+pub use confirmation::Confirmation;
 pub use keys::{SigningKeyError, SigningKeys};
 pub use principal::{Caller, Credential, Principal};
 pub use publish::PublishBounds;

@@ -121,6 +121,7 @@ impl TokenService {
             nbf: None,
             jti: URL_SAFE_NO_PAD.encode(id),
             scope,
+            cnf: None,
         }
     }
 }
