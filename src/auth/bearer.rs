@@ -23,7 +23,7 @@ use crate::model::id::ClientId;
 /// The longest token that is looked at, in bytes.
 pub const MAX_TOKEN: usize = 8 << 10;
 /// How many verified tokens are remembered.
-const REMEMBERED: usize = 10_000;
+pub(super) const REMEMBERED: usize = 10_000;
 
 /// Why a token is not taken: what is said to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -16,6 +16,7 @@ mod bearer;
 mod claims;
 mod clients;
 mod confirmation;
+pub mod issuers;
 mod keys;
 mod principal;
 mod publish;
