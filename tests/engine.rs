@@ -8,8 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use support::client::{Call, subscription};
-use support::{Appliance, BadDisk, Setup, until};
+use support::{Appliance, BadDisk, Setup, declared, until};
+use tidings::base::random::SeededRandomness;
+use tidings::base::stop::Stop;
+use tidings::engine::{ClientLimits, Engine, EngineSettings, ForeignClients, Provisioned};
 use tidings::model::notification::State;
+use tidings::model::owners::Owners;
+use tidings::model::pattern::Patterns;
+use tidings::model::subscription::HoldReason;
+use tidings::store::Store as _;
 use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -39,6 +46,65 @@ async fn a_subscription_gets_what_is_published_after_its_answer_and_a_deleted_on
         outcome.unwrap();
     }
     assert!(appliance.store_figures().sums.poll.is_conserved());
+}
+
+#[tokio::test]
+async fn subscriptions_of_clients_that_are_not_known_any_more_are_held_until_they_are() {
+    let holds = |appliance: &Appliance, id: &str| {
+        let set = appliance.store.subscriptions();
+        set.get(id).unwrap().holds.iter().map(|hold| hold.reason).collect::<Vec<_>>()
+    };
+    let without_crm = || {
+        let mut setup = Setup::default();
+        setup.clients.retain(|(id, ..)| *id != "crm");
+        setup
+    };
+    let known_by = |pattern: &str| {
+        let client_ids = Patterns::new([pattern.to_owned()]);
+        Setup { foreign: vec![ForeignClients { client_ids, owners: None }], ..without_crm() }
+    };
+    let kept = Setup { declared: vec![declared("kept", "erp", &["301"])], ..Setup::default() };
+    let appliance = Appliance::start(kept.clone()).await;
+    let (crm, erp) = (appliance.subscribe("crm", &["301"]).await, appliance.subscribe("erp", &["301"]).await);
+    assert_eq!(holds(&appliance, &crm), []);
+    let mut appliance = appliance;
+    for (setup, expected) in [
+        (without_crm(), &[HoldReason::ClientRemoved][..]),
+        (without_crm(), &[HoldReason::ClientRemoved]),
+        (known_by("crn*"), &[HoldReason::ClientRemoved]),
+        (known_by("cr*"), &[]),
+        (without_crm(), &[HoldReason::ClientRemoved]),
+        (kept, &[]),
+    ] {
+        appliance = appliance.restart(setup).await;
+        assert_eq!(holds(&appliance, &crm), expected);
+        assert_eq!(holds(&appliance, &erp), []);
+        assert_eq!(holds(&appliance, "kept"), [], "what the files declare is theirs to end");
+        assert_eq!(appliance.engine.provision().await.unwrap(), Provisioned::default(), "once is enough");
+    }
+}
+
+#[tokio::test]
+async fn provisioning_counts_what_it_holds_and_releases() {
+    let appliance = Appliance::plain().await;
+    for _ in 0..3 {
+        appliance.subscribe("crm", &["301"]).await;
+    }
+    let provision = async |clients: &[&str]| {
+        let settings = EngineSettings {
+            catalogue: appliance.engine.catalogue().clone(),
+            owners: clients.iter().map(|&id| (id.into(), Owners::default())).collect(),
+            foreign: Vec::new(),
+            declared: Vec::new(),
+            limits: ClientLimits::default(),
+        };
+        let (clock, random) = (Arc::new(appliance.clock.clone()), Arc::new(SeededRandomness::new(1)));
+        let engine = Engine::new(appliance.store.clone(), clock, random, settings, Stop::new());
+        engine.provision().await.unwrap()
+    };
+    assert_eq!(provision(&["erp"]).await.held.len(), 3);
+    assert_eq!(provision(&["erp"]).await, Provisioned::default());
+    assert_eq!(provision(&["crm"]).await.released.len(), 3);
 }
 
 #[tokio::test]

@@ -242,6 +242,8 @@ impl Start {
             created = provisioned.created.len(),
             updated = provisioned.updated.len(),
             drained = provisioned.drained.len(),
+            held = provisioned.held.len(),
+            released = provisioned.released.len(),
             "the declared subscriptions are as the files say"
         );
         self.trail.record_all(changes_of(&provisioned)).await;
@@ -296,8 +298,14 @@ impl Start {
 
 /// What the audit trail says of what the files have changed.
 fn changes_of(provisioned: &Provisioned) -> Vec<Entry> {
-    let Provisioned { created, updated, drained } = provisioned;
-    let changes = [("subscription.create", created), ("subscription.update", updated), ("subscription.drain", drained)];
+    let Provisioned { created, updated, drained, held, released } = provisioned;
+    let changes = [
+        ("subscription.create", created),
+        ("subscription.update", updated),
+        ("subscription.drain", drained),
+        ("subscription.hold", held),
+        ("subscription.release", released),
+    ];
     let line =
         |action, id: &SubscriptionId| Entry::new(action, Outcome::Ok).by(Actor::Configuration).about(id.as_str());
     changes.into_iter().flat_map(|(action, ids)| ids.iter().map(move |id| line(action, id))).collect()

@@ -103,7 +103,7 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         operator,
         root,
         auth: AuthSettings { audience, issuer, token_lifetime, clients },
-        engine: EngineSettings { catalogue, owners, declared, limits },
+        engine: EngineSettings { catalogue, owners, foreign: Vec::new(), declared, limits },
         store,
         audit,
         log,

@@ -1,12 +1,10 @@
-//! Which endpoints get an event. Pure: the subscriptions, the catalogue and the owners come in.
+//! Which endpoints get an event. Pure: the subscriptions and what the files say come in.
 
-use std::collections::HashMap;
-
+use super::EngineSettings;
 use crate::model::catalogue::Catalogue;
 use crate::model::event::EventDraft;
-use crate::model::id::{ClientId, EndpointNumber, EventTypeId};
+use crate::model::id::{EndpointNumber, EventTypeId};
 use crate::model::notification::{ByKind, EndpointKind};
-use crate::model::owners::{Owners, may_see};
 use crate::model::subscription::{ContractName, Subscription, SubscriptionSet};
 use crate::store::TargetGroup;
 
@@ -20,28 +18,20 @@ pub(super) struct Matched {
     pub endpoints: usize,
 }
 
-/// Matches `draft` against `set`; a client without an entry in `owners` has none.
-pub(super) fn match_event(
-    draft: &EventDraft,
-    set: &SubscriptionSet,
-    catalogue: &Catalogue,
-    owners: &HashMap<ClientId, Owners>,
-) -> Matched {
+/// Matches `draft` against `set`.
+pub(super) fn match_event(draft: &EventDraft, set: &SubscriptionSet, settings: &EngineSettings) -> Matched {
+    let catalogue = &settings.catalogue;
     let mut openness = Openness::new(catalogue, &draft.event_type);
     let mut found: ByKind<Vec<EndpointNumber>> = ByKind::default();
     let mut subscriptions = 0;
     for subscription in set.wanting(&draft.event_type) {
-        if sees(subscription, draft.audience.as_ref(), owners) && collect(subscription, &mut openness, &mut found) {
+        if settings.lets_see(subscription, draft.audience.as_ref()) && collect(subscription, &mut openness, &mut found)
+        {
             subscriptions += 1;
         }
     }
     let endpoints = EndpointKind::ALL.iter().map(|&kind| found.get(kind).len()).sum();
     Matched { subscriptions, targets: groups(found, catalogue, &draft.event_type), endpoints }
-}
-
-/// Whether the owners of the subscription's client let it see an event with this audience.
-fn sees(subscription: &Subscription, audience: Option<&Owners>, owners: &HashMap<ClientId, Owners>) -> bool {
-    audience.is_none() || owners.get(&subscription.client_id).is_some_and(|own| may_see(audience, own))
 }
 
 /// Adds the endpoints that the type may go to; says whether there was one.
@@ -99,8 +89,11 @@ mod tests {
 
     use super::*;
     use crate::base::clock::Timestamp;
+    use crate::engine::{ClientLimits, ForeignClients};
     use crate::model::catalogue::EventType;
-    use crate::model::id::SubscriptionId;
+    use crate::model::id::{ClientId, SubscriptionId};
+    use crate::model::owners::Owners;
+    use crate::model::pattern::Patterns;
     use crate::model::subscription::{Endpoint, Intake, Origin};
 
     fn subscription(id: &str, client: &str, endpoints: &[(u32, EndpointKind)]) -> Arc<Subscription> {
@@ -136,9 +129,20 @@ mod tests {
         }
     }
 
-    fn catalogue(types: Vec<EventType>) -> Catalogue {
+    fn settings(types: Vec<EventType>, owners: &[(&str, &[&str])]) -> EngineSettings {
         let hours = Duration::from_hours;
-        Catalogue::new(false, ByKind { poll: hours(6), webhook: hours(96), email: hours(96) }, false, types)
+        let ttl = ByKind { poll: hours(6), webhook: hours(96), email: hours(96) };
+        EngineSettings {
+            catalogue: Catalogue::new(false, ttl, false, types),
+            owners: owners.iter().map(|(client, own)| (ClientId::new(client), named(own))).collect(),
+            foreign: Vec::new(),
+            declared: Vec::new(),
+            limits: ClientLimits::default(),
+        }
+    }
+
+    fn named(owners: &[&str]) -> Owners {
+        Owners::new(owners.iter().map(|&owner| owner.to_owned()))
     }
 
     fn event_type(channels: Option<Vec<EndpointKind>>, contracts: Option<Vec<String>>) -> EventType {
@@ -162,7 +166,7 @@ mod tests {
 
     #[test]
     fn endpoints_are_grouped_by_kind_in_ascending_order_with_the_ttl_of_type_and_kind() {
-        let matched = match_event(&draft(None), &set(), &catalogue(vec![event_type(None, None)]), &HashMap::new());
+        let matched = match_event(&draft(None), &set(), &settings(vec![event_type(None, None)], &[]));
         assert_eq!((matched.subscriptions, matched.endpoints), (2, 3));
         assert_eq!(matched.targets[0].endpoints, [EndpointNumber(2), EndpointNumber(7)]);
         assert_eq!(matched.targets[0].ttl, Duration::from_secs(9));
@@ -172,21 +176,48 @@ mod tests {
 
     #[test]
     fn an_audience_is_compared_with_the_owners_of_the_subscription_s_client() {
-        let owners =
-            HashMap::from([("one".into(), Owners::new(["1001".to_owned()])), ("two".into(), Owners::default())]);
-        let targets = |audience| match_event(&draft(audience), &set(), &catalogue(Vec::new()), &owners).targets;
+        let settings = settings(Vec::new(), &[("one", &["1001"]), ("two", &[])]);
+        let targets = |audience| match_event(&draft(audience), &set(), &settings).targets;
         assert_eq!(targets(Some("1001,5"))[0].endpoints, [EndpointNumber(2)]);
         assert!(targets(Some("1002")).is_empty());
         assert_eq!(targets(None).len(), 2);
     }
 
     #[test]
+    fn an_external_client_sees_what_its_token_named_within_its_issuer_s_bounds() {
+        let mut set = SubscriptionSet::default();
+        let mut own = Subscription::clone(&subscription("own", "partner-a", &[(1, EndpointKind::Poll)]));
+        own.owners = Some(named(&["1001", "2001"]));
+        set.insert(Arc::new(own));
+        set.insert(subscription("lent", "partner-a", &[(2, EndpointKind::Poll)]));
+        let mut settings = settings(Vec::new(), &[]);
+        let matched = |settings: &EngineSettings, audience| {
+            let targets = match_event(&draft(audience), &set, settings).targets;
+            targets.iter().flat_map(|group| group.endpoints.clone()).map(|number| number.0).collect::<Vec<_>>()
+        };
+        let patterns = |of: &[&str]| Patterns::new(of.iter().map(|&pattern| pattern.to_owned()));
+        assert_eq!(matched(&settings, Some("1001")), [0; 0], "no issuer has this client");
+        for (client_ids, owners, audience, expected) in [
+            (["partner-*"], None, Some("1001"), &[1][..]),
+            (["partner-*"], Some(patterns(&["10*"])), Some("1001"), &[1]),
+            (["partner-*"], Some(patterns(&["10*"])), Some("2001"), &[]),
+            (["partner-*"], Some(patterns(&["10*"])), Some("1002"), &[]),
+            (["partner-*"], Some(patterns(&[])), Some("1001"), &[]),
+            (["partner-*"], Some(patterns(&[])), None, &[1, 2]),
+            (["other-*"], None, Some("1001"), &[]),
+        ] {
+            settings.foreign = vec![ForeignClients { client_ids: patterns(&client_ids), owners }];
+            assert_eq!(matched(&settings, audience), expected, "{:?} {audience:?}", settings.foreign);
+        }
+    }
+
+    #[test]
     fn a_type_that_may_not_go_there_matches_nothing() {
         let webhook_only = event_type(Some(vec![EndpointKind::Webhook]), None);
-        let matched = match_event(&draft(None), &set(), &catalogue(vec![webhook_only]), &HashMap::new());
+        let matched = match_event(&draft(None), &set(), &settings(vec![webhook_only], &[]));
         assert_eq!((matched.subscriptions, matched.endpoints), (1, 1));
         let elsewhere = event_type(None, Some(vec!["registrations".to_owned()]));
-        let matched = match_event(&draft(None), &set(), &catalogue(vec![elsewhere]), &HashMap::new());
+        let matched = match_event(&draft(None), &set(), &settings(vec![elsewhere], &[]));
         assert_eq!((matched.subscriptions, matched.endpoints), (0, 0));
     }
 }

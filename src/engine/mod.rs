@@ -4,10 +4,12 @@
 //! store decides what is durable. Nothing here knows HTTP, and no lock is held while something is waited for.
 //!
 //! - Who may see an event follows from the owners of the subscription's client as the files name them *now*: they are
-//!   looked up whenever an event is matched and stored nowhere (design.md, "Nouns").
+//!   looked up whenever an event is matched (design.md, "Nouns"). For a client of an external issuer the files name the
+//!   bounds, and the owners that its own token named are stored with the subscription (`clients`).
 //! - A subscription of another contract or of another client is answered as one that does not exist; but to the
 //!   operator ([`operator`]), who sees all.
 
+mod clients;
 mod health;
 mod lease;
 mod limits;
@@ -22,6 +24,7 @@ mod sweep;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+pub use self::clients::ForeignClients;
 pub use self::lease::LeaseRequest;
 pub use self::limits::ClientLimits;
 pub use self::operator::{
@@ -54,6 +57,8 @@ pub struct EngineSettings {
     pub catalogue: Catalogue,
     /// The owners of each declared client.
     pub owners: HashMap<ClientId, Owners>,
+    /// The clients of each external issuer; no client is one of two, and none of them is declared.
+    pub foreign: Vec<ForeignClients>,
     /// `[[subscriptions]]`.
     pub declared: Vec<SubscriptionDraft>,
     /// What each client is limited to.

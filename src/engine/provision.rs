@@ -1,10 +1,11 @@
-//! Provisioning: the subscriptions that the files declare, brought into the store at start.
+//! Provisioning: the subscriptions that the files declare, brought into the store at start; and those of clients that
+//! the files no longer know, held until they know them again.
 
 use std::collections::HashSet;
 
-use super::{Engine, StoreError};
+use super::{Engine, EngineSettings, StoreError};
 use crate::model::id::SubscriptionId;
-use crate::model::subscription::{Intake, Origin, Subscription, SubscriptionDraft, SubscriptionSet};
+use crate::model::subscription::{HoldReason, Intake, Origin, Subscription, SubscriptionDraft, SubscriptionSet};
 use crate::store::{SubscribeError, SubscriptionChange};
 
 /// What provisioning changed.
@@ -16,6 +17,10 @@ pub struct Provisioned {
     pub updated: Vec<SubscriptionId>,
     /// Subscriptions that the files no longer name: they take in nothing more, and what waits is handed out.
     pub drained: Vec<SubscriptionId>,
+    /// Subscriptions made through an API whose client the files no longer know: nothing of them is handed out.
+    pub held: Vec<SubscriptionId>,
+    /// Those whose client the files know again.
+    pub released: Vec<SubscriptionId>,
 }
 
 /// Why nothing was changed.
@@ -34,11 +39,12 @@ pub enum ProvisionError {
 }
 
 impl Engine {
-    /// Makes the store's declared subscriptions what the files say, in one transaction. Doing it again changes nothing.
+    /// Makes the store's declared subscriptions what the files say, and holds and releases those of removed clients, in
+    /// one transaction. Doing it again changes nothing.
     pub async fn provision(&self) -> Result<Provisioned, ProvisionError> {
         let set = self.store.subscriptions();
         self.refuse_taken(&set)?;
-        let (changes, provisioned) = reconcile(&self.settings.declared, &set);
+        let (changes, provisioned) = reconcile(&self.settings, &set);
         if !changes.is_empty() {
             self.store.change_subscriptions(changes).await.map_err(|error| match error {
                 SubscribeError::Store(error) => ProvisionError::Store(error),
@@ -55,7 +61,8 @@ impl Engine {
     }
 }
 
-fn reconcile(declared: &[SubscriptionDraft], set: &SubscriptionSet) -> (Vec<SubscriptionChange>, Provisioned) {
+fn reconcile(settings: &EngineSettings, set: &SubscriptionSet) -> (Vec<SubscriptionChange>, Provisioned) {
+    let declared = &settings.declared;
     let mut changes = Vec::new();
     let mut provisioned = Provisioned::default();
     for draft in declared {
@@ -73,7 +80,23 @@ fn reconcile(declared: &[SubscriptionDraft], set: &SubscriptionSet) -> (Vec<Subs
     }
     provisioned.drained = no_longer_named(declared, set);
     changes.extend(provisioned.drained.iter().cloned().map(SubscriptionChange::Drain));
+    provisioned.held = with_hold_to_change(settings, set, true);
+    let hold = |id| SubscriptionChange::Hold(id, HoldReason::ClientRemoved);
+    changes.extend(provisioned.held.iter().cloned().map(hold));
+    provisioned.released = with_hold_to_change(settings, set, false);
+    let release = |id| SubscriptionChange::Release(id, HoldReason::ClientRemoved);
+    changes.extend(provisioned.released.iter().cloned().map(release));
     (changes, provisioned)
+}
+
+/// The subscriptions made through an API that are to be held for their client's removal, or released; in order.
+fn with_hold_to_change(settings: &EngineSettings, set: &SubscriptionSet, hold: bool) -> Vec<SubscriptionId> {
+    let is_held = |s: &Subscription| s.holds.iter().any(|hold| hold.reason == HoldReason::ClientRemoved);
+    let changes = |s: &Subscription| is_held(s) != hold && settings.knows(&s.client_id) != hold;
+    let of_api = set.iter().filter(|s| s.origin == Origin::Api && changes(s));
+    let mut ids: Vec<_> = of_api.map(|s| s.id.clone()).collect();
+    ids.sort_unstable();
+    ids
 }
 
 fn no_longer_named(declared: &[SubscriptionDraft], set: &SubscriptionSet) -> Vec<SubscriptionId> {

@@ -121,7 +121,7 @@ impl Engine {
     }
 
     fn match_one(&self, index: usize, draft: &EventDraft, set: &SubscriptionSet) -> Result<NewEvent, PublishError> {
-        let matched = match_event(draft, set, &self.settings.catalogue, &self.settings.owners);
+        let matched = match_event(draft, set, &self.settings);
         if matched.endpoints > MAX_TARGETS {
             return Err(PublishError::TooManyTargets { index, endpoints: matched.endpoints });
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Engine, QueueStatus, StoreError};
 use crate::model::id::{ClientId, EventTypeId, SubscriptionId, uuid_v7};
 use crate::model::notification::EndpointKind;
+use crate::model::owners::Owners;
 use crate::model::subscription::{ContractName, Intake, Origin, Subscription, SubscriptionDraft};
 use crate::store::{SubscribeError, SubscriptionChange};
 
@@ -19,6 +20,9 @@ pub struct SubscribeRequest {
     pub event_types: Vec<EventTypeId>,
     /// Who makes it.
     pub created_by: String,
+    /// The owners that the token of the client itself names, where that is an external issuer's
+    /// ([`SubscriptionDraft::owners`]).
+    pub owners: Option<Owners>,
 }
 
 /// A subscription and its queue now.
@@ -153,7 +157,7 @@ impl Engine {
     fn draft(&self, request: SubscribeRequest) -> SubscriptionDraft {
         let mut random = [0; 10];
         self.random.fill(&mut random);
-        let SubscribeRequest { contract, client_id, event_types, created_by } = request;
+        let SubscribeRequest { contract, client_id, event_types, created_by, owners } = request;
         SubscriptionDraft {
             id: SubscriptionId::new(&uuid_v7(self.clock.now(), random).to_string()),
             contract,
@@ -161,7 +165,7 @@ impl Engine {
             event_types,
             created_by,
             origin: Origin::Api,
-            owners: None,
+            owners,
             endpoints: vec![EndpointKind::Poll],
         }
     }

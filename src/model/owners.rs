@@ -27,6 +27,12 @@ impl Owners {
         few.0.iter().any(|owner| many.0.contains(owner))
     }
 
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn contains(&self, owner: &str) -> bool {
+        self.0.contains(owner)
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -137,6 +137,7 @@ async fn an_id_that_an_api_gave_out_cannot_be_declared() {
         limits: tidings::engine::ClientLimits::default(),
         catalogue: appliance.engine.catalogue().clone(),
         owners: std::collections::HashMap::new(),
+        foreign: Vec::new(),
         declared: vec![declared(&id, "crm", &["404"]), declared("other", "crm", &["404"])],
     };
     let engine = tidings::engine::Engine::new(

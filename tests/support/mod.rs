@@ -29,7 +29,7 @@ use tidings::base::random::SeededRandomness;
 use tidings::base::seal::SealKey;
 use tidings::base::secret::{ExposeSecret, SecretHash};
 use tidings::base::stop::Stop;
-use tidings::engine::{ClientLimits, Engine, EngineSettings};
+use tidings::engine::{ClientLimits, Engine, EngineSettings, ForeignClients};
 use tidings::http::metrics::HttpMetrics;
 use tidings::http::settings::{ListenAddress, ServerSettings};
 use tidings::http::{Authenticate, Denial, Presented, Server, ServerParts, Shown};
@@ -57,6 +57,7 @@ pub(crate) struct Setup {
     pub(crate) clients: Vec<(&'static str, &'static [&'static str], &'static [&'static str])>,
     pub(crate) closed: bool,
     pub(crate) event_types: Vec<EventType>,
+    pub(crate) foreign: Vec<ForeignClients>,
     pub(crate) declared: Vec<SubscriptionDraft>,
     pub(crate) store: StoreSettings,
     pub(crate) faults: Option<Arc<dyn Faults>>,
@@ -74,6 +75,7 @@ impl Default for Setup {
             clients: vec![("crm", ALL, &["1001"]), ("erp", ALL, &[]), ("watcher", &["other:scope"], &[])],
             closed: false,
             event_types: Vec::new(),
+            foreign: Vec::new(),
             declared: Vec::new(),
             store: StoreSettings::default(),
             faults: None,
@@ -300,6 +302,7 @@ fn engine_settings(setup: &Setup) -> EngineSettings {
     EngineSettings {
         catalogue: Catalogue::new(setup.closed, ttl, false, setup.event_types.clone()),
         owners: setup.clients.iter().map(|(id, _, own)| (ClientId::new(id), owners(own))).collect::<HashMap<_, _>>(),
+        foreign: setup.foreign.clone(),
         declared: setup.declared.clone(),
         limits: setup.limits,
     }

@@ -111,6 +111,8 @@ impl PollingContract {
         self.note_ignored(&unknown, &request.id);
         let asked = SubscribeRequest {
             contract: ContractName::Polling,
+            // Owners are the client's own (design.md, "Nouns"): nobody lends another client theirs.
+            owners: caller.owners.clone().filter(|_| caller.client_id == client_id),
             client_id,
             event_types,
             created_by: caller.subject.clone(),

@@ -49,7 +49,8 @@ use redb::Database;
 use tokio::sync::{Semaphore, oneshot};
 
 pub use self::backend::Faults;
-use self::memory::{EndpointMemory, Memory, Pending};
+use self::endpoint::EndpointMemory;
+use self::memory::{Memory, Pending};
 use self::open::Opened;
 pub use self::open::{CACHE_BYTES, OpenError, Opening, Progress};
 use self::record::Meta;

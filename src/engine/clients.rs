@@ -1,0 +1,52 @@
+//! Which clients there are, and what they own.
+//!
+//! A declared client owns what the files say now. A client of an external issuer owns what the token named that made its
+//! subscription, cut to what the issuer's entry allows now; a subscription that somebody else made for it, or that the
+//! files declare, owns nothing, so that it gets only events without an audience. Who is neither has nothing.
+
+use super::EngineSettings;
+use crate::model::id::ClientId;
+use crate::model::owners::{Owners, may_see};
+use crate::model::pattern::Patterns;
+use crate::model::subscription::Subscription;
+
+/// The clients of one external issuer.
+#[derive(Clone, Debug)]
+pub struct ForeignClients {
+    /// Their ids.
+    pub client_ids: Patterns,
+    /// The owners that they may have; `None` for all.
+    pub owners: Option<Patterns>,
+}
+
+impl EngineSettings {
+    /// Whether the files know this client: they declare it, or an issuer's entry stands for it.
+    #[must_use]
+    pub fn knows(&self, client: &ClientId) -> bool {
+        self.owners.contains_key(client) || self.issuer_of(client).is_some()
+    }
+
+    /// Whether an event with this audience may reach `subscription` (design.md, "Nouns").
+    pub(super) fn lets_see(&self, subscription: &Subscription, audience: Option<&Owners>) -> bool {
+        let Some(audience) = audience else { return true };
+        if let Some(own) = self.owners.get(&subscription.client_id) {
+            return may_see(Some(audience), own);
+        }
+        let Some(stored) = &subscription.owners else { return false };
+        self.issuer_of(&subscription.client_id).is_some_and(|issuer| issuer.share(stored, audience))
+    }
+
+    fn issuer_of(&self, client: &ClientId) -> Option<&ForeignClients> {
+        self.foreign.iter().find(|issuer| issuer.client_ids.stand_for(client.as_str()))
+    }
+}
+
+impl ForeignClients {
+    /// Whether the two share an owner that the entry allows.
+    fn share(&self, stored: &Owners, audience: &Owners) -> bool {
+        match &self.owners {
+            None => stored.shares_with(audience),
+            Some(bounds) => stored.iter().any(|owner| bounds.stand_for(owner) && audience.contains(owner)),
+        }
+    }
+}
