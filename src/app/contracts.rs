@@ -8,6 +8,7 @@ use crate::api::events::EventsContract;
 use crate::api::metrics::ApiMetrics;
 use crate::api::polling::PollingContract;
 use crate::api::root::RootContract;
+use crate::auth::issuers::{ForeignDenied, TrustedIssuers};
 use crate::auth::{Authenticator, Clients, Principal, SigningKeys, TokenService};
 use crate::base::clock::Clock;
 use crate::base::random::Random;
@@ -21,6 +22,7 @@ use crate::http::{Authenticate, Denial, Presented, Shown};
 pub(super) struct Foundation {
     pub(super) engine: Arc<Engine>,
     pub(super) keys: Arc<SigningKeys>,
+    pub(super) issuers: Arc<TrustedIssuers>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
     pub(super) metrics: ApiMetrics,
@@ -28,7 +30,7 @@ pub(super) struct Foundation {
 
 /// The enabled contracts with the root, and who knows the tokens.
 pub(super) fn build(settings: &Settings, on: Foundation) -> (Vec<Arc<dyn Contract>>, Arc<dyn Authenticate>) {
-    let Foundation { engine, keys, clock, random, metrics } = on;
+    let Foundation { engine, keys, issuers, clock, random, metrics } = on;
     let clients = Arc::new(Clients::new(&settings.auth.clients));
     let tokens = TokenService::new(&settings.auth, Arc::clone(&keys), Arc::clone(&clients), random);
     let root = RootContract::new(settings.root.clone(), Arc::new(tokens), Arc::clone(&clock));
@@ -40,12 +42,13 @@ pub(super) fn build(settings: &Settings, on: Foundation) -> (Vec<Arc<dyn Contrac
         contracts.push(Arc::new(EventsContract::new(events.clone(), engine)));
     }
     let authenticator = Authenticator::new(&settings.auth, keys, clients);
-    (contracts, Arc::new(Bearers { authenticator, clock }))
+    (contracts, Arc::new(Bearers { authenticator, issuers, clock }))
 }
 
-/// Our tokens, at the time of the clock.
+/// Our tokens and those of the trusted issuers, at the time of the clock.
 struct Bearers {
     authenticator: Authenticator,
+    issuers: Arc<TrustedIssuers>,
     clock: Arc<dyn Clock>,
 }
 
@@ -55,7 +58,20 @@ impl Authenticate for Bearers {
         let Shown::Bearer(token) = presented.credential else {
             return Err(Denial::Invalid("only tokens are taken here: send `Authorization: Bearer …`".to_owned()));
         };
-        self.authenticator.bearer(token, self.clock.now()).map_err(|denied| Denial::Invalid(denied.to_string()))
+        let certificate = presented.certificate;
+        if let Some(outcome) = self.issuers.bearer(token, certificate).await {
+            return outcome.map_err(foreign_denial);
+        }
+        let outcome = self.authenticator.bearer_with(token, certificate, self.clock.now());
+        outcome.map_err(|denied| Denial::Invalid(denied.to_string()))
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+fn foreign_denial(denied: ForeignDenied) -> Denial {
+    match denied {
+        ForeignDenied::KeysUnavailable => Denial::Unavailable(denied.to_string()),
+        _ => Denial::Invalid(denied.to_string()),
     }
 }
 

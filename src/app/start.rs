@@ -1,8 +1,8 @@
 //! The start: what is begun, in which order, and what stands in its way.
 //!
 //! The data folder, then the admin listener (health answers while the store is opened or repaired), the store key, the
-//! store, the signing keys, the declared subscriptions, the workers, and last the contracts. What has been begun is
-//! ended again if a later part cannot be.
+//! store, the signing keys, the declared subscriptions, the workers (the keys of trusted issuers are not waited for), and
+//! last the contracts. What has been begun is ended again if a later part cannot be.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +22,10 @@ use super::stopping::{Stopping, Supervisor, join};
 use crate::api::admin::{AdminContract, AdminSettings};
 use crate::api::metrics::ApiMetrics;
 use crate::auth::SigningKeys;
+use crate::auth::issuers::TrustedIssuers;
 use crate::base::audit::{Actor, Entry, Keeper, Opening, Outcome, Trail};
 use crate::base::clock::{Clock, SystemClock};
+use crate::base::outbound::Outbound;
 use crate::base::random::{Random, SystemRandomness};
 use crate::base::stop::Stop;
 use crate::config::Settings;
@@ -68,6 +70,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(30);
 pub async fn start(settings: Settings, parts: Parts) -> Result<Running, StartError> {
     let (supervisor, ended) = Supervisor::new();
     let trail = Trail::new(Arc::clone(&parts.clock));
+    let outbound = Arc::new(Outbound::new(settings.trust.clone()));
+    let issuers = TrustedIssuers::new(settings.issuers.clone(), outbound, Arc::clone(&parts.clock));
     let mut start = Start {
         condition: Arc::new(Condition::new(parts.clock.now(), trail.clone())),
         late: Late::default(),
@@ -79,6 +83,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Running, StartErr
         keeper: KeeperPlace::default(),
         served: Vec::new(),
         stopping: Stopping::default(),
+        issuers: Arc::new(issuers),
         settings,
         parts,
         supervisor,
@@ -120,6 +125,7 @@ struct Start {
     keeper: KeeperPlace,
     served: Vec<Served>,
     stopping: Stopping,
+    issuers: Arc<TrustedIssuers>,
 }
 
 impl Start {
@@ -134,6 +140,7 @@ impl Start {
         let keys = Arc::new(SigningKeys::load(&*store).await?);
         let engine = self.run_engine(store).await?;
         self.late.engine_came(&engine);
+        self.fetch_keys();
         let addresses = self.serve_contracts(engine, keys)?;
         self.condition.serving();
         let shown =
@@ -194,6 +201,7 @@ impl Start {
         self.api_metrics.register(&mut registry);
         self.store_metrics.register(&mut registry);
         self.trail.register(&mut registry);
+        TrustedIssuers::register(&self.issuers, &mut registry);
         registry.register_collector(Box::new(FigureCollector::new(Arc::clone(&self.condition))));
         registry
     }
@@ -242,11 +250,16 @@ impl Start {
             created = provisioned.created.len(),
             updated = provisioned.updated.len(),
             drained = provisioned.drained.len(),
-            held = provisioned.held.len(),
             released = provisioned.released.len(),
             "the declared subscriptions are as the files say"
         );
         self.trail.record_all(changes_of(&provisioned)).await;
+        if !provisioned.held.is_empty() {
+            tracing::warn!(
+                held = provisioned.held.len(),
+                "subscriptions whose clients the files no longer know are held: see tidings subscriptions --held"
+            );
+        }
         let stop = self.stop.clone();
         let sweeps = self.supervisor.spawn("the sweep", stop.clone(), Arc::clone(&engine).run_sweeps());
         self.stopping.push("stop the workers", CLOSE_LIMIT, async move {
@@ -254,6 +267,17 @@ impl Start {
             join(sweeps).await
         });
         Ok(engine)
+    }
+
+    /// The keys of trusted issuers, in the background: an issuer that is down does not hold up the start.
+    fn fetch_keys(&mut self) {
+        let stop = self.stop.clone();
+        let fetching =
+            self.supervisor.spawn("fetching issuers' keys", stop.clone(), Arc::clone(&self.issuers).run(stop.clone()));
+        self.stopping.push("stop fetching issuers' keys", MARGIN, async move {
+            stop.stop();
+            join(fetching).await
+        });
     }
 
     fn serve_contracts(
@@ -265,7 +289,8 @@ impl Start {
         let addresses = sockets.addresses();
         contracts::settle_port(&mut self.settings, &addresses);
         let Parts { clock, random } = self.parts.clone();
-        let foundation = Foundation { engine, keys, clock, random, metrics: self.api_metrics.clone() };
+        let issuers = Arc::clone(&self.issuers);
+        let foundation = Foundation { engine, keys, issuers, clock, random, metrics: self.api_metrics.clone() };
         let (contracts, authenticator) = contracts::build(&self.settings, foundation);
         self.late.authenticator_came(&authenticator);
         let serving = Serving { contracts, authenticator, stop: self.stop.clone(), drain_limit: DRAIN_LIMIT };

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use super::issuers::{self, Issuer};
 use super::kind::{DAY, SECOND, duration, list, located, name, text};
 use super::reader::{Item, Located, Section, Shown, nearest};
 use super::secret::{Secret, secret};
@@ -16,21 +17,26 @@ use crate::model::owners::Owners;
 const MAX_SECRETS: usize = 16;
 
 /// The scopes that this release gives a meaning to.
-const SCOPES: [&str; 4] = [scope::ADMINISTRATOR, scope::CONSUMER, scope::PUBLISH, scope::OPERATE];
+pub(super) const SCOPES: [&str; 4] = [scope::ADMINISTRATOR, scope::CONSUMER, scope::PUBLISH, scope::OPERATE];
 
 /// `[auth]`
 pub(super) struct Auth {
     pub(super) audience: String,
     pub(super) token_lifetime: Duration,
     pub(super) token_paths: Vec<Located<String>>,
+    pub(super) issuers: Vec<Issuer>,
 }
 
 /// Reads `[auth]`.
 pub(super) fn read_auth(top: &Section<'_>) -> Auth {
-    top.section("auth", |auth| Auth {
-        audience: auth.required("audience", text),
-        token_lifetime: auth.required("token_lifetime", duration(SECOND..=30 * DAY)),
-        token_paths: super::contracts::read_token_paths(auth),
+    top.section("auth", |auth| {
+        let audience = auth.required("audience", text);
+        Auth {
+            issuers: issuers::read(auth, &audience),
+            audience,
+            token_lifetime: auth.required("token_lifetime", duration(SECOND..=30 * DAY)),
+            token_paths: super::contracts::read_token_paths(auth),
+        }
     })
 }
 

@@ -71,8 +71,37 @@ impl Provider for Layer<'_> {
 
 /// Lays `values` over what is there: its lists are appended, all else is merged.
 fn lay(name: &str, values: Dict, figment: Figment) -> Figment {
-    let (lists, rest) = values.into_iter().partition(|(key, _)| LISTS.contains(&key.as_str()));
+    let (lists, rest) = split("", values);
     figment.merge(Layer { name, values: rest }).admerge(Layer { name, values: lists })
+}
+
+/// The lists of the table at `path` and of those in it, each in its tables; and the rest of it.
+fn split(path: &str, values: Dict) -> (Dict, Dict) {
+    let (mut lists, mut rest) = (Dict::new(), Dict::new());
+    for (key, value) in values {
+        let path = join_key(path, &key);
+        match value {
+            value if LISTS.contains(&path.as_str()) => {
+                lists.insert(key, value);
+            }
+            Value::Dict(tag, table) if LISTS.iter().any(|list| is_above(&path, list)) => {
+                let (inner_lists, inner_rest) = split(&path, table);
+                if !inner_lists.is_empty() {
+                    lists.insert(key.clone(), Value::Dict(tag, inner_lists));
+                }
+                rest.insert(key, Value::Dict(tag, inner_rest));
+            }
+            value => {
+                rest.insert(key, value);
+            }
+        }
+    }
+    (lists, rest)
+}
+
+/// Whether the table at `path` has what stands at `below` in it.
+fn is_above(path: &str, below: &str) -> bool {
+    below.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// A key that the environment or a flag sets.
@@ -101,8 +130,9 @@ impl<'a> Assignment<'a> {
     }
 
     fn lay(self, figment: Figment, places: &mut Places, problems: &mut Vec<Problem>) -> Figment {
-        if LISTS.contains(&self.keys[0].as_str()) {
-            problems.push(self.refusal());
+        let path = self.keys.join(".");
+        if let Some(list) = LISTS.into_iter().find(|list| path == *list || is_above(list, &path)) {
+            problems.push(self.refusal(list));
             return figment;
         }
         let mut path = String::new();
@@ -117,8 +147,8 @@ impl<'a> Assignment<'a> {
         figment.merge(Layer { name: &self.place.to_string(), values: self.nested() })
     }
 
-    fn refusal(&self) -> Problem {
-        let key = self.keys[0].clone();
+    fn refusal(&self, list: &str) -> Problem {
+        let key = list.to_owned();
         let message = format!("the entries of [[{key}]] can be declared in files only");
         Problem { severity: Severity::Error, place: self.place.clone(), key, message, suggestion: None }
     }

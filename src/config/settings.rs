@@ -6,18 +6,22 @@ use std::path::PathBuf;
 use super::clients::{self, Auth, Client};
 use super::contracts::{self, Contracts};
 use super::events;
+use super::issuers;
 use super::kind::text;
 use super::log::{self, LogSettings};
 use super::reader::Section;
 use super::server;
 use super::sources::Sources;
 use super::subscriptions::{self, Known};
+use super::trust;
 use crate::api::events::{EventsSettings, OperatorSettings};
 use crate::api::polling::PollingSettings;
 use crate::api::root::RootSettings;
+use crate::auth::issuers::IssuerSettings;
 use crate::auth::{AuthSettings, scope};
 use crate::base::audit::Output;
-use crate::engine::EngineSettings;
+use crate::base::outbound::TrustSettings;
+use crate::engine::{EngineSettings, ForeignClients};
 use crate::http::settings::ServerSettings;
 use crate::model::subscription::SubscriptionDraft;
 use crate::store::StoreSettings;
@@ -43,6 +47,10 @@ pub struct Settings {
     pub root: RootSettings,
     /// `[auth]`, `[[clients]]`
     pub auth: AuthSettings,
+    /// `[[auth.issuers]]`
+    pub issuers: Vec<IssuerSettings>,
+    /// `[trust]`
+    pub trust: TrustSettings,
     /// `[events]`, `[[event_types]]`, `[[subscriptions]]`
     pub engine: EngineSettings,
     /// `[events]`, `[limits]`
@@ -80,17 +88,20 @@ impl fmt::Debug for Sample {
 pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let data_dir = PathBuf::from(top.required("data_dir", text));
     let servers = server::read(top);
-    let Auth { audience, token_lifetime, token_paths } = clients::read_auth(top);
+    let Auth { audience, token_lifetime, token_paths, issuers } = clients::read_auth(top);
     let Contracts { polling, events, operator, root } = contracts::read(top, &servers, token_paths);
     let clients = clients::read(top, sources);
+    issuers::check(top, &issuers, &servers.public_url, clients.iter().map(|client| &client.id));
     let (catalogue, store, limits) = events::read(top);
     let client_ids = clients.iter().map(|client| client.id.value.as_str()).collect();
-    let known = Known { clients: &client_ids, catalogue: &catalogue, polling: polling.is_some() };
+    let known = Known { clients: &client_ids, issuers: &issuers, catalogue: &catalogue, polling: polling.is_some() };
     let declared = subscriptions::read(top, &known);
     let (audit, log) = (log::read_audit(top), log::read(top));
     let sample = polling.as_ref().and(events.as_ref()).filter(|_| servers.are_local());
     let sample = sample.and_then(|_| find_sample(&clients, &declared));
     let owners = clients.iter().map(|c| (c.settings.id.clone(), c.settings.owners.clone())).collect();
+    let issuers: Vec<_> = issuers.into_iter().filter_map(|issuer| issuer.settings).collect();
+    let foreign = issuers.iter().map(foreign_clients).collect();
     let issuer = servers.public_url.clone();
     let clients = clients.into_iter().map(|client| client.settings).collect();
     Settings {
@@ -103,12 +114,19 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         operator,
         root,
         auth: AuthSettings { audience, issuer, token_lifetime, clients },
-        engine: EngineSettings { catalogue, owners, foreign: Vec::new(), declared, limits },
+        issuers,
+        trust: trust::read(top),
+        engine: EngineSettings { catalogue, owners, foreign, declared, limits },
         store,
         audit,
         log,
         sample,
     }
+}
+
+/// What the engine is told of an issuer.
+fn foreign_clients(issuer: &IssuerSettings) -> ForeignClients {
+    ForeignClients { client_ids: issuer.client_ids.clone(), owners: issuer.owners.clone() }
 }
 
 /// The first client whose secret is none, together with a subscription that it can publish to and poll.

@@ -3,20 +3,26 @@
 use std::collections::BTreeSet;
 
 use super::clients::refuse_same_ids;
+use super::issuers::Issuer;
 use super::kind::{list, located, name, type_id};
 use super::places::join_key;
 use super::reader::{Located, Section, Shown, nearest};
 use crate::model::catalogue::Catalogue;
 use crate::model::id::{ClientId, EventTypeId, SubscriptionId};
 use crate::model::notification::EndpointKind;
+use crate::model::pattern::stands_for;
 use crate::model::subscription::{ContractName, Origin, SubscriptionDraft};
 
 /// Who has made a declared subscription (contracts/polling.md, "Subscription").
 const CREATED_BY: &str = "configuration";
 
+const HOW_TO_KNOW: &str = "declare it in [[clients]], or name it in client_ids of an issuer in [[auth.issuers]]";
+
 /// What an entry is checked against.
 pub(super) struct Known<'a> {
     pub(super) clients: &'a BTreeSet<&'a str>,
+    /// Whose clients there are besides.
+    pub(super) issuers: &'a [Issuer],
     pub(super) catalogue: &'a Catalogue,
     /// Whether the polling contract is served.
     pub(super) polling: bool,
@@ -77,9 +83,12 @@ fn check_client(entry: &Section<'_>, known: &Known<'_>, client: &Located<String>
     if client.path.is_empty() || known.clients.contains(client.value.as_str()) {
         return;
     }
+    let patterns = known.issuers.iter().flat_map(|issuer| &issuer.client_ids);
+    if patterns.into_iter().any(|pattern| stands_for(&pattern.value, &client.value)) {
+        return;
+    }
     let message = format!("there is no client {}", Shown(&client.value));
-    let advice =
-        nearest(&client.value, known.clients.iter().copied()).or_else(|| Some("declare it in [[clients]]".to_owned()));
+    let advice = nearest(&client.value, known.clients.iter().copied()).or_else(|| Some(HOW_TO_KNOW.to_owned()));
     entry.reader.missing_elsewhere(&client.path, message, advice);
 }
 

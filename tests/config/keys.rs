@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tidings::auth::issuers::{Algorithm, ClaimNames, IssuerSettings, KeySource};
 use tidings::base::audit::Output;
 use tidings::base::masking::Personal;
 use tidings::config::{Problems, Severity, Sources, load};
@@ -30,6 +31,9 @@ fn every_key_sets_what_it_says() {
     assert_eq!(settings.root.token_paths, ["/oauth2/token", "/login"]);
     assert_eq!((settings.auth.audience.as_str(), settings.auth.token_lifetime.as_secs()), ("site", 600));
     assert_eq!(settings.auth.issuer, settings.public_url);
+    check_issuer(&settings.issuers[0]);
+    assert!(settings.trust.system && settings.trust.certificates.is_empty());
+    assert!(settings.engine.knows(&"partner-a".into()) && !settings.engine.knows(&"stranger".into()));
     let client = &settings.auth.clients[0];
     assert!(client.secrets[0].matches(b"hunter2-hunter2"));
     assert_eq!(client.owners.to_audience(), "1001,1002,acme,s-1");
@@ -51,7 +55,31 @@ fn every_key_sets_what_it_says() {
     assert_eq!((settings.log.level, settings.log.personal), (tracing::Level::DEBUG, Personal::Show));
     // Others are served: a secret that stands in the file is still not to be printed.
     assert!(settings.sample.is_none());
-    assert_eq!(loaded.warnings.len(), 1, "{:?}", loaded.warnings);
+    let warnings: Vec<_> = loaded.warnings.iter().map(|warning| warning.key.as_str()).collect();
+    assert_eq!(warnings, ["auth.issuers[0].claims.organisation", "clients[0].secret.value"]);
+}
+
+fn check_issuer(issuer: &IssuerSettings) {
+    assert_eq!(issuer.issuer, "https://login.example.com/");
+    assert!(issuer.audiences.iter().eq(["elsewhere", "site"]));
+    let KeySource::Url { url, refresh } = &issuer.keys else { panic!("{:?}", issuer.keys) };
+    assert_eq!((url.to_string().as_str(), refresh.as_secs()), ("https://login.example.com/jwks", 300));
+    assert!(issuer.client_ids.stand_for("partner-a") && !issuer.client_ids.stand_for("crm"));
+    assert!(issuer.scopes.stand_for("notification:consent:consumer") && !issuer.scopes.stand_for("events:publish"));
+    assert_eq!(issuer.algorithms, [Algorithm::Es384]);
+    assert!(issuer.token_types.iter().eq(["at+jwt", "jwt"]));
+    assert_eq!(issuer.clock_skew, Duration::from_secs(30));
+    assert!(issuer.contracts.as_ref().unwrap().iter().eq(["polling"]));
+    assert!(issuer.owners.as_ref().unwrap().stand_for("1001"));
+    let text = |text: &str| Some(text.to_owned());
+    let claims = ClaimNames {
+        client_id: "azp".to_owned(),
+        scope: "scp".to_owned(),
+        parties: text("partyId"),
+        subscriber: text("sub"),
+        group: text("groups"),
+    };
+    assert_eq!(issuer.claims, claims);
 }
 
 #[test]
@@ -164,14 +192,24 @@ fn a_key_that_is_there_twice_is_refused_where_it_stands() {
 
 #[test]
 fn a_removed_key_has_a_default_or_is_asked_for() {
-    const ASKED_FOR: [&str; 6] = ["id", "client_id", "event_types", "value", "public_url", "plaintext"];
+    const ASKED_FOR: [(&str, &[&str]); 6] = [
+        ("[server]", &["public_url", "plaintext"]),
+        ("[[auth.issuers]]", &["issuer", "jwks", "client_ids", "scopes"]),
+        ("[[clients]]", &["id"]),
+        ("[clients.secret]", &["value"]),
+        ("[[event_types]]", &["id"]),
+        ("[[subscriptions]]", &["id", "client_id", "event_types"]),
+    ];
     for (number, key, _) in key_lines() {
         let header = SAMPLE.lines().take(number).enumerate().filter(|(_, line)| line.starts_with('[')).last();
+        let asked_for = ASKED_FOR
+            .iter()
+            .any(|(section, keys)| header.is_some_and(|(_, line)| line == *section) && keys.contains(&key));
         let header = header.map(|(n, _)| n + 1);
         match load(&sample_with(number, "").sources) {
-            Ok(_) => assert!(!ASKED_FOR.contains(&key), "{key}"),
+            Ok(_) => assert!(!asked_for, "{key}"),
             Err(Problems { problems, .. }) => {
-                assert!(ASKED_FOR.contains(&key), "{key}: {problems:?}");
+                assert!(asked_for, "{key}: {problems:?}");
                 let mut errors = problems.iter().filter(|p| p.severity == Severity::Error);
                 let told = errors.find(|p| p.to_string().contains(key)).unwrap_or_else(|| panic!("{key}"));
                 // What an open address needs is said of the address.

@@ -32,6 +32,27 @@ max_batch = "4MiB"
 audience = "site"
 token_lifetime = "10m"
 token_paths = ["/oauth2/token", "/login"]
+[[auth.issuers]]
+issuer = "https://login.example.com/"
+audience = ["site", "elsewhere"]
+jwks = "https://login.example.com/jwks"
+jwks_refresh = "5m"
+client_ids = ["partner-*"]
+scopes = ["notification:consent:*"]
+algorithms = ["ES384"]
+token_types = ["JWT", "application/at+jwt"]
+clock_skew = "30s"
+contracts = ["polling"]
+owners = ["10*"]
+[auth.issuers.claims]
+client_id = "azp"
+scope = "scp"
+parties = "partyId"
+subscriber = "sub"
+group = "groups"
+organisation = "org"
+[trust]
+ca = ["system"]
 [events]
 catalogue = "closed"
 history = "0s"

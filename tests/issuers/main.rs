@@ -5,6 +5,7 @@ mod bounds;
 mod house;
 mod keys;
 mod remote;
+mod serving;
 mod signer;
 mod tokens;
 #[path = "../upstream/mod.rs"]
