@@ -26,7 +26,8 @@ pub struct IssuerSettings {
     pub claims: ClaimNames,
     /// The signature algorithms that it uses.
     pub algorithms: Vec<Algorithm>,
-    /// The `typ` of its access tokens, in lower case and without `application/`.
+    /// The `typ` of its access tokens, in lower case and without `application/`. With `jwt` in it nothing but `aud` tells
+    /// an access token from an ID token (RFC 8725, 3.11).
     pub token_types: BTreeSet<String>,
     /// How far its clock and ours may differ.
     pub clock_skew: Duration,
