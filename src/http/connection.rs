@@ -5,7 +5,7 @@
 //!   └─────────────── evicted: Closing
 //! ```
 //! The socket's wrapper ([`super::stream`]), the requests' service ([`super::desk`]) and the answers' bodies
-//! ([`super::answer`]) move it; the driver ([`super::drive`]) and the registry ([`super::registry`]) read it.
+//! ([`super::answer`]) move it; the guard ([`super::guard`]) and the registry ([`super::registry`]) read it.
 //!
 //! A connection that has not said anything yet is idle: it holds nothing up, and where room is short it is the first
 //! to go. So a pool may open connections ahead of need, and silence costs an attacker's connections, not others'.

@@ -70,3 +70,20 @@ async fn answers_in_a_row_are_reported_each() {
     drop(client);
     assert_eq!((server.event().await, server.event().await), (CALLED, Event::Lost));
 }
+
+/// hyper may look at the next request before it has flushed the answer to the one before.
+#[tokio::test]
+async fn answers_to_requests_sent_ahead_are_reported_each() {
+    let mut server = Running::start(&settings());
+    let mut client = server.connect().await;
+    client.send(request("GET", "/toy/big", "", "").repeat(3)).await;
+    for _ in 0..3 {
+        assert_eq!(client.answer().await.body.len(), BIG);
+    }
+    let mut events = Vec::new();
+    for _ in 0..6 {
+        events.push(server.event().await);
+    }
+    assert_eq!(events.iter().filter(|event| **event == Event::Written).count(), 3, "{events:?}");
+    assert_eq!(server.end().await.1, []);
+}
