@@ -35,6 +35,7 @@ pub(super) fn read(top: &Section<'_>) -> Servers {
         let plaintext = server.optional("plaintext", |item| item.one_of(&[("behind-proxy", ())])).is_some();
         let settings = ServerSettings {
             listen: addresses.iter().map(|a| a.value.clone()).collect(),
+            tls: None,
             max_body: server.required("max_body", memory(KIB..=16 * MIB)),
             max_connections: server.required("max_connections", count(1..=1_000_000)),
             header_timeout: server.required("header_timeout", duration(SECOND..=HOUR)),

@@ -11,7 +11,8 @@ use super::desk::Desk;
 use super::drive;
 use super::listener::Listener;
 use super::registry::Registry;
-use super::stream::Stream;
+use super::stream::Socket;
+use super::tls::TlsSlot;
 use crate::base::stop::Stop;
 
 /// How long to wait before trying again where the process or the machine is out of descriptors or memory.
@@ -23,6 +24,8 @@ const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
 /// One listener at work.
 pub(super) struct Acceptor {
     pub(super) listener: Listener,
+    /// What it speaks TLS with, if it does.
+    pub(super) tls: Option<TlsSlot>,
     pub(super) desk: Arc<Desk>,
     pub(super) registry: Arc<Registry>,
     pub(super) stop: Stop,
@@ -39,25 +42,33 @@ impl Acceptor {
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer),
+                Ok((socket, peer)) => self.admit(socket, peer),
                 Err(error) if is_the_callers(&error) => {}
                 Err(error) => self.recover(&error, &mut complained).await,
             }
         }
     }
 
-    fn admit(&self, stream: Stream, peer: Option<std::net::SocketAddr>) {
-        match self.registry.admit(peer, stream.peer_uid()) {
-            Some(place) => drop(tokio::spawn(drive::serve(Arc::clone(&self.desk), place, stream))),
-            None => self.turn_away(&stream, peer),
+    fn admit(&self, socket: Socket, peer: Option<std::net::SocketAddr>) {
+        match self.registry.admit(peer, socket.peer_uid()) {
+            Some(place) => {
+                let tls = self.tls.as_ref().map(TlsSlot::config);
+                drop(tokio::spawn(drive::serve(Arc::clone(&self.desk), place, socket, tls)));
+            }
+            None => self.turn_away(&socket, peer),
         }
     }
 
-    /// Best effort: what the socket takes at once, and no place is kept while the caller reads it.
-    fn turn_away(&self, stream: &Stream, peer: Option<std::net::SocketAddr>) {
+    /// Best effort: what the socket takes at once, and no place is kept while the caller reads it. Over TLS nothing can
+    /// be said before a handshake, which is not done for somebody who is turned away.
+    fn turn_away(&self, socket: &Socket, peer: Option<std::net::SocketAddr>) {
+        if self.tls.is_some() {
+            tracing::debug!(?peer, "turned away before the handshake: all connections are in use");
+            return;
+        }
         let detail = "all connections are in use (server.max_connections)".to_owned();
         let answer = self.desk.refuse_connection(&Refusal::Unavailable { detail }, peer);
-        if let Err(error) = stream.try_write(&answer) {
+        if let Err(error) = socket.try_write(&answer) {
             tracing::debug!(?peer, %error, "turned away without an answer");
         }
     }

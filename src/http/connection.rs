@@ -12,8 +12,8 @@
 //! Bytes of a next head that came together with the previous request do not start its clock, the next byte does.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::contract::Delivery;
+use super::tls::ClientCertificate;
 
 /// How long a connection may stay idle between requests, or before the first one.
 pub(super) const IDLE_LIMIT: Duration = Duration::from_mins(2);
@@ -74,6 +75,8 @@ pub(super) struct Connection {
     /// The user of the process at the other end of a unix socket.
     pub(super) uid: Option<u32>,
     requests: AtomicU64,
+    /// Shown and proved in the TLS handshake.
+    client_certificate: OnceLock<Arc<ClientCertificate>>,
     progress: Mutex<Progress>,
 }
 
@@ -101,7 +104,25 @@ impl Connection {
             linger: false,
             waker: None,
         };
-        Self { number, peer, uid, requests: AtomicU64::new(0), progress: Mutex::new(progress) }
+        Self {
+            number,
+            peer,
+            uid,
+            requests: AtomicU64::new(0),
+            client_certificate: OnceLock::new(),
+            progress: Mutex::new(progress),
+        }
+    }
+
+    /// The caller has shown `certificate` in the handshake and proved that it has the key.
+    pub(super) fn shows(&self, certificate: ClientCertificate) {
+        // There is one handshake for a connection.
+        let _ = self.client_certificate.set(Arc::new(certificate));
+    }
+
+    /// The certificate that the caller has shown, if there is one.
+    pub(super) fn client_certificate(&self) -> Option<&Arc<ClientCertificate>> {
+        self.client_certificate.get()
     }
 
     /// The number of the next request on this connection, from 1.

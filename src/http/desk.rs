@@ -23,6 +23,7 @@ use super::audit::{Account, Subject};
 use super::connection::{Connection, Limits};
 use super::contract::{Contract, Refusal, Request, Response};
 use super::credential::{self, Authenticate, Denied, Origin};
+use super::metrics::HttpMetrics;
 use super::routing::{Entry, Found, Mount, Routing};
 use super::{body, head};
 use crate::auth::Principal;
@@ -36,6 +37,7 @@ pub(super) struct Desk {
     pub(super) authenticator: Arc<dyn Authenticate>,
     pub(super) trail: Trail,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) metrics: HttpMetrics,
     pub(super) limits: Limits,
     /// How long a request's body may take.
     pub(super) body_time: Duration,
@@ -138,8 +140,11 @@ impl<'d> Exchange<'d> {
     async fn admit(&self, found: Result<Found<'d>, Refusal>, headers: &HeaderMap) -> Result<Admitted<'d>, Denied> {
         let Found { entry, params } = found?;
         let subject = self.subject(entry);
-        let Connection { peer, uid, .. } = self.connection;
-        let origin = Origin { address: peer.map(|peer| peer.ip()), uid: *uid, certificate: None };
+        let origin = Origin {
+            address: self.connection.peer.map(|peer| peer.ip()),
+            uid: self.connection.uid,
+            certificate: self.connection.client_certificate().map(|certificate| certificate.thumbprint),
+        };
         let contract = self.mount.contract.name();
         let authenticator = &*self.desk.authenticator;
         let checked = credential::check(authenticator, contract, entry.access, headers, origin).await;

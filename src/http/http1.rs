@@ -37,7 +37,7 @@ async fn close(desk: &Desk, connection: &Connection, mut stream: Stream, end: Re
         Ok(Err(error)) if error.is_parse() => Some(head::unreadable(&error)),
         Err(End::Overdue(Overdue::Head)) => Some(head::late(desk.limits.header)),
         Ok(Ok(())) if connection.lingers() => None,
-        Ok(_) | Err(End::Overdue(_) | End::Closed) => return,
+        Ok(_) | Err(End::Overdue(_) | End::Closed) => return stream.close_now(),
     };
     parting::bounded(connection, part(desk, connection, &mut stream, refusal)).await;
 }

@@ -12,7 +12,7 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::settings::ListenAddress;
-use super::stream::Stream;
+use super::stream::Socket;
 
 /// How many connections may wait to be accepted (the kernel's own limit applies too).
 const BACKLOG: i32 = 1024;
@@ -90,16 +90,21 @@ impl Listener {
         }
     }
 
+    /// Whether callers come over a network, if only that of this machine.
+    pub(super) fn is_tcp(&self) -> bool {
+        matches!(self, Self::Tcp(..))
+    }
+
     /// The next connection.
-    pub(super) async fn accept(&self) -> io::Result<(Stream, Option<SocketAddr>)> {
+    pub(super) async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
         match self {
             Self::Tcp(listener, _) => {
                 let (stream, peer) = listener.accept().await?;
                 // Answers are written whole: there is nothing to wait for. If it fails, they are only slower.
                 let _ = stream.set_nodelay(true);
-                Ok((Stream::Tcp(stream), Some(peer)))
+                Ok((Socket::Tcp(stream), Some(peer)))
             }
-            Self::Unix(listener, _) => Ok((Stream::Unix(listener.accept().await?.0), None)),
+            Self::Unix(listener, _) => Ok((Socket::Unix(listener.accept().await?.0), None)),
         }
     }
 }

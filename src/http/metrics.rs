@@ -13,6 +13,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::base::clock::Timestamp;
+
 /// The status that a request is counted under whose caller hung up before the answer was ready (as nginx does).
 pub const HUNG_UP: u16 = 499;
 
@@ -36,6 +38,43 @@ struct OperationLabels {
     operation: &'static str,
 }
 
+/// Why there was no TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HandshakeFailure {
+    /// It was not done in time.
+    Timeout,
+    /// The caller hung up.
+    HungUp,
+    /// What came is no TLS, or none that is spoken here.
+    Protocol,
+    /// The caller's certificate is missing or not good.
+    ClientCertificate,
+    /// The caller does not take our certificate, or said no for another reason.
+    Refused,
+}
+
+impl HandshakeFailure {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::HungUp => "hung-up",
+            Self::Protocol => "protocol",
+            Self::ClientCertificate => "client-certificate",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct HandshakeLabels {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ListenerLabels {
+    listener: &'static str,
+}
+
 /// The metrics of one or more servers. Clones share them.
 #[derive(Clone, Debug)]
 pub struct HttpMetrics {
@@ -45,6 +84,8 @@ pub struct HttpMetrics {
     pub(super) connections: Gauge,
     pub(super) refused: Counter,
     pub(super) evicted: Counter,
+    handshakes_failed: Family<HandshakeLabels, Counter>,
+    certificates: Family<ListenerLabels, Gauge>,
 }
 
 impl Default for HttpMetrics {
@@ -64,6 +105,8 @@ impl HttpMetrics {
             connections: Gauge::default(),
             refused: Counter::default(),
             evicted: Counter::default(),
+            handshakes_failed: Family::default(),
+            certificates: Family::default(),
         }
     }
 
@@ -80,6 +123,20 @@ impl HttpMetrics {
         registry.register("tidings_http_connections_refused", refused, self.refused.clone());
         let evicted = "Idle connections closed to make room for new ones";
         registry.register("tidings_http_connections_evicted", evicted, self.evicted.clone());
+        let failed = "TLS handshakes that failed, by reason";
+        registry.register("tidings_tls_handshakes_failed", failed, self.handshakes_failed.clone());
+        let not_after = "Until when the certificate that is presented is good, in seconds since 1970";
+        registry.register("tidings_tls_certificate_not_after_seconds", not_after, self.certificates.clone());
+    }
+
+    /// The listener presents a certificate that is good until `not_after`.
+    pub fn presents(&self, listener: &'static str, not_after: Timestamp) {
+        self.certificates.get_or_create_owned(&ListenerLabels { listener }).set(not_after.as_millis().div_euclid(1000));
+    }
+
+    /// A caller could not be spoken with.
+    pub(super) fn handshake_failed(&self, reason: HandshakeFailure) {
+        self.handshakes_failed.get_or_create_owned(&HandshakeLabels { reason: reason.label() }).inc();
     }
 
     /// The meter of one operation; `None` for requests without a route.

@@ -18,6 +18,7 @@
 pub mod contract;
 pub mod metrics;
 pub mod settings;
+pub mod tls;
 
 mod accept;
 mod answer;

@@ -18,6 +18,7 @@ use super::metrics::HttpMetrics;
 use super::registry::Registry;
 use super::routing::Routing;
 use super::settings::{ListenAddress, ServerSettings};
+use super::tls::TlsSlot;
 use crate::base::audit::Trail;
 use crate::base::clock::Clock;
 use crate::base::random::Random;
@@ -66,6 +67,7 @@ impl Sockets {
 /// A bound server.
 pub struct Server {
     listeners: Vec<Listener>,
+    tls: Option<TlsSlot>,
     desk: Arc<Desk>,
     registry: Arc<Registry>,
     stop: Stop,
@@ -94,6 +96,7 @@ impl Server {
             authenticator: parts.authenticator,
             trail: parts.audit,
             clock: parts.clock,
+            metrics: parts.metrics.clone(),
             limits: Limits { header: settings.header_timeout, stall: settings.body_timeout },
             body_time: settings.body_timeout,
             run: run_name(&*parts.random),
@@ -101,6 +104,7 @@ impl Server {
         };
         Ok(Self {
             listeners,
+            tls: settings.tls.clone().map(TlsSlot::new),
             desk: Arc::new(desk),
             registry: Arc::new(Registry::new(settings.max_connections, parts.metrics)),
             stop: parts.stop,
@@ -114,6 +118,12 @@ impl Server {
         self.listeners.iter().map(Listener::address).collect()
     }
 
+    /// Where its listeners look for what they present, to replace it while it runs; `None` without TLS.
+    #[must_use]
+    pub fn tls(&self) -> Option<TlsSlot> {
+        self.tls.clone()
+    }
+
     /// Serves until the stop, and then until the requests in progress are answered or the drain's limit is over.
     ///
     /// Dropping the future closes everything at once.
@@ -122,7 +132,8 @@ impl Server {
         let mut acceptors = JoinSet::new();
         for listener in self.listeners {
             let (desk, registry, stop) = (Arc::clone(&self.desk), Arc::clone(&self.registry), self.stop.clone());
-            acceptors.spawn(Acceptor { listener, desk, registry, stop }.run());
+            let tls = self.tls.clone().filter(|_| listener.is_tcp());
+            acceptors.spawn(Acceptor { listener, tls, desk, registry, stop }.run());
         }
         while let Some(outcome) = acceptors.join_next().await {
             if let Err(error) = outcome {

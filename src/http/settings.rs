@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::tls::TlsSettings;
+
 /// An address to listen on: `127.0.0.1:8420`, `[::1]:8420` or `unix:/run/tidings/api.sock`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ListenAddress {
@@ -49,6 +51,9 @@ impl fmt::Display for ListenAddress {
 pub struct ServerSettings {
     /// Where it listens.
     pub listen: Vec<ListenAddress>,
+    /// With it every TCP address speaks TLS, the loopback ones too: what is spoken does not depend on from where one
+    /// looks. Unix sockets never do.
+    pub tls: Option<TlsSettings>,
     /// The largest ordinary body in bytes.
     pub max_body: usize,
     /// The most connections at once; at the limit the longest idle one is closed for the new one.

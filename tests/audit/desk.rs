@@ -128,6 +128,7 @@ impl Odds {
         let keeper = open_on(&trail, &memory, folder.path());
         let (waiting, waits) = mpsc::unbounded_channel();
         let settings = ServerSettings {
+            tls: None,
             listen: vec![ListenAddress::parse("127.0.0.1:0").unwrap()],
             max_body: 1024,
             max_connections: 64,

@@ -12,7 +12,7 @@ pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(30), future).await.expect("it happens in the end")
 }
 
-trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
 
 /// One connection.
@@ -43,6 +43,11 @@ impl Client {
             ListenAddress::Unix(path) => Box::new(soon(UnixStream::connect(path)).await.unwrap()),
         };
         Self { socket, read: Vec::new() }
+    }
+
+    /// A connection over `stream`.
+    pub(crate) fn over(stream: impl Socket + 'static) -> Self {
+        Self { socket: Box::new(stream), read: Vec::new() }
     }
 
     /// Sends `text`, whatever the server thinks of it.
@@ -99,6 +104,11 @@ impl Client {
     pub(crate) async fn closed(mut self) {
         while self.fill().await {}
         assert_eq!(String::from_utf8_lossy(&self.read), "");
+    }
+
+    /// How the next read ends.
+    pub(crate) async fn end(&mut self) -> std::io::Result<usize> {
+        soon(self.socket.read_buf(&mut self.read)).await
     }
 
     /// Reads some; `false` at the end.

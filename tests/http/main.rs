@@ -11,5 +11,9 @@ mod delivery;
 mod drain;
 mod heads;
 mod listeners;
+#[path = "../support/pki.rs"]
+mod pki;
 mod routing;
+mod secure;
+mod tls;
 mod toy;

@@ -15,6 +15,7 @@ use tidings::base::stop::Stop;
 use tidings::http::contract::{Access, BodyRule, Contract, Delivery, Refusal, Request, Response, Route, Trace, Verb};
 use tidings::http::metrics::HttpMetrics;
 use tidings::http::settings::{ListenAddress, ServerSettings};
+use tidings::http::tls::TlsSlot;
 use tidings::http::{Authenticate, BindError, Denial, Drained, Presented, Server, ServerParts, Shown};
 use tidings::model::id::ClientId;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -184,7 +185,9 @@ impl Authenticate for Table {
             _ => return Err(Denial::Invalid("the token is unknown".to_owned())),
         };
         let scopes = scopes.iter().map(|&s| s.to_owned()).collect::<BTreeSet<_>>();
-        Ok(Principal::new(ClientId::new("tester"), token.to_owned(), scopes))
+        let shown = presented.certificate.map(|thumbprint| thumbprint.map(|byte| format!("{byte:02x}")).concat());
+        let subject = shown.map_or_else(|| token.to_owned(), |thumbprint| format!("{token}+{thumbprint}"));
+        Ok(Principal::new(ClientId::new("tester"), subject, scopes))
     }
 }
 
@@ -192,6 +195,7 @@ impl Authenticate for Table {
 pub(crate) fn settings() -> ServerSettings {
     ServerSettings {
         listen: vec![ListenAddress::parse("127.0.0.1:0").unwrap()],
+        tls: None,
         max_body: MAX_BODY,
         max_connections: 64,
         header_timeout: Duration::from_secs(30),
@@ -204,6 +208,7 @@ pub(crate) struct Running {
     pub(crate) addresses: Vec<ListenAddress>,
     pub(crate) stop: Stop,
     pub(crate) gate: watch::Sender<bool>,
+    pub(crate) tls: Option<TlsSlot>,
     events: UnboundedReceiver<Event>,
     metrics: Registry,
     run: JoinHandle<Drained>,
@@ -240,9 +245,9 @@ impl Running {
                 drain_limit,
             },
         )?;
-        let addresses = server.local_addresses();
+        let (addresses, tls) = (server.local_addresses(), server.tls());
         let run = tokio::spawn(server.run());
-        Ok(Self { addresses, stop, gate, events, metrics: registry, run })
+        Ok(Self { addresses, stop, gate, tls, events, metrics: registry, run })
     }
 
     /// A new connection to its first address.

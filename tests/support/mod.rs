@@ -347,6 +347,7 @@ fn events_settings(setup: &Setup) -> EventsSettings {
 fn server_settings(setup: &Setup) -> ServerSettings {
     ServerSettings {
         listen: vec![ListenAddress::parse("127.0.0.1:0").unwrap()],
+        tls: None,
         max_body: setup.max_body,
         max_connections: 64,
         header_timeout: Duration::from_secs(10),
