@@ -186,7 +186,7 @@ impl Start {
             stop: stop.clone(),
             drain_limit: ADMIN_DRAIN_LIMIT,
         };
-        let server = self.server(sockets, &self.settings.admin.clone(), serving)?;
+        let server = self.server("admin", sockets, &self.settings.admin.clone(), serving)?;
         let task = self.supervisor.spawn("the admin listener", stop.clone(), server.run());
         self.stopping.push("close the admin listener", ADMIN_DRAIN_LIMIT + MARGIN, async move {
             stop.stop();
@@ -206,7 +206,16 @@ impl Start {
         registry
     }
 
-    fn server(&mut self, sockets: Sockets, settings: &ServerSettings, serving: Serving) -> Result<Server, BindError> {
+    fn server(
+        &mut self,
+        name: &'static str,
+        sockets: Sockets,
+        settings: &ServerSettings,
+        serving: Serving,
+    ) -> Result<Server, BindError> {
+        if let Some(tls) = &settings.tls {
+            self.http_metrics.presents(name, tls.validity().not_after);
+        }
         let Serving { contracts, authenticator, stop, drain_limit } = serving;
         self.served.extend(contracts.iter().map(|contract| Served::by(&**contract)));
         let parts = ServerParts {
@@ -294,7 +303,7 @@ impl Start {
         let (contracts, authenticator) = contracts::build(&self.settings, foundation);
         self.late.authenticator_came(&authenticator);
         let serving = Serving { contracts, authenticator, stop: self.stop.clone(), drain_limit: DRAIN_LIMIT };
-        let server = self.server(sockets, &self.settings.server.clone(), serving)?;
+        let server = self.server("server", sockets, &self.settings.server.clone(), serving)?;
         let task = self.supervisor.spawn("the contracts' listener", self.stop.clone(), server.run());
         self.stopping.push("drain HTTP", DRAIN_LIMIT + MARGIN, async move {
             let drained = join(task).await?;

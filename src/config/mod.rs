@@ -11,7 +11,7 @@
 //! - `document`, `places`: one parse of each file gives its values and where each of them stands.
 //! - `layers`: figment lays the sources over one another, the crate's own `defaults.toml` at the bottom.
 //! - `reader`, `kind`, `secret`: read a key of a kind and collect what is wrong with it.
-//! - `server`, `contracts`, `clients`, `issuers`, `trust`, `events`, `subscriptions`, `log`, `settings`: one line for each
+//! - `server`, `tls`, `contracts`, `clients`, `issuers`, `trust`, `events`, `subscriptions`, `log`, `settings`: one line for each
 //!   key, then what must hold between keys.
 //!
 //! Not here: looking at the network or the data file, and reloading.
@@ -33,6 +33,7 @@ mod server;
 mod settings;
 mod sources;
 mod subscriptions;
+mod tls;
 mod trust;
 
 pub use load::{Loaded, client_secret, load};

@@ -11,8 +11,19 @@ use zeroize::Zeroizing;
 use super::reader::{Item, Section};
 use super::sources::{Sources, read_bounded};
 
-/// The largest secret in bytes.
-const MAX_SECRET: u64 = 4096;
+/// What a secret has to be.
+#[derive(Clone, Copy)]
+struct Rule {
+    /// The most bytes.
+    max: u64,
+    /// Whether it may have several lines.
+    lines: bool,
+}
+
+/// What a client sends as its secret.
+const SECRET: Rule = Rule { max: 4096, lines: false };
+/// A private key with its certificates, in PEM.
+const PEM: Rule = Rule { max: 64 * 1024, lines: true };
 
 /// A secret that has been read; wiped when it is dropped.
 pub(super) struct Secret {
@@ -23,60 +34,70 @@ pub(super) struct Secret {
 
 /// Reads one of `{ file = … }`, `{ credential = … }`, `{ env = … }`, `{ value = … }`.
 pub(super) fn secret(sources: &Sources) -> impl Fn(&Item<'_>) -> Option<Secret> {
+    by_rule(sources, SECRET)
+}
+
+/// The same for a secret in PEM.
+pub(super) fn secret_pem(sources: &Sources) -> impl Fn(&Item<'_>) -> Option<Secret> {
+    by_rule(sources, PEM)
+}
+
+fn by_rule(sources: &Sources, rule: Rule) -> impl Fn(&Item<'_>) -> Option<Secret> {
     move |item| {
         if item.as_text().is_some() {
             // The text may be the secret: it is not shown.
             return item.refuse("must be one of { file = \"…\" }, { credential = \"…\" }, { env = \"…\" }");
         }
-        item.section(|forms| one_form(forms, sources))
+        item.section(|forms| one_form(forms, sources, rule))
     }
 }
 
-fn one_form(forms: &Section<'_>, sources: &Sources) -> Option<Secret> {
+fn one_form(forms: &Section<'_>, sources: &Sources, rule: Rule) -> Option<Secret> {
     let given = ["file", "credential", "env", "value"].into_iter().filter(|form| forms.has(form)).count();
     if given != 1 {
         let what = "needs exactly one of file, credential, env and value";
         forms.reader.error(&forms.path, what);
         return None;
     }
-    None.or_else(|| forms.optional("file", |item| checked(item, from_file(plain_text(item)?.as_ref()), false)))
+    let checked = |item: &Item<'_>, read| checked(item, read, rule);
+    None.or_else(|| forms.optional("file", |item| checked(item, from_file(plain_text(item)?.as_ref(), rule))))
         .or_else(|| {
-            forms.optional("credential", |item| checked(item, from_credential(plain_text(item)?, sources), false))
+            forms.optional("credential", |item| checked(item, from_credential(plain_text(item)?, sources, rule)))
         })
-        .or_else(|| forms.optional("env", |item| checked(item, from_variable(plain_text(item)?, sources), false)))
-        .or_else(|| forms.optional("value", in_the_open))
+        .or_else(|| forms.optional("env", |item| checked(item, from_variable(plain_text(item)?, sources))))
+        .or_else(|| forms.optional("value", |item| in_the_open(item, rule)))
 }
 
 fn plain_text<'r>(item: &Item<'r>) -> Option<&'r str> {
     item.as_text().or_else(|| item.refuse_kind("text in quotes"))
 }
 
-fn in_the_open(item: &Item<'_>) -> Option<Secret> {
-    let secret = checked(item, Ok(Zeroizing::new(plain_text(item)?.into())), true)?;
+fn in_the_open(item: &Item<'_>, rule: Rule) -> Option<Secret> {
+    let secret = checked(item, Ok(Zeroizing::new(plain_text(item)?.into())), rule)?;
     let advice = "move it to a file of mode 0640 and write { file = \"…\" }".to_owned();
     item.reader.warning(&item.path, "the secret stands in the configuration for all to read", Some(advice));
-    Some(secret)
+    Some(Secret { in_the_open: true, ..secret })
 }
 
-fn checked(item: &Item<'_>, read: Result<Zeroizing<Vec<u8>>, String>, in_the_open: bool) -> Option<Secret> {
+fn checked(item: &Item<'_>, read: Result<Zeroizing<Vec<u8>>, String>, rule: Rule) -> Option<Secret> {
     let bytes = match read {
         Ok(bytes) => bytes,
         Err(message) => return item.refuse(message),
     };
-    match fault(&bytes) {
+    match fault(&bytes, rule) {
         Some(fault) => item.refuse(fault),
-        None => Some(Secret { bytes, in_the_open }),
+        None => Some(Secret { bytes, in_the_open: false }),
     }
 }
 
-/// Why no client could send it as a secret.
-fn fault(bytes: &[u8]) -> Option<String> {
+/// Why nobody could use it as a secret.
+fn fault(bytes: &[u8], rule: Rule) -> Option<String> {
     let Ok(text) = std::str::from_utf8(bytes) else { return Some("the secret is not UTF-8 text".to_owned()) };
     if text.is_empty() {
         Some("the secret is empty".to_owned())
-    } else if text.len() as u64 > MAX_SECRET {
-        Some(format!("the secret is larger than {MAX_SECRET} bytes"))
-    } else if text.chars().any(char::is_control) {
+    } else if text.len() as u64 > rule.max {
+        Some(format!("the secret is larger than {} bytes", rule.max))
+    } else if !rule.lines && text.chars().any(char::is_control) {
         Some("the secret has a line end or another control character in it".to_owned())
     } else {
         None
@@ -84,17 +105,17 @@ fn fault(bytes: &[u8]) -> Option<String> {
 }
 
 /// The content of `file` without one line end at its end.
-fn from_file(file: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+fn from_file(file: &Path, rule: Rule) -> Result<Zeroizing<Vec<u8>>, String> {
     let mode = fs::metadata(file).map_err(|error| format!("{} cannot be read: {error}", file.display()))?;
     if mode.is_file() && mode.permissions().mode() & 0o007 != 0 {
         let file = file.display();
         return Err(format!("{file} can be read or changed by everybody on this machine; run: chmod o-rwx {file}"));
     }
-    content_of(file)
+    content_of(file, rule)
 }
 
-fn content_of(file: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
-    let bytes = read_bounded(file, MAX_SECRET + 2).map_err(|problem| format!("{} {problem}", file.display()))?;
+fn content_of(file: &Path, rule: Rule) -> Result<Zeroizing<Vec<u8>>, String> {
+    let bytes = read_bounded(file, rule.max + 2).map_err(|problem| format!("{} {problem}", file.display()))?;
     let mut bytes = Zeroizing::new(bytes);
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
@@ -106,7 +127,7 @@ fn content_of(file: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
 }
 
 /// systemd guards the directory of credentials: the mode of the files in it says nothing.
-fn from_credential(name: &str, sources: &Sources) -> Result<Zeroizing<Vec<u8>>, String> {
+fn from_credential(name: &str, sources: &Sources, rule: Rule) -> Result<Zeroizing<Vec<u8>>, String> {
     if name.is_empty() || name.contains('/') || name.starts_with('.') {
         return Err("must be the name of a credential, as LoadCredential= has it before the colon".to_owned());
     }
@@ -114,7 +135,7 @@ fn from_credential(name: &str, sources: &Sources) -> Result<Zeroizing<Vec<u8>>, 
         "there are no credentials: CREDENTIALS_DIRECTORY is not set, so this was not started by a systemd unit \
          with LoadCredential=",
     )?;
-    content_of(&directory.join(name))
+    content_of(&directory.join(name), rule)
 }
 
 fn from_variable(name: &str, sources: &Sources) -> Result<Zeroizing<Vec<u8>>, String> {

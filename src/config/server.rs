@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use super::kind::{HOUR, KIB, MIB, SECOND, count, duration, list, memory, text};
 use super::reader::{Item, Located, Section, Shown};
+use super::sources::Sources;
+use super::tls::tls;
 use crate::http::settings::{ListenAddress, ServerSettings};
 
 /// The longest path of a unix socket in bytes: `sun_path` of unix(7) less its final zero.
@@ -23,31 +25,37 @@ impl Servers {
         let uri = self.public_url.parse::<::http::Uri>().unwrap_or_default();
         let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let local_host = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        local_host && self.server.listen.iter().all(ListenAddress::is_local)
+        // Whoever tries a sample has no use for a certificate that curl does not know.
+        local_host && self.server.tls.is_none() && self.server.listen.iter().all(ListenAddress::is_local)
     }
 }
 
 /// Reads `[server]` and `[admin]`.
-pub(super) fn read(top: &Section<'_>) -> Servers {
+pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Servers {
     let (server, addresses, public_url, plaintext) = top.section("server", |server| {
         let addresses = server.required("listen", list(1, listen_address));
         let public_url = server.optional("public_url", public_url);
         let plaintext = server.optional("plaintext", |item| item.one_of(&[("behind-proxy", ())])).is_some();
         let settings = ServerSettings {
             listen: addresses.iter().map(|a| a.value.clone()).collect(),
-            tls: None,
+            tls: server.optional("tls", tls(sources)),
             max_body: server.required("max_body", memory(KIB..=16 * MIB)),
             max_connections: server.required("max_connections", count(1..=1_000_000)),
             header_timeout: server.required("header_timeout", duration(SECOND..=HOUR)),
             body_timeout: server.required("body_timeout", duration(SECOND..=HOUR)),
         };
         let public_url = public_url.unwrap_or_else(|| default_public_url(server, &addresses));
+        check_exposure(server, &addresses, plaintext);
         (settings, addresses, public_url, plaintext)
     });
-    let admin_addresses = top.section("admin", |admin| admin.required("listen", list(1, listen_address)));
-    let all: Vec<_> = addresses.into_iter().chain(admin_addresses.iter().cloned()).collect();
-    check_addresses(top, &all, plaintext);
-    let admin = ServerSettings { listen: admin_addresses.into_iter().map(|a| a.value).collect(), ..server.clone() };
+    let (admin_addresses, admin_tls) = top.section("admin", |admin| {
+        let addresses = admin.required("listen", list(1, listen_address));
+        check_exposure(admin, &addresses, plaintext);
+        (addresses, admin.optional("tls", tls(sources)))
+    });
+    refuse_shared(top, addresses.iter().chain(&admin_addresses));
+    let listen = admin_addresses.into_iter().map(|a| a.value).collect();
+    let admin = ServerSettings { listen, tls: admin_tls, ..server.clone() };
     Servers { server, admin, public_url }
 }
 
@@ -76,34 +84,42 @@ fn default_public_url(server: &Section<'_>, addresses: &[Located<ListenAddress>]
         let advice = "set it to the URL that clients use, such as \"https://tidings.example.com\"".to_owned();
         server.reader.missing_elsewhere("server.public_url", message, Some(advice));
     }
+    let scheme = if server.has("tls") { "https" } else { "http" };
     let tcp = addresses.iter().find_map(|a| match &a.value {
-        ListenAddress::Tcp(address) => Some(format!("http://{address}")),
+        ListenAddress::Tcp(address) => Some(format!("{scheme}://{address}")),
         ListenAddress::Unix(_) => None,
     });
     tcp.unwrap_or_else(|| "http://localhost".to_owned())
 }
 
-fn check_addresses(top: &Section<'_>, addresses: &[Located<ListenAddress>], plaintext: bool) {
+/// No address twice; within one list that has been reported by the list.
+fn refuse_shared<'a>(top: &Section<'_>, addresses: impl Iterator<Item = &'a Located<ListenAddress>>) {
     let mut seen = HashSet::new();
     for address in addresses {
         let any_port = matches!(&address.value, ListenAddress::Tcp(tcp) if tcp.port() == 0);
-        // Twice within one list has been reported by the list.
         if !seen.insert(&address.value) && !any_port && address.path.starts_with("admin") {
             top.reader.error(&address.path, format!("{} is listened on already", address.value));
-        }
-        if !address.value.is_local() && !plaintext {
-            top.reader.error_with(&address.path, exposed(&address.value), Some(HOW_TO_EXPOSE.to_owned()));
         }
     }
 }
 
-const HOW_TO_EXPOSE: &str = "listen on a loopback address or a unix socket, or put a proxy that does TLS in front and \
-                             write server.plaintext = \"behind-proxy\"";
-
-fn exposed(address: &ListenAddress) -> String {
-    format!(
-        "{address} can be reached from other machines, and tokens must not cross a network in the clear (TLS of our own comes with a later release)"
-    )
+/// What other machines reach has TLS, of its own or a proxy's. One that is there and wrong has been reported.
+fn check_exposure(section: &Section<'_>, addresses: &[Located<ListenAddress>], plaintext: bool) {
+    if plaintext || section.has("tls") {
+        return;
+    }
+    for address in addresses.iter().filter(|a| !a.value.is_local()) {
+        let message = format!(
+            "{} can be reached from other machines, and tokens must not cross a network in the clear",
+            address.value
+        );
+        let advice = format!(
+            "write {}.tls = {{ certificate = \"…\", key = {{ file = \"…\" }} }}, or listen on a loopback address or a unix \
+             socket, or put a proxy that does TLS in front and write server.plaintext = \"behind-proxy\"",
+            section.path
+        );
+        section.reader.error_with(&address.path, message, Some(advice));
+    }
 }
 
 /// `http` or `https`, a host, perhaps a port and a path: what our own URLs are made of by appending.

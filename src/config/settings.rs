@@ -87,7 +87,7 @@ impl fmt::Debug for Sample {
 /// Reads the merged values. What is wrong with them is with the reader.
 pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let data_dir = PathBuf::from(top.required("data_dir", text));
-    let servers = server::read(top);
+    let servers = server::read(top, sources);
     let Auth { audience, token_lifetime, token_paths, issuers } = clients::read_auth(top);
     let Contracts { polling, events, operator, root } = contracts::read(top, &servers, token_paths);
     let clients = clients::read(top, sources);

@@ -9,6 +9,7 @@ use std::string::FromUtf8Error;
 use serde::Serialize;
 
 use super::problem::{Place, Problem};
+use crate::base::clock::{Clock as _, SystemClock, Timestamp};
 
 /// The largest configuration file in bytes.
 const MAX_FILE: u64 = 8 << 20;
@@ -24,6 +25,8 @@ pub struct Sources {
     pub credentials: Option<PathBuf>,
     /// Flags of the command line, which win over all else.
     pub flags: Vec<Flag>,
+    /// The time at which what expires is judged.
+    pub now: Timestamp,
 }
 
 /// A flag of the command line that sets a key.
@@ -38,10 +41,10 @@ pub struct Flag {
 }
 
 impl Sources {
-    /// `file` alone, without environment or flags.
+    /// `file` alone, without environment or flags, at the time of the machine's clock.
     #[must_use]
     pub fn new(file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), ..Self::default() }
+        Self { file: file.into(), now: SystemClock.now(), ..Self::default() }
     }
 
     /// `file` and the environment of this process. Variables that are not UTF-8 are taken with U+FFFD in their values.
@@ -50,7 +53,7 @@ impl Sources {
         let lossy = |text: OsString| text.to_string_lossy().into_owned();
         let environment = std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect();
         let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
-        Self { file: file.into(), environment, credentials, flags: Vec::new() }
+        Self { environment, credentials, ..Self::new(file) }
     }
 
     /// The value of an environment variable.

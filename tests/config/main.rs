@@ -4,7 +4,10 @@
 mod hostile;
 mod issuers;
 mod keys;
+#[path = "../support/pki.rs"]
+mod pki;
 mod rules;
 mod secrets;
 mod site;
 mod sources;
+mod tls;

@@ -5,13 +5,13 @@ use tidings::config::Severity;
 use crate::site::{Site, at, only, with_client};
 
 #[test]
-fn addresses_that_others_reach_need_a_proxy_and_a_url() {
+fn addresses_that_others_reach_need_tls_or_a_proxy_and_a_url() {
     let server = |more: &str| Site::new(&format!("[server]\nlisten = [\"0.0.0.0:8420\"]\n{more}"));
     let shown = server("").shown();
     assert_eq!(shown.len(), 2);
     assert!(shown[0].starts_with("tidings.toml:1:1: server.public_url: is required"), "{shown:?}");
     assert!(shown[1].starts_with("tidings.toml:2:11: server.listen[0]: 0.0.0.0:8420 can be reached"), "{shown:?}");
-    assert!(shown[1].contains("behind-proxy") && shown[1].contains("TLS of our own comes with a later release"));
+    assert!(shown[1].contains("behind-proxy") && shown[1].contains("write server.tls = {"));
     server("plaintext = \"behind-proxy\"\npublic_url = \"https://h\"\n").loaded();
     assert!(
         only(&server("plaintext = \"yes\"\npublic_url = \"https://h\"\n").shown().split_off(1)).contains("must be")

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use tidings::config::{Loaded, Place, Problem, Sources, load};
 
-/// Every key of this release, each on a line of its own.
+/// Every key of this release, each on a line of its own, but those of TLS, which name files (`tls.rs`).
 pub(crate) const SAMPLE: &str = r#"data_dir = "data"
 [server]
 listen = ["127.0.0.1:8420", "0.0.0.0:8421"]

@@ -56,7 +56,7 @@ impl Hosts {
             return Some(format!("Host `{host}` is not the admin listener's: ask it by its address, or by localhost"));
         };
         if let Some(origin) = asked.origin
-            && !origin.strip_prefix("http://").is_some_and(|origin| origin.eq_ignore_ascii_case(host))
+            && !is_ours(origin, host)
         {
             let ours = "the admin listener answers only its own pages";
             return Some(format!("Origin `{origin}` is another site's: {ours}"));
@@ -73,6 +73,12 @@ impl Hosts {
         let literal = name.strip_prefix('[').and_then(|n| n.strip_suffix(']')).unwrap_or(name);
         literal.parse::<IpAddr>().is_ok_and(|ip| self.any_address || ip.is_loopback() || self.own.contains(&ip))
     }
+}
+
+/// Only one of the two schemes is spoken at an address (`admin.tls`), so the other's pages cannot be another's.
+fn is_ours(origin: &str, host: &str) -> bool {
+    let authority = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
 }
 
 /// The host without its port (RFC 3986, 3.2).
@@ -128,8 +134,9 @@ mod tests {
         let hosts = hosts("127.0.0.1:8421");
         let objection = |origin| objection(&hosts, Some("localhost:8421"), Some(origin));
         assert_eq!(objection("http://localhost:8421"), None);
+        assert_eq!(objection("https://localhost:8421"), None);
         for bad in
-            ["null", "", "http://localhost", "http://localhost:1", "https://localhost:8421", "http://evil.example"]
+            ["null", "", "http://localhost", "http://localhost:1", "ftp://localhost:8421", "https://evil.example"]
         {
             assert!(objection(bad).is_some(), "{bad}");
         }
