@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING,
+    ALLOW, CONNECTION, CONTENT_LENGTH, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING,
     WWW_AUTHENTICATE,
 };
 use hyper::{Method, StatusCode};
@@ -61,18 +61,83 @@ fn complete(response: &mut Response, id: &str) {
     }
 }
 
-/// The answer as hyper writes it; `close` if it is the connection's last.
-pub(super) fn to_hyper(
-    mut response: Response,
-    id: &str,
-    method: &Method,
-    connection: &Arc<Connection>,
-    close: bool,
-) -> hyper::Response<AnswerBody> {
-    complete(&mut response, id);
-    if close || connection.is_draining() {
+/// What the desk has to say to a request.
+pub(super) struct Answered {
+    pub(super) response: Response,
+    /// The request's id and its method.
+    pub(super) id: String,
+    pub(super) method: Method,
+    /// The body has not been read to its end: the caller may still be sending.
+    pub(super) unread: bool,
+}
+
+/// The answer as hyper writes it, the connection's last if its body has not been read or the server stops.
+pub(super) fn to_hyper(answered: Answered, connection: &Arc<Connection>) -> hyper::Response<AnswerBody> {
+    let Answered { mut response, id, method, unread } = answered;
+    complete(&mut response, &id);
+    if unread {
+        // The caller has to be able to read the answer before the connection goes.
+        connection.linger();
+    }
+    if unread || connection.is_draining() {
         response.headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    fit(&mut response, &method);
+    let body = AnswerBody { data: response.body, delivery: response.delivery, connection: Arc::clone(connection) };
+    let mut answer = hyper::Response::new(body);
+    *answer.status_mut() = response.status;
+    *answer.headers_mut() = response.headers;
+    answer
+}
+
+/// An answer as a stream of HTTP/2 writes it.
+pub(super) struct Answer {
+    pub(super) head: hyper::Response<()>,
+    pub(super) body: Bytes,
+    pub(super) report: Option<Report>,
+}
+
+/// The answer for a stream of HTTP/2, where neither the body's end nor the connection is a matter of headers.
+pub(super) fn to_http2(answered: Answered, now: Timestamp) -> Answer {
+    let Answered { mut response, id, method, unread: _ } = answered;
+    complete(&mut response, &id);
+    fit(&mut response, &method);
+    let headers = &mut response.headers;
+    // RFC 9113 §8.2.2: an answer with it would be malformed.
+    headers.remove(CONNECTION);
+    if !response.body.is_empty() {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(response.body.len()));
+    }
+    if let Ok(date) = HeaderValue::try_from(date(now)) {
+        headers.insert(DATE, date);
+    }
+    let mut head = hyper::Response::new(());
+    *head.status_mut() = response.status;
+    *head.headers_mut() = response.headers;
+    Answer { head, body: response.body, report: response.delivery.map(|delivery| Report(Some(delivery))) }
+}
+
+/// Tells somebody that an answer was written, or, when it is dropped before, that it is lost.
+pub(super) struct Report(Option<Arc<dyn Delivery>>);
+
+impl Report {
+    pub(super) fn written(mut self) {
+        if let Some(delivery) = self.0.take() {
+            delivery.written();
+        }
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if let Some(delivery) = self.0.take() {
+            delivery.lost();
+        }
+    }
+}
+
+/// Takes the body away where there must be none.
+fn fit(response: &mut Response, method: &Method) {
     if *method == Method::HEAD {
         // RFC 9110 §9.3.2: the headers of the answer, never its body.
         response.headers.insert(CONTENT_LENGTH, HeaderValue::from(response.body.len()));
@@ -81,11 +146,6 @@ pub(super) fn to_hyper(
     if matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         response.body = Bytes::new();
     }
-    let body = AnswerBody { data: response.body, delivery: response.delivery, connection: Arc::clone(connection) };
-    let mut answer = hyper::Response::new(body);
-    *answer.status_mut() = response.status;
-    *answer.headers_mut() = response.headers;
-    answer
 }
 
 /// The answer as bytes, for a connection on which hyper has found no request that could be answered.

@@ -4,6 +4,9 @@
 //! Idle ─first byte─▶ Head ─head parsed─▶ Busy ─answer taken─▶ Answered ─flushed─▶ Idle
 //!   └─────────────── evicted: Closing
 //! ```
+//! In HTTP/2 `Busy` means that at least one stream is being answered, `Head` that the head of another is on its way while
+//! none is; there is no `Answered`, for each stream knows by itself when its answer is with the socket.
+//!
 //! The socket's wrapper ([`super::stream`]), the requests' service ([`super::desk`]) and the answers' bodies
 //! ([`super::answer`]) move it; the guard ([`super::guard`]) and the registry ([`super::registry`]) read it.
 //!
@@ -18,6 +21,7 @@ use std::task::Waker;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::contract::Delivery;
@@ -77,6 +81,8 @@ pub(super) struct Connection {
     requests: AtomicU64,
     /// Shown and proved in the TLS handshake.
     client_certificate: OnceLock<Arc<ClientCertificate>>,
+    /// The room for bodies, in bytes: what the requests of one connection may hold together (HTTP/2 only has several).
+    pub(super) bodies: Semaphore,
     progress: Mutex<Progress>,
 }
 
@@ -86,7 +92,11 @@ struct Progress {
     since: Instant,
     /// Since when the socket takes nothing of what there is to write.
     stalled: Option<Instant>,
-    /// Who wants to know whether the answer that is being written arrives.
+    /// How many streams are being answered (HTTP/2 only).
+    streams: usize,
+    /// A head has begun and not ended (HTTP/2 only: in HTTP/1.1 it is a phase of its own).
+    in_head: bool,
+    /// Who wants to know whether the answer that is being written arrives (HTTP/1.1 only).
     delivery: Option<Arc<dyn Delivery>>,
     draining: bool,
     linger: bool,
@@ -94,11 +104,13 @@ struct Progress {
 }
 
 impl Connection {
-    pub(super) fn new(number: u64, peer: Option<SocketAddr>, uid: Option<u32>, draining: bool) -> Self {
+    pub(super) fn new(number: u64, peer: Option<SocketAddr>, uid: Option<u32>, bodies: usize, draining: bool) -> Self {
         let progress = Progress {
             phase: Phase::Idle,
             since: Instant::now(),
             stalled: None,
+            streams: 0,
+            in_head: false,
             delivery: None,
             draining,
             linger: false,
@@ -110,6 +122,7 @@ impl Connection {
             uid,
             requests: AtomicU64::new(0),
             client_certificate: OnceLock::new(),
+            bodies: Semaphore::new(bodies.min(Semaphore::MAX_PERMITS)),
             progress: Mutex::new(progress),
         }
     }
@@ -175,6 +188,44 @@ impl Connection {
         if let Some(delivery) = delivery {
             delivery.written();
         }
+    }
+
+    /// A stream has a request; `false` if it must not be answered any more.
+    pub(super) fn stream_began(&self) -> bool {
+        let mut progress = self.progress.lock();
+        if progress.phase == Phase::Closing {
+            return false;
+        }
+        progress.streams += 1;
+        progress.phase = Phase::Busy;
+        true
+    }
+
+    /// A stream is done with, one way or the other. The connection is idle when the last one is.
+    pub(super) fn stream_ended(&self) {
+        let mut progress = self.progress.lock();
+        progress.streams = progress.streams.saturating_sub(1);
+        if progress.streams == 0 && progress.phase == Phase::Busy {
+            let phase = if progress.in_head { Phase::Head } else { Phase::Idle };
+            progress.enter(phase);
+            progress.wake();
+        }
+    }
+
+    /// Whether the head of a next stream has begun and not ended. While others are answered it may take its time.
+    pub(super) fn in_head(&self, in_head: bool) {
+        let mut progress = self.progress.lock();
+        progress.in_head = in_head;
+        match progress.phase {
+            Phase::Idle if in_head => progress.enter(Phase::Head),
+            Phase::Head if !in_head => progress.enter(Phase::Idle),
+            _ => {}
+        }
+    }
+
+    /// Has the driver look again.
+    pub(super) fn wake(&self) {
+        self.progress.lock().wake();
     }
 
     /// The socket took bytes, or (`false`) would not.
@@ -283,9 +334,12 @@ impl Progress {
         match (self.phase, self.stalled) {
             (Phase::Closing, _) => Next::Close,
             (Phase::Idle, _) if self.draining => Next::Close,
-            (Phase::Idle, _) => Next::WaitUntil(self.since + IDLE_LIMIT, Overdue::Idle),
+            (Phase::Idle, None) => Next::WaitUntil(self.since + IDLE_LIMIT, Overdue::Idle),
             (Phase::Head, _) => Next::WaitUntil(self.since + limits.header, Overdue::Head),
-            (Phase::Busy | Phase::Answered, Some(since)) => Next::WaitUntil(since + limits.stall, Overdue::Stalled),
+            // Idle too: in HTTP/2 an answer may have been given up before the socket took it.
+            (Phase::Idle | Phase::Busy | Phase::Answered, Some(since)) => {
+                Next::WaitUntil(since + limits.stall, Overdue::Stalled)
+            }
             (Phase::Busy | Phase::Answered, None) => Next::Wait,
         }
     }
@@ -310,7 +364,7 @@ mod tests {
 
     #[test]
     fn each_phase_has_its_limit() {
-        let connection = Connection::new(1, None, None, false);
+        let connection = Connection::new(1, None, None, 0, false);
         assert_eq!(overdue(&connection), Some((IDLE_LIMIT, Overdue::Idle)));
         assert!(connection.bytes_came());
         assert_eq!(overdue(&connection), Some((LIMITS.header, Overdue::Head)));
@@ -328,7 +382,7 @@ mod tests {
 
     #[test]
     fn only_an_answer_that_stands_still_is_overdue() {
-        let connection = Connection::new(1, None, None, false);
+        let connection = Connection::new(1, None, None, 0, false);
         connection.request_came();
         connection.write_moved(false);
         let Next::WaitUntil(first, Overdue::Stalled) = next(&connection) else { panic!("it stands still") };
@@ -343,7 +397,7 @@ mod tests {
 
     #[test]
     fn only_an_idle_connection_can_be_evicted_and_then_it_takes_no_request() {
-        let connection = Connection::new(1, None, None, false);
+        let connection = Connection::new(1, None, None, 0, false);
         connection.bytes_came();
         assert!(!connection.evict());
         connection.request_came();
@@ -358,7 +412,7 @@ mod tests {
 
     #[test]
     fn a_draining_connection_closes_when_it_is_idle() {
-        let connection = Connection::new(1, None, None, true);
+        let connection = Connection::new(1, None, None, 0, true);
         assert!(matches!(next(&connection), Next::Close));
         connection.bytes_came();
         assert_eq!(overdue(&connection), Some((LIMITS.header, Overdue::Head)));

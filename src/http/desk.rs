@@ -18,8 +18,9 @@ use hyper::service::Service;
 use hyper::{Method, Uri};
 use tracing::Instrument as _;
 
-use super::answer::{self, AnswerBody};
+use super::answer::{self, AnswerBody, Answered};
 use super::audit::{Account, Subject};
+use super::body::Inbound;
 use super::connection::{Connection, Limits};
 use super::contract::{Contract, Refusal, Request, Response};
 use super::credential::{self, Authenticate, Denied, Origin};
@@ -28,7 +29,7 @@ use super::routing::{Entry, Found, Mount, Routing};
 use super::{body, head};
 use crate::auth::Principal;
 use crate::base::audit::Trail;
-use crate::base::clock::{BoxFuture, Clock};
+use crate::base::clock::{BoxFuture, Clock, Timestamp};
 use crate::base::masking::without_data;
 
 /// What all connections of a server share.
@@ -89,11 +90,13 @@ impl Desk {
         answer::to_bytes(response, id, self.clock.now())
     }
 
-    async fn answer(
-        &self,
-        connection: &Arc<Connection>,
-        request: hyper::Request<Incoming>,
-    ) -> hyper::Response<AnswerBody> {
+    /// The wall time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// What there is to say to a request.
+    pub(super) async fn answer(&self, connection: &Connection, request: hyper::Request<impl Inbound>) -> Answered {
         let (head, body) = request.into_parts();
         let sound = head::check(&head);
         let Parts { method, uri, headers, .. } = head;
@@ -103,19 +106,20 @@ impl Desk {
         let exchange = Exchange { desk: self, mount, connection, id: self.request_id(connection), method, uri };
         // What is logged above debug names the request itself: a span for each would be paid for by every request.
         let span = tracing::debug_span!("request", id = exchange.id);
-        let (response, close) = exchange.respond(found, headers, body).instrument(span).await;
+        let (response, unread) = exchange.respond(found, headers, body).instrument(span).await;
         exchange.log(&response, timing.finish(response.status));
-        answer::to_hyper(response, &exchange.id, &exchange.method, connection, close)
+        let Exchange { id, method, .. } = exchange;
+        Answered { response, id, method, unread }
     }
 }
 
 impl<'d> Exchange<'d> {
-    /// The answer, and whether it has to be the connection's last because the body has not been read.
+    /// The answer, and whether the body has not been read to its end.
     async fn respond(
         &self,
         found: Result<Found<'d>, Refusal>,
         headers: HeaderMap,
-        mut body: Incoming,
+        mut body: impl Inbound,
     ) -> (Response, bool) {
         let admitted = match self.admit(found, &headers).await {
             Ok(admitted) => admitted,
@@ -124,15 +128,15 @@ impl<'d> Exchange<'d> {
                 let doubtful = matches!(denied.refusal, Refusal::BadRequest { .. });
                 let reusable = !doubtful && body::skip_arrived(&mut body).await;
                 let response = answer::deny(&*self.mount.contract, denied, &self.id);
-                return (response, self.leave(!reusable));
+                return (response, !reusable);
             }
         };
-        match body::read(&mut body, admitted.entry.limit, self.desk.body_time).await {
-            Ok(body) => (self.call(admitted, headers, body).await, false),
+        match body::read(&mut body, admitted.entry.limit, self.desk.body_time, &self.connection.bodies).await {
+            Ok((body, _room)) => (self.call(admitted, headers, body).await, false),
             Err(refusal) => {
                 let response = self.refuse(&refusal);
                 self.account(&admitted).answered(&response).await;
-                (response, self.leave(true))
+                (response, true)
             }
         }
     }
@@ -194,14 +198,6 @@ impl<'d> Exchange<'d> {
         answer::refuse(&*self.mount.contract, refusal, &self.id)
     }
 
-    /// If the caller may still be sending, sees to it that it can read the answer before the connection goes.
-    fn leave(&self, unread: bool) -> bool {
-        if unread {
-            self.connection.linger();
-        }
-        unread
-    }
-
     /// One line for each request; never what a query, a header or a body says.
     fn log(&self, response: &Response, took: Duration) {
         tracing::debug!(
@@ -254,6 +250,6 @@ impl Service<hyper::Request<Incoming>> for Counter {
             return Box::pin(std::future::pending());
         }
         let (desk, connection) = (Arc::clone(&self.desk), Arc::clone(&self.connection));
-        Box::pin(async move { Ok(desk.answer(&connection, request).await) })
+        Box::pin(async move { Ok(answer::to_hyper(desk.answer(&connection, request).await, &connection)) })
     }
 }

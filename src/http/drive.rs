@@ -1,14 +1,16 @@
-//! One accepted connection from its socket to its end: the handshake if there is one, then the requests.
+//! One accepted connection from its socket to its end: the handshake if there is one, then the protocol that is spoken.
 
 use std::sync::Arc;
 
 use rustls::ServerConfig;
 
+use super::connection::Connection;
 use super::desk::Desk;
-use super::guard::Guard;
+use super::guard::{End, Guard};
+use super::preface::Preface;
 use super::registry::Place;
 use super::stream::{Metered, Socket, Stream};
-use super::{http1, tls};
+use super::{http1, http2, tls};
 
 /// Serves `socket` until it is closed.
 pub(super) async fn serve(desk: Arc<Desk>, place: Place, socket: Socket, tls: Option<Arc<ServerConfig>>) {
@@ -21,7 +23,20 @@ pub(super) async fn serve(desk: Arc<Desk>, place: Place, socket: Socket, tls: Op
             tls::handshake(config, socket, &connection, &mut guard, desk.limits.header, &desk.metrics).await
         }
     };
-    if let Some(stream) = stream {
-        http1::serve(&desk, &connection, &mut guard, stream).await;
+    let Some(mut stream) = stream else { return };
+    match speaks_http2(&mut stream, &connection, &mut guard).await {
+        // Few connections speak it: the others do not carry its state.
+        Ok(true) => Box::pin(http2::serve(desk, place, &mut guard, stream)).await,
+        Ok(false) => http1::serve(&desk, &connection, &mut guard, stream).await,
+        Err(end) => http1::close(&desk, &connection, stream, Err(end)).await,
     }
+}
+
+/// By what the handshake has agreed on; in the clear by the first words.
+async fn speaks_http2(stream: &mut Stream, connection: &Connection, guard: &mut Guard) -> Result<bool, End> {
+    if let Some(session) = stream.session() {
+        return Ok(session.alpn_protocol() == Some(b"h2"));
+    }
+    let mut preface = Preface::default();
+    guard.run(|cx| preface.poll(cx, stream, connection)).await
 }

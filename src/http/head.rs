@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hyper::Version;
-use hyper::header::{HOST, TRANSFER_ENCODING};
+use hyper::header::{HOST, HeaderValue, TRANSFER_ENCODING};
 use hyper::http::request::Parts;
 
 use super::contract::Refusal;
@@ -21,10 +21,27 @@ pub(super) fn check(head: &Parts) -> Result<(), Refusal> {
         // RFC 9112 §3.2.
         (None, _) if head.version >= Version::HTTP_11 => "the request has no Host header",
         (_, Some(_)) => "the request has more than one Host header",
+        (Some(host), _) if !of_one_mind(head, host) => "the request names one host and has another in its Host header",
         _ if !plainly_chunked(head) => "of the transfer codings only `chunked` is taken, and only once",
         _ => return Ok(()),
     };
     Err(Refusal::BadRequest { detail: detail.to_owned() })
+}
+
+/// RFC 9113 §8.3.1: `:authority` is what `Host` is in HTTP/1.1, and contracts know the latter only.
+pub(super) fn name_host(head: &mut Parts) {
+    if !head.headers.contains_key(HOST)
+        && let Some(authority) = head.uri.authority()
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        head.headers.insert(HOST, host);
+    }
+}
+
+/// Whether a request of HTTP/2 that has both says the same with them.
+fn of_one_mind(head: &Parts, host: &HeaderValue) -> bool {
+    let authority = head.uri.authority().filter(|_| head.version == Version::HTTP_2);
+    authority.is_none_or(|authority| authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()))
 }
 
 /// RFC 9112 §6.1: a coding that we do not undo must not reach a contract as if it were the body.
@@ -38,7 +55,7 @@ pub(super) fn unreadable(error: &hyper::Error) -> Refusal {
     let detail = if error.is_parse_too_large() {
         format!("the request's head is larger than {MAX_HEAD} bytes or has more than {MAX_HEADERS} headers")
     } else if error.is_parse_version_h2() {
-        "HTTP/2 is not spoken here without having been agreed on: use HTTP/1.1".to_owned()
+        "it begins like HTTP/2, but not as that does (RFC 9113, 3.4)".to_owned()
     } else {
         format!("the request's head cannot be read: {error}")
     };

@@ -32,7 +32,12 @@ pub(super) async fn serve(desk: &Arc<Desk>, connection: &Arc<Connection>, guard:
 }
 
 /// Closes the connection: with an answer if there is one to give yet, and not before the caller has seen it.
-async fn close(desk: &Desk, connection: &Connection, mut stream: Stream, end: Result<hyper::Result<()>, End>) {
+pub(super) async fn close(
+    desk: &Desk,
+    connection: &Connection,
+    mut stream: Stream,
+    end: Result<hyper::Result<()>, End>,
+) {
     let refusal = match end {
         Ok(Err(error)) if error.is_parse() => Some(head::unreadable(&error)),
         Err(End::Overdue(Overdue::Head)) => Some(head::late(desk.limits.header)),

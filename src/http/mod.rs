@@ -5,15 +5,17 @@
 //! - A request that reaches [`contract::Contract::call`] has a route, a credential that is good for it, and its
 //!   whole body within the limits. What fails before is answered in the contract's own body by
 //!   [`contract::Contract::refuse`]; what cannot be told to be for a contract, in that of the contract at the root.
-//! - A caller that hangs up, or closes its sending side, drops the call's future. (If it has sent another request
-//!   behind the present one, hyper does not look further, and it is noticed when the answer is written.)
+//! - A caller that hangs up, closes its sending side, or resets the request's stream drops the call's future. (If it has
+//!   sent another request of HTTP/1.1 behind the present one, hyper does not look further, and it is noticed when the
+//!   answer is written.)
 //! - A call that panics is answered 500, and the log has the panic under the request's id.
 //! - Refused credentials and every call of a route that changes something are in the audit trail ([`contract::Trace`]),
 //!   the latter before the answer is.
 //! - Each answer that has a [`contract::Delivery`] is reported once, as written or as lost.
 //!
-//! HTTP/1.1 on plain sockets; sockets are behind one type, so that TLS can come below it and
-//! HTTP/2 above it.
+//! What lies between a socket and a contract: the socket tells whether it takes what is written (`stream::Metered`); TLS
+//! ([`tls`]) or nothing; HTTP/1.1 by hyper (`http1`) or HTTP/2 by h2 (`http2`), as ALPN or the first bytes say; the desk,
+//! where both meet. The limits in time (`guard`) and the state that they follow from (`connection`) are the same for all.
 
 pub mod contract;
 pub mod metrics;
@@ -31,8 +33,10 @@ mod drive;
 mod guard;
 mod head;
 mod http1;
+mod http2;
 mod listener;
 mod parting;
+mod preface;
 mod registry;
 mod routing;
 mod server;

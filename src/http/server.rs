@@ -27,6 +27,9 @@ use crate::base::stop::Stop;
 /// How long connections that are dropped may take to be gone.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
 
+/// How many of the largest bodies one connection may hold at once. HTTP/1.1 has never more than one.
+const BODIES: usize = 4;
+
 /// What a server is made of besides its settings.
 pub struct ServerParts {
     /// The contracts; one of them is mounted at the root (`""`) and answers for what is in no other.
@@ -89,6 +92,7 @@ impl Server {
 
     /// The same on sockets that are bound already; the addresses in `settings` are not looked at.
     pub fn on(sockets: Sockets, settings: &ServerSettings, parts: ServerParts) -> Result<Self, BindError> {
+        let largest = parts.contracts.iter().map(|c| c.max_body()).fold(settings.max_body, usize::max);
         let routing = Routing::new(parts.contracts, settings.max_body, &parts.metrics)?;
         let Sockets(listeners) = sockets;
         let desk = Desk {
@@ -106,7 +110,7 @@ impl Server {
             listeners,
             tls: settings.tls.clone().map(TlsSlot::new),
             desk: Arc::new(desk),
-            registry: Arc::new(Registry::new(settings.max_connections, parts.metrics)),
+            registry: Arc::new(Registry::new(settings.max_connections, BODIES * largest, parts.metrics)),
             stop: parts.stop,
             drain_limit: parts.drain_limit,
         })

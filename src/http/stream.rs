@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::server::TlsStream;
@@ -26,6 +27,8 @@ pub(super) struct Metered {
 
 /// What requests are read from and answers are written to.
 pub(super) struct Stream {
+    /// What was read already to tell which protocol is spoken; read again first.
+    preread: Bytes,
     channel: Channel,
 }
 
@@ -113,12 +116,25 @@ impl AsyncWrite for Metered {
 impl Stream {
     /// Without TLS.
     pub(super) fn plain(socket: Metered) -> Self {
-        Self { channel: Channel::Plain(socket) }
+        Self { preread: Bytes::new(), channel: Channel::Plain(socket) }
     }
 
     /// After a handshake.
     pub(super) fn tls(stream: TlsStream<Metered>) -> Self {
-        Self { channel: Channel::Tls(Box::new(stream)) }
+        Self { preread: Bytes::new(), channel: Channel::Tls(Box::new(stream)) }
+    }
+
+    /// The TLS session, if there is one.
+    pub(super) fn session(&self) -> Option<&rustls::ServerConnection> {
+        match &self.channel {
+            Channel::Plain(_) => None,
+            Channel::Tls(stream) => Some(stream.get_ref().1),
+        }
+    }
+
+    /// `bytes` were read too early: they are read again before all else.
+    pub(super) fn unread(&mut self, bytes: Bytes) {
+        self.preread = bytes;
     }
 
     /// Says goodbye as far as that can be done without waiting: over TLS the other side is told that nothing was cut
@@ -131,7 +147,14 @@ impl Stream {
 
 impl AsyncRead for Stream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        delegate!(Channel, &mut self.get_mut().channel, Plain | Tls, stream => Pin::new(stream).poll_read(cx, buf))
+        let Self { preread, channel } = self.get_mut();
+        if preread.is_empty() {
+            return delegate!(Channel, channel, Plain | Tls, stream => Pin::new(stream).poll_read(cx, buf));
+        }
+        let length = preread.len().min(buf.remaining());
+        buf.put_slice(&preread[..length]);
+        preread.advance(length);
+        Poll::Ready(Ok(()))
     }
 }
 

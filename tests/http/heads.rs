@@ -25,7 +25,7 @@ async fn what_is_no_http_is_told_so_in_the_words_of_the_root() {
         "GET /echo HTTP/1.1\r\nhost: test\r\nname : value\r\n\r\n",
         "GET /echo HTTP/3.0\r\n\r\n",
         "GET /a b HTTP/1.1\r\nhost: test\r\n\r\n",
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n",
     ] {
         let (status, body) = last_answer(&server, bad).await;
         assert!(status == 400 && body.starts_with("root refuses: BadRequest"), "{bad}: {status} {body}");

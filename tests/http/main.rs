@@ -9,8 +9,11 @@ mod connections;
 mod credentials;
 mod delivery;
 mod drain;
+mod floods;
 mod heads;
+mod http2;
 mod listeners;
+mod peer;
 #[path = "../support/pki.rs"]
 mod pki;
 mod routing;

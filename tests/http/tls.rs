@@ -36,6 +36,10 @@ async fn the_protocol_is_the_one_that_was_agreed_on() {
         assert_eq!(client.get("/toy/echo").await.status, 200, "{protocols:?}");
         assert_eq!(client.get("/toy/echo").await.status, 200, "{protocols:?}");
     }
+    for protocols in [&["h2"][..], &["http/1.1", "h2"]] {
+        let stream = site.caller().speaking(protocols).dial(&server).await.unwrap();
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    }
     assert!(site.caller().speaking(&["spdy/3"]).dial(&server).await.is_err());
 }
 
@@ -130,7 +134,7 @@ async fn a_handshake_takes_a_place_and_gives_it_up_like_a_silent_connection() {
 async fn what_is_no_tls_is_closed_and_counted() {
     let site = Site::new();
     let server = Running::start(&site.settings());
-    for bytes in ["GET / HTTP/1.1\r\nhost: test\r\n\r\n", "\r\n\r\n", &"x".repeat(100_000)] {
+    for bytes in ["GET / HTTP/1.1\r\nhost: test\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &"x".repeat(100_000)] {
         let mut client = server.connect().await;
         client.send(bytes).await;
         // An alert, and the end: the caller is not reset before it could read it.

@@ -6,7 +6,7 @@
 //! - [`TlsSlot`]: what the listeners of a running server use, to be replaced while they run.
 //! - `handshake`: from an accepted socket to a stream that is encrypted, bounded in time.
 //!
-//! One certificate serves all names; what is agreed on by ALPN is `http/1.1`. There is no early data
+//! One certificate serves all names; what is agreed on by ALPN is `h2` or `http/1.1`. There is no early data
 //! (RFC 8446 §8: it could be replayed), and where client certificates are looked at no session is resumed, so that each
 //! connection's certificate is checked anew. Not here: what a certificate is good for, which is `auth`'s to say.
 

@@ -10,8 +10,8 @@ use rustls::{Error, InconsistentKeys, ServerConfig, SupportedProtocolVersion, ve
 use super::certificate::Validity;
 use super::material::{CertificateChain, ClientAuthorities, PrivateKey};
 
-/// What is agreed on by ALPN (RFC 7301).
-const PROTOCOLS: [&[u8]; 1] = [b"http/1.1"];
+/// What is agreed on by ALPN (RFC 7301), best first.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 static SINCE_12: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
 static SINCE_13: [&SupportedProtocolVersion; 1] = [&version::TLS13];
