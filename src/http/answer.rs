@@ -121,7 +121,7 @@ pub(super) fn to_http2(answered: Answered, now: Timestamp) -> Answer {
 pub(super) struct Report(Option<Arc<dyn Delivery>>);
 
 impl Report {
-    pub(super) fn written(mut self) {
+    pub(super) fn written(&mut self) {
         if let Some(delivery) = self.0.take() {
             delivery.written();
         }

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use h2::Reason;
 use h2::client::Builder;
-use tidings::http::settings::{ListenAddress, ServerSettings};
-use tokio::net::TcpStream;
+use tidings::http::settings::ServerSettings;
 
 use crate::client::soon;
-use crate::peer::{Peer, Raw, frame, head, waiting};
+use crate::peer::{Peer, Raw, frame, head, raw, waiting};
 use crate::secure::Site;
 use crate::toy::{Event, Running, settings};
 
@@ -19,11 +18,6 @@ const GOAWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
-
-async fn raw(server: &Running) -> Raw<TcpStream> {
-    let ListenAddress::Tcp(address) = server.addresses[0] else { panic!("a TCP address") };
-    Raw::over(soon(TcpStream::connect(address)).await.unwrap()).await
-}
 
 /// The reason of the GOAWAY in `bytes`, if there is one.
 fn reason(bytes: &[u8]) -> Option<Reason> {

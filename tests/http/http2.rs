@@ -10,7 +10,7 @@ use tidings::http::Drained;
 use tidings::http::settings::{ListenAddress, ServerSettings};
 
 use crate::client::{Client, soon};
-use crate::peer::{Peer, head, read};
+use crate::peer::{Peer, head, raw, read, waiting};
 use crate::secure::Site;
 use crate::toy::{BIG, Event, MAX_BODY, MAX_LARGE, Running, settings};
 
@@ -219,6 +219,23 @@ async fn an_answer_that_is_read_was_written() {
         assert_eq!((server.event().await, server.event().await), (Event::Called(path), Event::Written));
     }
     assert_eq!(server.end().await.1, []);
+}
+
+/// curl takes a request back whose answer has not ended when all is there that was announced.
+#[tokio::test]
+async fn an_answer_ends_with_its_last_byte() {
+    let mut server = Running::start(&settings());
+    server.gate.send_replace(true);
+    let mut raw = raw(&server).await;
+    assert!(raw.frame(1, 5, 1, &waiting()).await);
+    let data = loop {
+        let (kind, flags, payload) = raw.next().await;
+        if kind == 0 {
+            break (flags, payload);
+        }
+    };
+    assert_eq!(data, (1, b"waited".to_vec()));
+    assert_eq!((server.event().await, server.event().await), (Event::Called("wait"), Event::Written));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

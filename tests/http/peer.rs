@@ -143,6 +143,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         soon(self.stream.write_all(bytes)).await.is_ok()
     }
 
+    /// The next frame: its kind, its flags and its payload.
+    pub(crate) async fn next(&mut self) -> (u8, u8, Vec<u8>) {
+        let mut head = [0; 9];
+        soon(self.stream.read_exact(&mut head)).await.unwrap();
+        let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+        soon(self.stream.read_exact(&mut payload)).await.unwrap();
+        (head[3], head[4], payload)
+    }
+
     /// All that comes until the server closes the connection.
     pub(crate) async fn rest(mut self) -> Vec<u8> {
         let mut rest = Vec::new();
@@ -169,4 +178,10 @@ pub(crate) fn waiting() -> Vec<u8> {
     block.extend([0x01, 4]);
     block.extend(b"test");
     block
+}
+
+/// A connection without TLS whose frames are made by hand.
+pub(crate) async fn raw(server: &Running) -> Raw<TcpStream> {
+    let ListenAddress::Tcp(address) = server.addresses[0] else { panic!("a TCP address") };
+    Raw::over(soon(TcpStream::connect(address)).await.unwrap()).await
 }

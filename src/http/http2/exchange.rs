@@ -57,12 +57,14 @@ impl Exchange {
     pub(super) async fn run(mut self, request: hyper::Request<RecvStream>) -> Ended {
         let Some(answer) = self.answer(request).await else { return Ended::TakenBack };
         let Answer { head, body, report } = answer;
-        let whole = body.is_empty() && report.is_none();
-        let Ok(stream) = self.respond.send_response(head, whole) else { return Ended::TakenBack };
+        let reported = report.map(|report| Reported::new(report, &self.rounds, self.respond.stream_id().as_u32()));
+        let Ok(stream) = self.respond.send_response(head, body.is_empty()) else { return Ended::TakenBack };
         let stall = self.desk.limits.stall;
         let mut outgoing = Outgoing { stream, moving: Moving::new(), rounds: Arc::clone(&self.rounds), stall };
-        let ended = if whole { outgoing.settle().await } else { outgoing.send(body, report).await };
-        ended.err().unwrap_or(Ended::Answered)
+        match outgoing.send(body).await {
+            Ok(()) => reported.map_or(Ended::Answered, Reported::written),
+            Err(ended) => ended,
+        }
     }
 
     /// The answer; `None` if the caller takes the request back, which drops the call.
@@ -84,6 +86,36 @@ impl Exchange {
     }
 }
 
+/// Tells of an answer's fate, and sees a reset for as long as that is not known: h2 passes over one that comes when it has
+/// the last frame in its write buffer.
+struct Reported {
+    report: Report,
+    rounds: Arc<Rounds>,
+    stream: u32,
+}
+
+impl Reported {
+    fn new(report: Report, rounds: &Arc<Rounds>, stream: u32) -> Self {
+        rounds.watch(stream);
+        Self { report, rounds: Arc::clone(rounds), stream }
+    }
+
+    /// The answer is with the socket: it was written, unless the caller has taken the request back meanwhile.
+    fn written(mut self) -> Ended {
+        if !self.rounds.unwatch(self.stream) {
+            return Ended::TakenBack;
+        }
+        self.report.written();
+        Ended::Answered
+    }
+}
+
+impl Drop for Reported {
+    fn drop(&mut self) {
+        self.rounds.unwatch(self.stream);
+    }
+}
+
 /// An answer's body on its way.
 struct Outgoing {
     stream: SendStream<Piece>,
@@ -93,25 +125,15 @@ struct Outgoing {
 }
 
 impl Outgoing {
-    /// Sends `body`. Where somebody wants to know, the stream is kept open until all of it is with the socket: as long as
-    /// it is, a reset is seen.
-    async fn send(&mut self, mut body: Bytes, report: Option<Report>) -> Result<(), Ended> {
+    /// Sends `body`, and waits until all of the answer is with the socket. The stream's end goes with the last byte:
+    /// some callers take a request back that has not ended when they have as much as was announced.
+    async fn send(&mut self, mut body: Bytes) -> Result<(), Ended> {
         while !body.is_empty() {
             let room = self.room(body.len()).await?;
-            let piece = body.split_to(room.min(body.len()));
-            self.give(piece, body.is_empty() && report.is_none())?;
+            let piece = Piece::new(body.split_to(room.min(body.len())), &self.moving);
+            self.stream.send_data(piece, body.is_empty()).map_err(|_| Ended::TakenBack)?;
         }
-        self.settle().await?;
-        if let Some(report) = report {
-            self.give(Bytes::new(), true)?;
-            self.settle().await?;
-            report.written();
-        }
-        Ok(())
-    }
-
-    fn give(&mut self, bytes: Bytes, last: bool) -> Result<(), Ended> {
-        self.stream.send_data(Piece::new(bytes, &self.moving), last).map_err(|_| Ended::TakenBack)
+        self.settle().await
     }
 
     /// How much the caller and h2's buffer take now, at least one byte.

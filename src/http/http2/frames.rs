@@ -1,11 +1,13 @@
-//! Follows the frames that come in (RFC 9113 §4.1), as far as it takes to know whether a head has begun and not ended:
-//! h2 has no time limit for that.
+//! Follows the frames that come in (RFC 9113 §4.1), as far as it takes to know two things that h2 does not tell: whether a
+//! head has begun and not ended, for which it has no time limit, and that a stream was reset whose last frame it has in
+//! its write buffer already, which it passes over.
 
 /// What a connection begins with (RFC 9113 §3.4).
 pub(in crate::http) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 const HEAD: usize = 9;
 const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
 const CONTINUATION: u8 = 9;
 const END_HEADERS: u8 = 4;
 
@@ -29,8 +31,8 @@ impl Frames {
         Self { preface: PREFACE.len(), head: [0; HEAD], have: 0, left: 0, in_block: false, last: false }
     }
 
-    /// Takes note of `bytes`. What they mean is h2's matter.
-    pub(super) fn came(&mut self, bytes: &[u8]) {
+    /// Takes note of `bytes`, and has `reset` know of streams that they reset. All else that they mean is h2's matter.
+    pub(super) fn came(&mut self, bytes: &[u8], mut reset: impl FnMut(u32)) {
         let mut bytes = bytes;
         while !bytes.is_empty() {
             let taken = if self.preface > 0 {
@@ -40,7 +42,7 @@ impl Frames {
             } else if self.left > 0 {
                 self.payload(bytes.len())
             } else {
-                self.frame_head(bytes)
+                self.frame_head(bytes, &mut reset)
             };
             bytes = &bytes[taken..];
         }
@@ -52,23 +54,27 @@ impl Frames {
         in_preface || self.in_block || self.have > 0
     }
 
-    fn frame_head(&mut self, bytes: &[u8]) -> usize {
+    fn frame_head(&mut self, bytes: &[u8], reset: &mut impl FnMut(u32)) -> usize {
         let taken = (HEAD - self.have).min(bytes.len());
         self.head[self.have..self.have + taken].copy_from_slice(&bytes[..taken]);
         self.have += taken;
         if self.have == HEAD {
             self.have = 0;
-            self.begin();
+            self.begin(reset);
         }
         taken
     }
 
-    fn begin(&mut self) {
-        let [a, b, c, kind, flags, ..] = self.head;
+    fn begin(&mut self, reset: &mut impl FnMut(u32)) {
+        let [a, b, c, kind, flags, stream @ ..] = self.head;
         self.left = usize::from(a) << 16 | usize::from(b) << 8 | usize::from(c);
         if matches!(kind, HEADERS | CONTINUATION) {
             self.in_block = true;
             self.last = flags & END_HEADERS != 0;
+        }
+        if kind == RST_STREAM {
+            // The first bit is reserved.
+            reset(u32::from_be_bytes(stream) & (u32::MAX >> 1));
         }
         self.payload(0);
     }
@@ -96,9 +102,16 @@ mod tests {
     }
 
     fn after(bytes: &[u8]) -> bool {
-        let mut frames = Frames::new();
-        frames.came(bytes);
-        frames.in_head()
+        seen(&[bytes]).0
+    }
+
+    /// Whether a head is open after `pieces`, and which streams they reset.
+    fn seen(pieces: &[&[u8]]) -> (bool, Vec<u32>) {
+        let (mut frames, mut resets) = (Frames::new(), Vec::new());
+        for bytes in pieces {
+            frames.came(bytes, |stream| resets.push(stream));
+        }
+        (frames.in_head(), resets)
     }
 
     #[test]
@@ -125,14 +138,15 @@ mod tests {
             for (kind, flags, length) in &kinds {
                 bytes.extend(frame(*kind, *flags, *length));
             }
-            let mut pieces = Frames::new();
-            let (mut rest, mut cuts) = (&*bytes, cuts.iter().cycle());
+            let (mut pieces, mut rest, mut cuts) = (Vec::new(), &*bytes, cuts.iter().cycle());
             while !rest.is_empty() {
-                let cut = rest.len().min(*cuts.next().unwrap());
-                pieces.came(&rest[..cut]);
-                rest = &rest[cut..];
+                let (piece, after) = rest.split_at(rest.len().min(*cuts.next().unwrap()));
+                pieces.push(piece);
+                rest = after;
             }
-            prop_assert_eq!(pieces.in_head(), after(&bytes));
+            prop_assert_eq!(seen(&pieces), seen(&[&bytes]));
+            let resets = kinds.iter().filter(|(kind, ..)| *kind == RST_STREAM).count();
+            prop_assert_eq!(seen(&pieces).1, vec![1; resets]);
         }
     }
 }

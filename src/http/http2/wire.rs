@@ -4,6 +4,7 @@
 //! before, and flushes it (`proto/streams/streams.rs`: `poll_complete`). So a round that ends with nothing left to flush
 //! has brought everything to the socket that was given before it began, but for data that no window was open for.
 
+use std::collections::HashSet;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub(super) struct Rounds {
     /// The last round that left nothing to flush.
     settled: watch::Sender<u64>,
     heard: Mutex<Instant>,
+    /// Streams whose answers are reported and that have not been reset.
+    reported: Mutex<HashSet<u32>>,
     /// The stream, once h2 has let go of it.
     left: Mutex<Option<Stream>>,
 }
@@ -40,6 +43,7 @@ impl Rounds {
             unflushed: AtomicBool::new(false),
             settled: watch::Sender::new(0),
             heard: Mutex::new(Instant::now()),
+            reported: Mutex::default(),
             left: Mutex::new(None),
         })
     }
@@ -64,6 +68,16 @@ impl Rounds {
         if settled.wait_for(|round| *round >= next).await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// The answer on `stream` is going to be reported: from now on a reset of it is remembered.
+    pub(super) fn watch(&self, stream: u32) {
+        self.reported.lock().insert(stream);
+    }
+
+    /// Whether `stream` has not been reset since it is watched, which it is no more.
+    pub(super) fn unwatch(&self, stream: u32) -> bool {
+        self.reported.lock().remove(&stream)
     }
 
     /// The stream, if h2 has let go of it.
@@ -108,7 +122,9 @@ impl AsyncRead for Wire {
         let came = &buf.filled()[before..];
         if !came.is_empty() {
             *rounds.heard.lock() = Instant::now();
-            frames.came(came);
+            frames.came(came, |stream| {
+                rounds.unwatch(stream);
+            });
             rounds.connection.in_head(frames.in_head());
         }
         outcome
