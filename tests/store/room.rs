@@ -154,7 +154,17 @@ async fn verified(subject: &Subject, store: Arc<dyn Store>) {
 
 #[tokio::test]
 async fn without_room_publishing_is_refused_and_all_else_goes_on() {
-    let (subject, disk) = on_disk(32 * MIB);
+    refused_and_taken_again(32 * MIB).await;
+}
+
+/// The file is longer than what the volume has blocks for, so that what is free inside it is not safe to use.
+#[tokio::test]
+async fn a_file_that_was_doubled_beyond_its_volume_gives_it_room_again() {
+    refused_and_taken_again(22 * MIB).await;
+}
+
+async fn refused_and_taken_again(size: u64) {
+    let (subject, disk) = on_disk(size);
     let store = subject.open();
     let queue = queue(&*store, "s").await;
     let stored = fill(&*store, queue).await;
@@ -167,6 +177,7 @@ async fn without_room_publishing_is_refused_and_all_else_goes_on() {
     assert!(store.trouble().is_none());
 
     settle(&subject, &*store).await;
+    store.sweep().await.unwrap();
     assert_eq!(store.figures().body_bytes, 0);
     assert!(!store.room().low, "{}", store.room());
     publish(&*store, None, &[queue]).await;

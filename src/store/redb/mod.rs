@@ -20,6 +20,7 @@ mod account;
 mod append;
 mod backend;
 mod change;
+mod compact;
 mod endpoint;
 mod identities;
 mod load;
@@ -150,6 +151,12 @@ impl Shared {
         }
     }
 
+    /// Whether the file should be compacted.
+    fn wants_compaction(&self) -> bool {
+        let meta = self.memory.read().meta.clone();
+        self.volume().is_some_and(|volume| self.gauge.wants_compaction(volume, &meta))
+    }
+
     /// Gives the file the blocks that it has not, while there are some.
     fn fill_holes(&self) {
         let file = Arc::clone(&self.file.read());
@@ -166,7 +173,9 @@ impl Shared {
     /// When the oldest notification that waits was accepted: one row is read for it, while memory is not locked.
     fn oldest_waiting(&self, now: Timestamp) -> Option<Timestamp> {
         let oldest = self.memory.read().oldest_waiting(now)?;
-        page::accepted(&*self.database().ok()?, oldest)
+        // Not worth waiting for a compaction.
+        let db = self.db.try_read()?.clone()?;
+        page::accepted(&db, oldest)
     }
 
     /// The answer with this page did not reach the socket whole.
@@ -242,8 +251,10 @@ impl RedbStore {
         &self,
         read: impl FnOnce(&Database) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let db = self.shared.database()?;
-        tokio::task::spawn_blocking(move || read(&db)).await.map_err(|_| StoreError::Closed)?
+        // A compaction is waited for where that holds up nobody else.
+        let shared = Arc::clone(&self.shared);
+        let reading = tokio::task::spawn_blocking(move || read(&*shared.database()?));
+        reading.await.map_err(|_| StoreError::Closed)?
     }
 }
 

@@ -6,8 +6,9 @@
 //! rest of the blocks that the file has.
 //!
 //! A hole in the file has no blocks: they come from the volume. redb doubles the file to grow it and may write into the
-//! hole before it uses pages that were freed. So what is free inside counts only while the volume could fill the hole;
-//! and before it comes to less, the hole is given its blocks ([`Gauge::wants_blocks`]).
+//! hole before it uses pages that were freed. So what is free inside counts only while the volume could fill the hole.
+//! Before it comes to less, the hole is given its blocks ([`Gauge::wants_blocks`]); afterwards a file that is nearly
+//! empty can be made small ([`super::compact`]).
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
@@ -203,6 +204,15 @@ impl Gauge {
         let Room { bytes, reserve, low } = self.room();
         let appended = self.used.lock().appended(bodies, rows);
         reserve == 0 || (!low && bytes.saturating_sub(appended) >= reserve / 2)
+    }
+
+    /// Whether publishing would be taken again if the file were as small as what is used in it, and that is so little
+    /// that it is moved in no time.
+    pub(super) fn wants_compaction(&self, volume: Volume, meta: &Meta) -> bool {
+        const MOVED_AT_MOST: u64 = 64 * MIB;
+        let used = self.used.lock().at(meta);
+        let room = volume.free.saturating_add(volume.taken.saturating_sub(used));
+        self.room().low && volume.free < volume.hole && used <= MOVED_AT_MOST && room / 2 >= self.reserve
     }
 
     /// Whether the hole in the file should be given blocks now: later there might be too few for it and the reserve.

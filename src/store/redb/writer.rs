@@ -19,7 +19,7 @@ use super::open::Opened;
 use super::record::{self, Head, Meta};
 use super::tables::{EVENTS, HEADS, META, PAGES, POLLED};
 use super::take::{self, Taken, Unread};
-use super::{Shared, change, open, storage, sweep};
+use super::{Shared, change, compact, open, storage, sweep};
 use crate::base::clock::Timestamp;
 use crate::model::subscription::Subscription;
 use crate::store::{AppendError, Receipt, StoreError, SubscribeError, SubscriptionChange, Swept, Take};
@@ -83,7 +83,7 @@ pub(super) fn write_meta(write: &WriteTransaction, meta: &Meta) -> Result<(), St
 /// Starts the writer's thread. It ends when it is closed or when every [`Sender`] is gone.
 pub(super) fn start(shared: Arc<Shared>) -> std::io::Result<(Sender, std::thread::JoinHandle<()>)> {
     let (sender, operations) = mpsc::channel();
-    let mut writer = Writer { shared, operations, quick: true, last_group: 0, last_try: None };
+    let mut writer = Writer { shared, operations, quick: true, last_group: 0, last_try: None, last_compaction: None };
     let thread = std::thread::Builder::new().name("ledger-writer".to_owned()).spawn(move || writer.run())?;
     Ok((Sender(sender), thread))
 }
@@ -108,11 +108,13 @@ pub(super) struct Writer {
     pub(super) shared: Arc<Shared>,
     operations: Receiver<(Operation, OwnedSemaphorePermit)>,
     /// Whether the last commit lets the file be opened at once.
-    quick: bool,
+    pub(super) quick: bool,
     /// Operations in the last group.
     last_group: usize,
     /// When the file was last opened anew after a fault, or that was tried.
     last_try: Option<Instant>,
+    /// When the file was last compacted, or that was tried.
+    pub(super) last_compaction: Option<Instant>,
 }
 
 /// Appends and takes that share a transaction.
@@ -253,6 +255,7 @@ impl Writer {
                     (memory.meta.clone(), memory.queued)
                 };
                 self.shared.look_at_room(true, &meta, waiting);
+                compact::run(self);
                 let _ = reply.send(result);
             }
             Operation::Append { .. } | Operation::Take { .. } | Operation::Close { .. } => {}
