@@ -22,6 +22,8 @@ pub struct Running {
 /// One contract as it is served.
 #[derive(Clone, Debug)]
 pub struct Served {
+    /// Whether that is on the admin listener.
+    pub admin: bool,
     /// Its name.
     pub contract: &'static str,
     /// Where it is mounted; `""` for the root.
@@ -31,8 +33,8 @@ pub struct Served {
 }
 
 impl Served {
-    pub(super) fn by(contract: &dyn Contract) -> Self {
-        Self { contract: contract.name(), mount: contract.mount().to_owned(), routes: contract.routes() }
+    pub(super) fn by(contract: &dyn Contract, admin: bool) -> Self {
+        Self { admin, contract: contract.name(), mount: contract.mount().to_owned(), routes: contract.routes() }
     }
 }
 

@@ -186,7 +186,8 @@ impl Start {
             stop: stop.clone(),
             drain_limit: ADMIN_DRAIN_LIMIT,
         };
-        let server = self.server("admin", sockets, &self.settings.admin.clone(), serving)?;
+        self.served.extend(serving.contracts.iter().map(|contract| Served::by(&**contract, true)));
+        let server = self.server("admin", sockets, &self.settings.admin, serving)?;
         let task = self.supervisor.spawn("the admin listener", stop.clone(), server.run());
         self.stopping.push("close the admin listener", ADMIN_DRAIN_LIMIT + MARGIN, async move {
             stop.stop();
@@ -207,7 +208,7 @@ impl Start {
     }
 
     fn server(
-        &mut self,
+        &self,
         name: &'static str,
         sockets: Sockets,
         settings: &ServerSettings,
@@ -217,7 +218,6 @@ impl Start {
             self.http_metrics.presents(name, tls.validity().not_after);
         }
         let Serving { contracts, authenticator, stop, drain_limit } = serving;
-        self.served.extend(contracts.iter().map(|contract| Served::by(&**contract)));
         let parts = ServerParts {
             contracts,
             authenticator,
@@ -303,7 +303,8 @@ impl Start {
         let (contracts, authenticator) = contracts::build(&self.settings, foundation);
         self.late.authenticator_came(&authenticator);
         let serving = Serving { contracts, authenticator, stop: self.stop.clone(), drain_limit: DRAIN_LIMIT };
-        let server = self.server("server", sockets, &self.settings.server.clone(), serving)?;
+        self.served.extend(serving.contracts.iter().map(|contract| Served::by(&**contract, false)));
+        let server = self.server("server", sockets, &self.settings.server, serving)?;
         let task = self.supervisor.spawn("the contracts' listener", self.stop.clone(), server.run());
         self.stopping.push("drain HTTP", DRAIN_LIMIT + MARGIN, async move {
             let drained = join(task).await?;

@@ -1,12 +1,13 @@
 //! How each route that changes something is called so that it succeeds. A route without a recipe fails the walk.
 
+use serde_json::Value;
+
 use crate::calls::Call;
 use crate::stage::{SECRET, Stage, Target};
 
 /// A call that succeeds, and what the audit trail is to say of it.
 pub(crate) struct Recipe {
     pub(crate) call: Call,
-    /// The object; `None`: an id that the call makes, which stands somewhere in its answer.
     pub(crate) object: Object,
 }
 
@@ -14,26 +15,49 @@ pub(crate) struct Recipe {
 pub(crate) enum Object {
     /// This.
     Known(String),
-    /// The member `id` of the answer.
-    Made,
+    /// What the answer tells.
+    Told(fn(&Value) -> String),
     /// Nothing: a token has no name.
     None,
 }
 
+/// The subscription that the files declare.
+const DECLARED: &str = "declared";
+
 /// The recipe for `target`, with `token` of a client that may do all.
 pub(crate) async fn recipe(stage: &Stage, target: &Target, token: &str) -> Recipe {
+    let known = |id: &str, body: &str| Recipe {
+        call: target.call(&[id]).bearer(token).json(body),
+        object: Object::Known(id.to_owned()),
+    };
+    let bulk = |body: &str| Recipe {
+        call: target.call(&[]).bearer(token).json(body),
+        object: Object::Told(|answer| format!("{} notifications", answer["done"])),
+    };
     match (target.contract, target.route.label) {
         ("root", "token") => {
             let body = format!("grant_type=client_credentials&client_id=driver&client_secret={SECRET}");
             Recipe { call: target.call(&[]).form(&body), object: Object::None }
         }
-        ("polling", "subscribe") => Recipe { call: subscribe(target.call(&[])).bearer(token), object: Object::Made },
-        ("polling", "unsubscribe") => {
-            let made = subscribe(Call::new("POST", &format!("{}/subscriptions", target.mount))).bearer(token);
-            let made = stage.send("polling", &made).await.expect(201).json();
-            let id = made["id"].as_str().unwrap().to_owned();
-            Recipe { call: target.call(&[&id]).bearer(token), object: Object::Known(id) }
+        ("polling", "subscribe") => Recipe {
+            call: subscribe(target.call(&[])).bearer(token),
+            object: Object::Told(|answer| text(&answer["id"])),
+        },
+        ("polling", "unsubscribe") | ("events", "delete_subscription") => known(&subscribed(stage, token).await, ""),
+        ("events", "cancel") => known(&notified(stage, token).await, ""),
+        ("events", "retry") => {
+            let id = notified(stage, token).await;
+            let cancelled = Call::new("POST", &format!("/v1/notifications/{id}/cancel")).bearer(token);
+            stage.send(&cancelled).await.expect(200);
+            known(&id, "")
         }
+        ("events", "cancellations") => {
+            notified(stage, token).await;
+            bulk(r#"{"subscription": "declared", "state": "queued"}"#)
+        }
+        ("events", "replays") => bulk(r#"{"subscription": "declared", "state": "cancelled"}"#),
+        ("events", "pause" | "resume") => known(DECLARED, ""),
+        ("events", "purge") => known("driver", ""),
         (contract, label) => panic!(
             "{contract}/{label} changes something ({:?}): write down in tests/audit/recipes.rs how it is called",
             target.change()
@@ -43,4 +67,22 @@ pub(crate) async fn recipe(stage: &Stage, target: &Target, token: &str) -> Recip
 
 fn subscribe(call: Call) -> Call {
     call.json(r#"{"event_type_ids": ["301"], "client_id": "driver"}"#)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+/// The id of a new subscription.
+async fn subscribed(stage: &Stage, token: &str) -> String {
+    let made = subscribe(Call::new("POST", "/notification/v1/subscriptions")).bearer(token);
+    text(&stage.send(&made).await.expect(201).json()["id"])
+}
+
+/// The id of a notification that waits for the declared subscription.
+async fn notified(stage: &Stage, token: &str) -> String {
+    let published = Call::new("POST", "/v1/events").bearer(token).json(r#"{"type": "301", "data": {}}"#);
+    stage.send(&published).await.expect(202);
+    let waiting = Call::new("GET", "/v1/notifications?subscription=declared&state=queued").bearer(token);
+    text(&stage.send(&waiting).await.expect(200).json()["notifications"][0]["id"])
 }

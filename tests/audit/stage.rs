@@ -21,6 +21,8 @@ pub(crate) struct Stage {
 /// One route as it is served.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
+    /// Whether it is on the admin listener.
+    pub(crate) admin: bool,
     pub(crate) contract: &'static str,
     pub(crate) mount: String,
     pub(crate) route: Route<()>,
@@ -100,15 +102,20 @@ impl Stage {
     /// Every route that is served.
     pub(crate) fn targets(&self) -> Vec<Target> {
         let of = |served: &Served| {
-            let Served { contract, mount, routes } = served.clone();
-            routes.into_iter().map(move |route| Target { contract, mount: mount.clone(), route })
+            let Served { admin, contract, mount, routes } = served.clone();
+            routes.into_iter().map(move |route| Target { admin, contract, mount: mount.clone(), route })
         };
         self.running.served().iter().flat_map(of).collect()
     }
 
-    /// Sends `call` to where the contract listens.
-    pub(crate) async fn send(&self, contract: &str, call: &Call) -> Answer {
-        let addresses = if contract == "admin" { self.running.admin_addresses() } else { self.running.addresses() };
+    /// Sends `call` to the contracts.
+    pub(crate) async fn send(&self, call: &Call) -> Answer {
+        self.send_to(false, call).await
+    }
+
+    /// Sends `call` to the contracts or to the admin listener.
+    pub(crate) async fn send_to(&self, admin: bool, call: &Call) -> Answer {
+        let addresses = if admin { self.running.admin_addresses() } else { self.running.addresses() };
         let ListenAddress::Tcp(address) = &addresses[0] else { panic!("a TCP address was asked for") };
         call.send(&address.to_string()).await
     }
@@ -116,7 +123,7 @@ impl Stage {
     /// A token of `client`.
     pub(crate) async fn token(&self, client: &str) -> String {
         let body = format!("grant_type=client_credentials&client_id={client}&client_secret={SECRET}");
-        let answer = self.send("root", &Call::new("POST", "/oauth2/token").form(&body)).await.expect(200);
+        let answer = self.send(&Call::new("POST", "/oauth2/token").form(&body)).await.expect(200);
         answer.json()["access_token"].as_str().unwrap().to_owned()
     }
 

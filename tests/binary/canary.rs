@@ -89,9 +89,9 @@ fn request(method: &str, path: &str, headers: &str, media_type: &str, body: &str
 /// Every route with everything; the answers that are errors.
 fn drive(serving: &Serving, served: &[Served], token: &str) -> Vec<Answer> {
     let mut answers = Vec::new();
-    for Served { contract, mount, routes } in served {
+    for Served { admin, mount, routes, .. } in served {
         let mut send = |text: &str| {
-            let socket = if *contract == "admin" { &serving.admin } else { &serving.api };
+            let socket = if *admin { &serving.admin } else { &serving.api };
             answers.extend(wire::try_send(socket, text));
         };
         for route in routes {
@@ -135,7 +135,7 @@ fn a_canary_is_nowhere_to_be_found() {
         let output = site.path("audit.log").display().to_string();
         site.configure("tidings.toml", "data", "api.sock", "admin.sock", &format!("audit.output = \"{output}\""));
         let served = served(&site);
-        assert!(served.iter().any(|served| served.contract == "admin") && served.len() >= 4, "{served:?}");
+        assert!(served.iter().any(|served| served.admin) && served.len() >= 4, "{served:?}");
         let serving = site.serve_with("TIDINGS__LOG__FORMAT", format);
         let form = format!("grant_type=client_credentials&client_id=crm&client_secret={SECRET}");
         let token = request("POST", "/oauth2/token", "", "application/x-www-form-urlencoded", &form);
