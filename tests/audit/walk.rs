@@ -159,6 +159,16 @@ async fn what_changes_nothing_leaves_none() {
 }
 
 #[tokio::test]
+async fn a_dry_run_is_called_one() {
+    let stage = Stage::start().await;
+    let token = stage.token("driver").await;
+    let purge = Call::new("POST", "/v1/clients/driver/purge").bearer(&token).json(r#"{"dryRun": true}"#);
+    stage.send(&purge).await.expect(200);
+    let (text, _folder) = stage.end().await;
+    assert!(text.contains(r#""object":"driver (dry run)""#), "{text}");
+}
+
+#[tokio::test]
 async fn tokens_are_accounted_for_without_being_shown() {
     let stage = Stage::start().await;
     let ask = |body: &str| Call::new("POST", "/oauth2/token").form(body);

@@ -22,13 +22,13 @@ const LIMIT: usize = 1000;
 pub(super) async fn retry(request: &Request, by: &str, engine: &Engine) -> Result<Response, Error> {
     let dry_run = dry_run(request)?;
     let view = engine.retry(notification_id(request)?, by, dry_run).await?;
-    answer(&Notification::of(&view))
+    Ok(tried(answer(&Notification::of(&view))?, request, dry_run))
 }
 
 pub(super) async fn cancel(request: &Request, by: &str, engine: &Engine) -> Result<Response, Error> {
     let dry_run = dry_run(request)?;
     let view = engine.cancel(notification_id(request)?, by, dry_run).await?;
-    answer(&Notification::of(&view))
+    Ok(tried(answer(&Notification::of(&view))?, request, dry_run))
 }
 
 pub(super) async fn cancel_all(request: &Request, by: String, engine: &Engine) -> Result<Response, Error> {
@@ -64,7 +64,12 @@ pub(super) async fn purge(request: &Request, engine: &Engine) -> Result<Response
     let dry_run = dry_run(request)?;
     let client = request.param("id");
     let ended = engine.purge(&ClientId::new(client), dry_run).await?;
-    answer(&Purged::of(client, &ended, dry_run))
+    Ok(tried(answer(&Purged::of(client, &ended, dry_run))?, request, dry_run))
+}
+
+/// The answer, of which the audit trail says what was only tried.
+fn tried(response: Response, request: &Request, dry_run: bool) -> Response {
+    if dry_run { response.about(format!("{} (dry run)", request.param("id"))) } else { response }
 }
 
 async fn act_on_all(action: BulkAction, request: &Request, by: String, engine: &Engine) -> Result<Response, Error> {
