@@ -13,16 +13,15 @@ use crate::base::outbound::Destination;
 use crate::model::id::is_name;
 use crate::model::pattern::{Patterns, overlap, stands_for};
 
-/// The contracts that an issuer's tokens can be bound to (contracts/README.md), also those of later releases; `admin` is
-/// the operator half of contracts/events.md.
-const CONTRACTS: [(&str, &str); 7] = [
+/// The contracts that an issuer's tokens can be bound to (contracts/README.md), also those of later releases; `events`
+/// has the operator half in it.
+const CONTRACTS: [(&str, &str); 6] = [
     ("polling", "polling"),
     ("events", "events"),
     ("registrations", "registrations"),
     ("management", "management"),
     ("recipients", "recipients"),
     ("trigger", "trigger"),
-    ("admin", "admin"),
 ];
 
 /// What an entry takes where it does not say: the type of RFC 9068, 2.1.

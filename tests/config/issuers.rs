@@ -35,7 +35,7 @@ fn values_have_bounds_on_both_sides() {
         ("jwks_refresh", vec!["\"1m\"", "\"24h\""], vec!["\"59s\"", "\"25h\""]),
         ("audience", vec!["\"a\"", "[\"a\", \"b\"]"], vec!["\"\"", "[]", "[\"a\", \"a\"]"]),
         ("owners", vec!["[]", "[\"*\"]", "[\"a\", \"b*\"]"], vec!["[\"a*b\"]", "\"a\"", "[\"**\"]"]),
-        ("contracts", vec!["[\"polling\", \"events\", \"admin\"]"], vec!["[]", "[\"pollling\"]"]),
+        ("contracts", vec!["[\"polling\", \"events\", \"trigger\"]"], vec!["[]", "[\"pollling\"]"]),
         ("token_types", vec!["[\"JWT\"]"], vec!["[]", "[\"\"]"]),
         (
             "algorithms",
