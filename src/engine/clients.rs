@@ -26,6 +26,17 @@ impl EngineSettings {
         self.owners.contains_key(client) || self.issuer_of(client).is_some()
     }
 
+    /// The owners that decide what `subscription` may see now.
+    pub(super) fn owners_of(&self, subscription: &Subscription) -> Owners {
+        if let Some(own) = self.owners.get(&subscription.client_id) {
+            return own.clone();
+        }
+        let issuer = self.issuer_of(&subscription.client_id);
+        let allowed = |owner: &&str| issuer.is_some_and(|issuer| issuer.allows(owner));
+        let stored = subscription.owners.iter().flat_map(Owners::iter);
+        Owners::new(stored.filter(allowed).map(str::to_owned))
+    }
+
     /// Whether an event with this audience may reach `subscription` (design.md, "Nouns").
     pub(super) fn lets_see(&self, subscription: &Subscription, audience: Option<&Owners>) -> bool {
         let Some(audience) = audience else { return true };
@@ -42,11 +53,12 @@ impl EngineSettings {
 }
 
 impl ForeignClients {
+    fn allows(&self, owner: &str) -> bool {
+        self.owners.as_ref().is_none_or(|bounds| bounds.stand_for(owner))
+    }
+
     /// Whether the two share an owner that the entry allows.
     fn share(&self, stored: &Owners, audience: &Owners) -> bool {
-        match &self.owners {
-            None => stored.shares_with(audience),
-            Some(bounds) => stored.iter().any(|owner| bounds.stand_for(owner) && audience.contains(owner)),
-        }
+        audience.iter().any(|owner| stored.contains(owner) && self.allows(owner))
     }
 }

@@ -92,7 +92,7 @@ mod tests {
     use crate::engine::{ClientLimits, ForeignClients};
     use crate::model::catalogue::EventType;
     use crate::model::id::{ClientId, SubscriptionId};
-    use crate::model::owners::Owners;
+    use crate::model::owners::{Owners, may_see};
     use crate::model::pattern::Patterns;
     use crate::model::subscription::{Endpoint, Intake, Origin};
 
@@ -208,6 +208,10 @@ mod tests {
         ] {
             settings.foreign = vec![ForeignClients { client_ids: patterns(&client_ids), owners }];
             assert_eq!(matched(&settings, audience), expected, "{:?} {audience:?}", settings.foreign);
+            let own = settings.owners_of(set.get("own").unwrap());
+            let audience = audience.and_then(Owners::parse_audience);
+            assert_eq!(may_see(audience.as_ref(), &own), expected.contains(&1), "{own:?}");
+            assert_eq!(settings.owners_of(set.get("lent").unwrap()), Owners::default());
         }
     }
 

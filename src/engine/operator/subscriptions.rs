@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::why::owners_of;
 use crate::engine::{Engine, QueueStatus, StoreError, UnsubscribeError};
 use crate::model::id::{ClientId, SubscriptionId};
 use crate::model::notification::Sums;
@@ -150,7 +149,7 @@ impl Engine {
         }
         let sums: HashMap<_, _> = self.store.subscription_sums().into_iter().map(|of| (of.id, of.sums)).collect();
         let report = |subscription: Arc<Subscription>| SubscriptionReport {
-            owners: owners_of(&subscription, &self.settings.owners),
+            owners: self.settings.owners_of(&subscription),
             queue: subscription.poll_endpoint().map(|endpoint| self.store.queue(endpoint)).unwrap_or_default(),
             sums: sums.get(&subscription.id).copied().unwrap_or_default(),
             subscription,

@@ -3,8 +3,7 @@
 //! The ledger keeps what was matched, not why. The reasons are told from the subscription and its owners as they are
 //! now, so where they have been changed since there may be none left.
 
-use std::collections::HashMap;
-
+use crate::engine::EngineSettings;
 use crate::model::id::{ClientId, SubscriptionId};
 use crate::model::owners::Owners;
 use crate::model::subscription::Subscription;
@@ -28,8 +27,8 @@ pub struct Why {
 }
 
 impl Why {
-    pub(super) fn of(story: &Story, subscription: Option<&Subscription>, declared: &HashMap<ClientId, Owners>) -> Self {
-        let owners = subscription.map(|s| owners_of(s, declared)).unwrap_or_default();
+    pub(super) fn of(story: &Story, subscription: Option<&Subscription>, settings: &EngineSettings) -> Self {
+        let owners = subscription.map(|s| settings.owners_of(s)).unwrap_or_default();
         let audience = story.event.as_ref().map(|event| event.draft.audience.clone());
         let for_whom = audience.clone().flatten().unwrap_or_default();
         let shared = for_whom.iter().filter(|&name| owners.iter().any(|own| own == name)).map(str::to_owned).collect();
@@ -43,9 +42,4 @@ impl Why {
             shared,
         }
     }
-}
-
-/// The owners that decide what a subscription may see.
-pub(super) fn owners_of(subscription: &Subscription, declared: &HashMap<ClientId, Owners>) -> Owners {
-    subscription.owners.as_ref().or_else(|| declared.get(&subscription.client_id)).cloned().unwrap_or_default()
 }
