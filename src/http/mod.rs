@@ -31,6 +31,7 @@ mod credential;
 mod desk;
 mod drive;
 mod guard;
+mod forwarded;
 mod head;
 mod http1;
 mod http2;
@@ -43,5 +44,6 @@ mod server;
 mod stream;
 
 pub use credential::{Authenticate, Denial, Presented, Shown};
+pub use forwarded::{ProxyHeader, TrustedProxies};
 pub use listener::BindError;
 pub use server::{Drained, Server, ServerParts, Sockets};
