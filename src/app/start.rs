@@ -175,7 +175,7 @@ impl Start {
     }
 
     fn serve_admin(&mut self) -> Result<Vec<ListenAddress>, StartError> {
-        let sockets = Sockets::bind(&self.settings.admin.listen)?;
+        let sockets = Sockets::bind(&self.settings.admin)?;
         let addresses = sockets.addresses();
         let settings = AdminSettings { listen: addresses.clone(), public_url: self.settings.public_url.clone() };
         let contract = AdminContract::new(&settings, Arc::clone(&self.condition) as _, Arc::new(self.registry()));
@@ -294,7 +294,7 @@ impl Start {
         engine: Arc<Engine>,
         keys: Arc<SigningKeys>,
     ) -> Result<Vec<ListenAddress>, StartError> {
-        let sockets = Sockets::bind(&self.settings.server.listen)?;
+        let sockets = Sockets::bind(&self.settings.server)?;
         let addresses = sockets.addresses();
         contracts::settle_port(&mut self.settings, &addresses);
         let Parts { clock, random } = self.parts.clone();

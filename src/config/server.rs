@@ -1,13 +1,16 @@
 //! `[server]` and `[admin]`: addresses, the public URL, limits of the wire.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::net::IpAddr;
 
 use super::kind::{HOUR, KIB, MIB, SECOND, count, duration, list, memory, text};
 use super::reader::{Item, Located, Section, Shown};
 use super::sources::Sources;
 use super::tls::tls;
+use crate::base::network::Network;
 use crate::http::settings::{ListenAddress, ServerSettings};
+use crate::http::{ProxyHeader, TrustedProxies};
 
 /// The longest path of a unix socket in bytes: `sun_path` of unix(7) less its final zero.
 const MAX_SOCKET_PATH: usize = 107;
@@ -39,6 +42,8 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Servers {
         let settings = ServerSettings {
             listen: addresses.iter().map(|a| a.value.clone()).collect(),
             tls: server.optional("tls", tls(sources)),
+            trusted_proxies: read_proxies(server),
+            socket_mode: server.required("socket_mode", socket_mode),
             max_body: server.required("max_body", memory(KIB..=16 * MIB)),
             max_connections: server.required("max_connections", count(1..=1_000_000)),
             header_timeout: server.required("header_timeout", duration(SECOND..=HOUR)),
@@ -48,15 +53,60 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Servers {
         check_exposure(server, &addresses, plaintext);
         (settings, addresses, public_url, plaintext)
     });
-    let (admin_addresses, admin_tls) = top.section("admin", |admin| {
+    let (admin_addresses, admin_tls, admin_mode) = top.section("admin", |admin| {
         let addresses = admin.required("listen", list(1, listen_address));
         check_exposure(admin, &addresses, plaintext);
-        (addresses, admin.optional("tls", tls(sources)))
+        (addresses, admin.optional("tls", tls(sources)), admin.required("socket_mode", socket_mode))
     });
     refuse_shared(top, addresses.iter().chain(&admin_addresses));
     let listen = admin_addresses.into_iter().map(|a| a.value).collect();
-    let admin = ServerSettings { listen, tls: admin_tls, ..server.clone() };
+    // No proxy belongs in front of the admin listener: nobody is believed there.
+    let trusted_proxies = TrustedProxies::default();
+    let admin = ServerSettings { listen, tls: admin_tls, trusted_proxies, socket_mode: admin_mode, ..server.clone() };
     Servers { server, admin, public_url }
+}
+
+/// `trusted_proxies` and `proxy_header`.
+fn read_proxies(server: &Section<'_>) -> TrustedProxies {
+    const HEADERS: [(&str, ProxyHeader); 2] =
+        [("x-forwarded-for", ProxyHeader::XForwardedFor), ("forwarded", ProxyHeader::Forwarded)];
+    let entries: Vec<_> = server.required("trusted_proxies", list(0, proxy));
+    let header = server.choice("proxy_header", &HEADERS);
+    let networks = entries.iter().filter_map(|entry| entry.value.0).collect();
+    TrustedProxies { networks, unix: entries.iter().any(|entry| entry.value.0.is_none()), header }
+}
+
+/// A network of proxies, or those who connect over a unix socket.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Proxy(Option<Network>);
+
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self(Some(network)) => network.fmt(f),
+            Self(None) => f.write_str("unix"),
+        }
+    }
+}
+
+fn proxy(item: &Item<'_>) -> Option<Proxy> {
+    let text = text(item)?;
+    if text == "unix" {
+        return Some(Proxy(None));
+    }
+    match Network::parse(&text) {
+        Ok(network) => Some(Proxy(Some(network))),
+        Err(fault) => item.refuse(format!("{fault}, or \"unix\" for those who connect over a unix socket")),
+    }
+}
+
+/// Octal, and the owner may read and write: `"0660"`.
+fn socket_mode(item: &Item<'_>) -> Option<u32> {
+    let text = text(item)?;
+    let digits = (3..=4).contains(&text.len()) && text.bytes().all(|b| matches!(b, b'0'..=b'7'));
+    let mode = if digits { u32::from_str_radix(&text, 8).ok() } else { None };
+    mode.filter(|mode| mode & 0o600 == 0o600 && mode & !0o666 == 0)
+        .or_else(|| item.refuse("must be an octal mode from \"0600\" to \"0666\", such as \"0660\""))
 }
 
 fn listen_address(item: &Item<'_>) -> Option<ListenAddress> {

@@ -3,7 +3,7 @@
 //! One [`Route`] table for each contract feeds routing, scope checks and metric labels. What the server itself
 //! refuses ([`Refusal`]) is turned into the contract's own body by the contract.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -140,8 +140,11 @@ pub enum Refusal {
 pub struct Request {
     /// The request's id, also in the answer's `X-Request-Id` and in the log.
     pub id: String,
-    /// The caller's address: that of the connection, or what a trusted proxy says; `None` on a unix socket.
+    /// The address of the connection's other end; `None` on a unix socket.
     pub peer: Option<SocketAddr>,
+    /// The caller's address: that of the connection, or what a trusted proxy says; `None` on a unix socket, unless a
+    /// trusted proxy says it.
+    pub address: Option<IpAddr>,
     /// The path below the mount.
     pub path: String,
     /// Parameters of the path, percent-decoded.

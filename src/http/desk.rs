@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -24,6 +24,7 @@ use super::body::Inbound;
 use super::connection::{Connection, Limits};
 use super::contract::{Contract, Refusal, Request, Response};
 use super::credential::{self, Authenticate, Denied, Origin};
+use super::forwarded::TrustedProxies;
 use super::metrics::HttpMetrics;
 use super::routing::{Entry, Found, Mount, Routing};
 use super::{body, head};
@@ -37,6 +38,7 @@ pub(super) struct Desk {
     pub(super) routing: Routing,
     pub(super) authenticator: Arc<dyn Authenticate>,
     pub(super) trail: Trail,
+    pub(super) trusted_proxies: TrustedProxies,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: HttpMetrics,
     pub(super) limits: Limits,
@@ -53,6 +55,8 @@ struct Exchange<'d> {
     desk: &'d Desk,
     mount: &'d Mount,
     connection: &'d Connection,
+    /// The caller's address: that of the connection, or what a trusted proxy says.
+    caller: Option<IpAddr>,
     id: String,
     method: Method,
     uri: Uri,
@@ -103,7 +107,8 @@ impl Desk {
         let mount = self.routing.mount(uri.path());
         let found = sound.and_then(|()| mount.find(&method, uri.path()));
         let timing = found.as_ref().map_or(&mount.unrouted, |found| &found.entry.meter).start();
-        let exchange = Exchange { desk: self, mount, connection, id: self.request_id(connection), method, uri };
+        let caller = self.trusted_proxies.caller(connection.peer.map(|peer| peer.ip()), &headers);
+        let exchange = Exchange { desk: self, mount, connection, caller, id: self.request_id(connection), method, uri };
         // What is logged above debug names the request itself: a span for each would be paid for by every request.
         let span = tracing::debug_span!("request", id = exchange.id);
         let (response, unread) = exchange.respond(found, headers, body).instrument(span).await;
@@ -145,7 +150,7 @@ impl<'d> Exchange<'d> {
         let Found { entry, params } = found?;
         let subject = self.subject(entry);
         let origin = Origin {
-            address: self.connection.peer.map(|peer| peer.ip()),
+            address: self.caller,
             uid: self.connection.uid,
             certificate: self.connection.client_certificate().map(|certificate| certificate.thumbprint),
         };
@@ -162,7 +167,7 @@ impl<'d> Exchange<'d> {
             trail: &self.desk.trail,
             contract: self.mount.contract.name(),
             operation: entry.label,
-            address: self.connection.peer.map(|peer| peer.ip()),
+            address: self.caller,
             request: &self.id,
         }
     }
@@ -177,6 +182,7 @@ impl<'d> Exchange<'d> {
         let request = Request {
             id: self.id.clone(),
             peer: self.connection.peer,
+            address: self.caller,
             path: self.mount.below(self.uri.path()).to_owned(),
             params: admitted.params,
             query: self.uri.query().unwrap_or_default().to_owned(),
@@ -209,6 +215,7 @@ impl<'d> Exchange<'d> {
             bytes = response.body.len(),
             took_us = took.as_micros(),
             peer = ?self.connection.peer,
+            caller = ?self.caller,
             "answered"
         );
     }

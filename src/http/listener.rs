@@ -17,9 +17,6 @@ use super::stream::Socket;
 /// How many connections may wait to be accepted (the kernel's own limit applies too).
 const BACKLOG: i32 = 1024;
 
-/// Who may use a unix socket: its owner and its group.
-const SOCKET_MODE: u32 = 0o660;
-
 /// Why a server cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
@@ -74,10 +71,10 @@ pub(super) enum Listener {
 
 impl Listener {
     /// Binds `address`. Has to be called within a tokio runtime.
-    pub(super) fn bind(address: &ListenAddress) -> Result<Self, BindError> {
+    pub(super) fn bind(address: &ListenAddress, socket_mode: u32) -> Result<Self, BindError> {
         let bound = match address {
             ListenAddress::Tcp(tcp) => bind_tcp(*tcp),
-            ListenAddress::Unix(path) => bind_unix(path),
+            ListenAddress::Unix(path) => bind_unix(path, socket_mode),
         };
         bound.map_err(|problem| BindError::Listen { address: address.clone(), problem })
     }
@@ -131,9 +128,9 @@ fn bind_tcp(address: SocketAddr) -> Result<Listener, String> {
     })
 }
 
-fn bind_unix(path: &Path) -> Result<Listener, String> {
+fn bind_unix(path: &Path, mode: u32) -> Result<Listener, String> {
     clear(path)?;
-    let listener = listen_unix(path).map_err(|error| explain_unix(path, error))?;
+    let listener = listen_unix(path, mode).map_err(|error| explain_unix(path, error))?;
     let file = SocketFile::of(path).map_err(|error| error.to_string())?;
     let listener = UnixListener::from_std(listener.into()).map_err(|error| error.to_string())?;
     Ok(Listener::Unix(listener, file))
@@ -164,10 +161,10 @@ fn knock(path: &Path) -> Result<(), Errno> {
 }
 
 /// Nobody can connect before `listen`, so the mode is right from the first connection on.
-fn listen_unix(path: &Path) -> Result<OwnedFd, Errno> {
+fn listen_unix(path: &Path, mode: u32) -> Result<OwnedFd, Errno> {
     let socket = unix_socket()?;
     rustix::net::bind(&socket, &SocketAddrUnix::new(path)?)?;
-    rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(SOCKET_MODE))?;
+    rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(mode))?;
     rustix::net::listen(&socket, BACKLOG)?;
     Ok(socket)
 }

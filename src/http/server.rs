@@ -56,8 +56,13 @@ pub struct Sockets(Vec<Listener>);
 
 impl Sockets {
     /// Binds all addresses. Has to be called within a tokio runtime.
-    pub fn bind(listen: &[ListenAddress]) -> Result<Self, BindError> {
-        listen.iter().map(Listener::bind).collect::<Result<_, _>>().map(Self)
+    pub fn bind(settings: &ServerSettings) -> Result<Self, BindError> {
+        settings
+            .listen
+            .iter()
+            .map(|address| Listener::bind(address, settings.socket_mode))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// The addresses, in their order; port 0 has become the port that was given.
@@ -87,7 +92,7 @@ pub struct Drained {
 impl Server {
     /// Binds all addresses; connections are taken once it runs. Has to be called within a tokio runtime.
     pub fn bind(settings: &ServerSettings, parts: ServerParts) -> Result<Self, BindError> {
-        Self::on(Sockets::bind(&settings.listen)?, settings, parts)
+        Self::on(Sockets::bind(settings)?, settings, parts)
     }
 
     /// The same on sockets that are bound already; the addresses in `settings` are not looked at.
@@ -99,6 +104,7 @@ impl Server {
             routing,
             authenticator: parts.authenticator,
             trail: parts.audit,
+            trusted_proxies: settings.trusted_proxies.clone(),
             clock: parts.clock,
             metrics: parts.metrics.clone(),
             limits: Limits { header: settings.header_timeout, stall: settings.body_timeout },

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::forwarded::TrustedProxies;
 use super::tls::TlsSettings;
 
 /// An address to listen on: `127.0.0.1:8420`, `[::1]:8420` or `unix:/run/tidings/api.sock`.
@@ -54,6 +55,10 @@ pub struct ServerSettings {
     /// With it every TCP address speaks TLS, the loopback ones too: what is spoken does not depend on from where one
     /// looks. Unix sockets never do.
     pub tls: Option<TlsSettings>,
+    /// Whose word on a caller's address is believed.
+    pub trusted_proxies: TrustedProxies,
+    /// The mode of unix sockets: who may connect.
+    pub socket_mode: u32,
     /// The largest ordinary body in bytes.
     pub max_body: usize,
     /// The most connections at once; at the limit the longest idle one is closed for the new one.

@@ -129,6 +129,8 @@ impl Odds {
         let (waiting, waits) = mpsc::unbounded_channel();
         let settings = ServerSettings {
             tls: None,
+            trusted_proxies: tidings::http::TrustedProxies::default(),
+            socket_mode: 0o660,
             listen: vec![ListenAddress::parse("127.0.0.1:0").unwrap()],
             max_body: 1024,
             max_connections: 64,

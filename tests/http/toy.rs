@@ -196,6 +196,8 @@ pub(crate) fn settings() -> ServerSettings {
     ServerSettings {
         listen: vec![ListenAddress::parse("127.0.0.1:0").unwrap()],
         tls: None,
+        trusted_proxies: tidings::http::TrustedProxies::default(),
+        socket_mode: 0o660,
         max_body: MAX_BODY,
         max_connections: 64,
         header_timeout: Duration::from_secs(30),

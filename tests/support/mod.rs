@@ -348,6 +348,8 @@ fn server_settings(setup: &Setup) -> ServerSettings {
     ServerSettings {
         listen: vec![ListenAddress::parse("127.0.0.1:0").unwrap()],
         tls: None,
+        trusted_proxies: tidings::http::TrustedProxies::default(),
+        socket_mode: 0o660,
         max_body: setup.max_body,
         max_connections: 64,
         header_timeout: Duration::from_secs(10),

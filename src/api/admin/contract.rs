@@ -158,6 +158,7 @@ mod tests {
         let request = Request {
             id: "r1".to_owned(),
             peer: None,
+            address: None,
             path: path.to_owned(),
             params: Vec::new(),
             query: String::new(),

@@ -132,6 +132,7 @@ mod tests {
         let request = Request {
             id: "r".to_owned(),
             peer: tcp.then(|| "127.0.0.1:5".parse().unwrap()),
+            address: None,
             path: "/x".to_owned(),
             params: Vec::new(),
             query: String::new(),

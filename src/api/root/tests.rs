@@ -73,6 +73,7 @@ fn request(headers: &[(&str, &str)], body: impl Into<Bytes>) -> Request {
     Request {
         id: "r-1".into(),
         peer: None,
+        address: None,
         path: "/oauth2/token".into(),
         params: Vec::new(),
         query: String::new(),

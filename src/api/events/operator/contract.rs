@@ -98,6 +98,7 @@ mod tests {
             let request = Request {
                 id: "r".to_owned(),
                 peer: None,
+                address: None,
                 path: String::new(),
                 params: Vec::new(),
                 query: String::new(),

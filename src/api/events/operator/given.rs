@@ -154,6 +154,7 @@ mod tests {
         Request {
             id: "r".to_owned(),
             peer: None,
+            address: None,
             path: String::new(),
             params: Vec::new(),
             query: query.to_owned(),
