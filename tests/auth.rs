@@ -12,13 +12,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use tidings::auth::{
-    AuthSettings, Authenticator, ClientSettings, Clients, Denied, MAX_TOKEN, SigningKeys, TokenError, TokenRequest,
-    TokenService,
+    AuthSettings, Authenticator, ClientSettings, Denied, GateParts, MAX_TOKEN, ShownClient, SigningKeys, TokenError,
+    TokenRequest, TokenService,
 };
 use tidings::base::clock::Timestamp;
 use tidings::base::random::SeededRandomness;
 use tidings::base::secret::{ExposeSecret, SecretHash};
-use tidings::model::owners::Owners;
 
 const ISSUER: &str = "https://tidings.example";
 const AUDIENCE: &str = "tidings";
@@ -40,13 +39,14 @@ impl House {
 
     fn with_key(key: Vec<u8>, clients: &[ClientSettings]) -> Self {
         let keys = Arc::new(SigningKeys::from_pkcs8(&key).unwrap());
-        let shared = Arc::new(Clients::new(clients));
-        let settings = settings();
+        let mut settings = AuthSettings::new(ISSUER, clients.to_vec());
+        settings.limits.token_rate = None;
+        let gate = GateParts::in_memory(&settings);
         let random = Arc::new(SeededRandomness::new(1));
         Self {
             key,
-            tokens: TokenService::new(&settings, Arc::clone(&keys), Arc::clone(&shared), random),
-            authenticator: Authenticator::new(&settings, keys, shared),
+            tokens: TokenService::new(&settings, Arc::clone(&keys), gate.clone(), random),
+            authenticator: Authenticator::new(&settings, keys, gate.clients),
         }
     }
 
@@ -57,7 +57,7 @@ impl House {
     fn header(&self) -> Header {
         let mut header = Header::new(Algorithm::ES256);
         header.typ = Some("at+jwt".to_owned());
-        header.kid = Some(SigningKeys::from_pkcs8(&self.key).unwrap().key_id().to_owned());
+        header.kid = Some(SigningKeys::from_pkcs8(&self.key).unwrap().key_id());
         header
     }
 
@@ -72,26 +72,16 @@ fn new_key() -> Vec<u8> {
     document.as_ref().to_vec()
 }
 
-fn settings() -> AuthSettings {
-    AuthSettings { audience: AUDIENCE.into(), issuer: ISSUER.into(), token_lifetime: HOUR, clients: Vec::new() }
-}
-
 fn client(id: &str, scopes: &[&str]) -> ClientSettings {
     ClientSettings {
-        id: id.into(),
-        secrets: vec![SecretHash::of(format!("{id}-secret").as_bytes())],
+        secrets: vec![SecretHash::of(format!("{id}-secret").as_bytes()).into()],
         scopes: scopes.iter().map(|&s| s.to_owned()).collect(),
-        owners: Owners::default(),
+        ..ClientSettings::new(id)
     }
 }
 
 fn request(client: &str, scope: Option<&str>) -> TokenRequest {
-    TokenRequest {
-        grant_type: Some("client_credentials".to_owned()),
-        client_id: client.to_owned(),
-        client_secret: format!("{client}-secret").into(),
-        scope: scope.map(str::to_owned),
-    }
+    TokenRequest { scope: scope.map(str::to_owned), ..TokenRequest::with_secret(client, &format!("{client}-secret")) }
 }
 
 fn claims() -> Value {
@@ -373,7 +363,7 @@ fn who_does_not_show_the_secret_learns_nothing() {
     let mut asked = request("crm", Some("unknown"));
     asked.grant_type = Some("password".to_owned());
     for (id, secret) in [("crm", "wrong"), ("crm", ""), ("nobody", "crm-secret"), ("", ""), ("CRM", "crm-secret")] {
-        let asked = TokenRequest { client_id: id.into(), client_secret: secret.into(), ..asked.clone() };
+        let asked = TokenRequest { client: ShownClient::with_secret(id, secret), ..asked.clone() };
         assert_eq!(house.tokens.issue(&asked, NOW).unwrap_err(), TokenError::InvalidClient, "{id} {secret}");
     }
     assert_eq!(house.tokens.issue(&asked, NOW).unwrap_err(), TokenError::UnsupportedGrantType);

@@ -65,12 +65,7 @@ impl Authenticate for Gate {
 fn local(uid: u32) -> Principal {
     let name = format!("uid:{uid}");
     Principal::of(Caller {
-        client_id: ClientId::new(&name),
-        subject: name,
-        scopes: BTreeSet::from([scope::OPERATE.to_owned()]),
         credential: Credential::Peer { uid },
-        owners: None,
-        contracts: None,
-        publish: None,
+        ..Caller::new(ClientId::new(&name), name, BTreeSet::from([scope::OPERATE.to_owned()]))
     })
 }

@@ -2,26 +2,25 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
-
 use crate::api::events::EventsContract;
 use crate::api::metrics::ApiMetrics;
 use crate::api::polling::PollingContract;
 use crate::api::root::RootContract;
-use crate::auth::issuers::{ForeignDenied, TrustedIssuers};
-use crate::auth::{Authenticator, Clients, Principal, SigningKeys, TokenService};
+use crate::auth::issuers::TrustedIssuers;
+use crate::auth::{Authenticator, Gate, GateParts, SigningKeys, TokenService};
 use crate::base::clock::Clock;
 use crate::base::random::Random;
 use crate::config::Settings;
 use crate::engine::Engine;
 use crate::http::contract::Contract;
 use crate::http::settings::ListenAddress;
-use crate::http::{Authenticate, Denial, Presented, Shown};
+use crate::http::{Authenticate, Doorkeeper};
 
 /// What the contracts stand on.
 pub(super) struct Foundation {
     pub(super) engine: Arc<Engine>,
     pub(super) keys: Arc<SigningKeys>,
+    pub(super) gate: GateParts,
     pub(super) issuers: Arc<TrustedIssuers>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) random: Arc<dyn Random>,
@@ -30,9 +29,9 @@ pub(super) struct Foundation {
 
 /// The enabled contracts with the root, and who knows the tokens.
 pub(super) fn build(settings: &Settings, on: Foundation) -> (Vec<Arc<dyn Contract>>, Arc<dyn Authenticate>) {
-    let Foundation { engine, keys, issuers, clock, random, metrics } = on;
-    let clients = Arc::new(Clients::new(&settings.auth.clients));
-    let tokens = TokenService::new(&settings.auth, Arc::clone(&keys), Arc::clone(&clients), random);
+    let Foundation { engine, keys, gate, issuers, clock, random, metrics } = on;
+    let clients = Arc::clone(&gate.clients);
+    let tokens = TokenService::new(&settings.auth, Arc::clone(&keys), gate.clone(), random);
     let root = RootContract::new(settings.root.clone(), Arc::new(tokens), Arc::clone(&clock));
     let mut contracts: Vec<Arc<dyn Contract>> = vec![Arc::new(root)];
     if let Some(polling) = &settings.polling {
@@ -42,37 +41,8 @@ pub(super) fn build(settings: &Settings, on: Foundation) -> (Vec<Arc<dyn Contrac
         contracts.push(Arc::new(EventsContract::new(events.clone(), engine)));
     }
     let authenticator = Authenticator::new(&settings.auth, keys, clients);
-    (contracts, Arc::new(Bearers { authenticator, issuers, clock }))
-}
-
-/// Our tokens and those of the trusted issuers, at the time of the clock.
-struct Bearers {
-    authenticator: Authenticator,
-    issuers: Arc<TrustedIssuers>,
-    clock: Arc<dyn Clock>,
-}
-
-#[async_trait]
-impl Authenticate for Bearers {
-    async fn authenticate(&self, presented: Presented<'_>) -> Result<Principal, Denial> {
-        let Shown::Bearer(token) = presented.credential else {
-            return Err(Denial::Invalid("only tokens are taken here: send `Authorization: Bearer …`".to_owned()));
-        };
-        let certificate = presented.certificate;
-        if let Some(outcome) = self.issuers.bearer(token, certificate).await {
-            return outcome.map_err(foreign_denial);
-        }
-        let outcome = self.authenticator.bearer_with(token, certificate, self.clock.now());
-        outcome.map_err(|denied| Denial::Invalid(denied.to_string()))
-    }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
-fn foreign_denial(denied: ForeignDenied) -> Denial {
-    match denied {
-        ForeignDenied::KeysUnavailable => Denial::Unavailable(denied.to_string()),
-        _ => Denial::Invalid(denied.to_string()),
-    }
+    let gate = Gate::new(&settings.auth.limits, gate);
+    (contracts, Arc::new(Doorkeeper::new(authenticator, issuers, gate, clock)))
 }
 
 /// Puts the port that was given for port 0 into the URLs that are shown to callers.

@@ -7,6 +7,7 @@ use crate::base::audit;
 use crate::base::seal::KeyFileError;
 use crate::engine::ProvisionError;
 use crate::http::BindError;
+use crate::store::StoreError;
 use crate::store::redb::OpenError;
 
 /// Why the appliance did not start. Each text says what to do.
@@ -46,6 +47,9 @@ pub enum StartError {
     /// The key that signs tokens cannot be used.
     #[error(transparent)]
     SigningKey(#[from] SigningKeyError),
+    /// What the store keeps of credentials cannot be read.
+    #[error("what the data file keeps of credentials cannot be used: {0}")]
+    Credentials(#[from] StoreError),
     /// The declared subscriptions cannot be made.
     #[error(transparent)]
     Provision(#[from] ProvisionError),

@@ -21,8 +21,8 @@ use super::sample::{self, Places};
 use super::stopping::{Stopping, Supervisor, join};
 use crate::api::admin::{AdminContract, AdminSettings};
 use crate::api::metrics::ApiMetrics;
-use crate::auth::SigningKeys;
 use crate::auth::issuers::TrustedIssuers;
+use crate::auth::{AuthMetrics, Caretaker, CaretakerParts, GateParts, SigningKeys};
 use crate::base::audit::{Actor, Entry, Keeper, Opening, Outcome, Trail};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::outbound::Outbound;
@@ -77,6 +77,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Running, StartErr
         late: Late::default(),
         http_metrics: HttpMetrics::new(),
         api_metrics: ApiMetrics::new(),
+        auth_metrics: AuthMetrics::new(),
         store_metrics: StoreMetrics::new(),
         stop: Stop::new(),
         trail,
@@ -117,6 +118,7 @@ struct Start {
     late: Late,
     http_metrics: HttpMetrics,
     api_metrics: ApiMetrics,
+    auth_metrics: AuthMetrics,
     store_metrics: StoreMetrics,
     supervisor: Supervisor,
     /// Ends the contracts and the workers; the admin listener has one of its own and answers to the last.
@@ -137,11 +139,11 @@ impl Start {
         let admin_addresses = self.serve_admin()?;
         let store = self.open_store(folder.clone()).await?;
         self.open_trail(folder).await?;
-        let keys = Arc::new(SigningKeys::load(&*store).await?);
+        let (keys, gate) = self.look_after_credentials(&store).await?;
         let engine = self.run_engine(store).await?;
         self.late.engine_came(&engine);
         self.fetch_keys();
-        let addresses = self.serve_contracts(engine, keys)?;
+        let addresses = self.serve_contracts(engine, keys, gate)?;
         self.condition.serving();
         let shown =
             |addresses: &[ListenAddress]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -200,6 +202,7 @@ impl Start {
         let mut registry = Registry::default();
         self.http_metrics.register(&mut registry);
         self.api_metrics.register(&mut registry);
+        self.auth_metrics.register(&mut registry);
         self.store_metrics.register(&mut registry);
         self.trail.register(&mut registry);
         TrustedIssuers::register(&self.issuers, &mut registry);
@@ -251,6 +254,31 @@ impl Start {
         Ok(store)
     }
 
+    /// The keys that sign, and what the parts of authentication share; with their caretaker at work.
+    async fn look_after_credentials(
+        &mut self,
+        store: &Arc<dyn Store>,
+    ) -> Result<(Arc<SigningKeys>, GateParts), StartError> {
+        let settings = &self.settings.auth;
+        let keys = Arc::new(SigningKeys::load(&**store).await?);
+        let gate = GateParts::load(settings, Arc::clone(store), self.auth_metrics.clone()).await?;
+        let parts = CaretakerParts {
+            gate: gate.clone(),
+            keys: Arc::clone(&keys),
+            token_lifetime: settings.token_lifetime,
+            store: Arc::clone(store),
+            clock: Arc::clone(&self.parts.clock),
+        };
+        let caretaker = Arc::new(Caretaker::begin(parts).await?);
+        let stop = self.stop.clone();
+        let work = self.supervisor.spawn("the caretaker of credentials", stop.clone(), caretaker.run(stop.clone()));
+        self.stopping.push("write when credentials were last used", CLOSE_LIMIT, async move {
+            stop.stop();
+            join(work).await
+        });
+        Ok((keys, gate))
+    }
+
     async fn run_engine(&mut self, store: Arc<dyn Store>) -> Result<Arc<Engine>, StartError> {
         let Parts { clock, random } = self.parts.clone();
         let engine = Arc::new(Engine::new(store, clock, random, self.settings.engine.clone(), self.stop.clone()));
@@ -293,13 +321,14 @@ impl Start {
         &mut self,
         engine: Arc<Engine>,
         keys: Arc<SigningKeys>,
+        gate: GateParts,
     ) -> Result<Vec<ListenAddress>, StartError> {
         let sockets = Sockets::bind(&self.settings.server)?;
         let addresses = sockets.addresses();
         contracts::settle_port(&mut self.settings, &addresses);
         let Parts { clock, random } = self.parts.clone();
         let issuers = Arc::clone(&self.issuers);
-        let foundation = Foundation { engine, keys, issuers, clock, random, metrics: self.api_metrics.clone() };
+        let foundation = Foundation { engine, keys, gate, issuers, clock, random, metrics: self.api_metrics.clone() };
         let (contracts, authenticator) = contracts::build(&self.settings, foundation);
         self.late.authenticator_came(&authenticator);
         let serving = Serving { contracts, authenticator, stop: self.stop.clone(), drain_limit: DRAIN_LIMIT };

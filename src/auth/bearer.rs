@@ -10,11 +10,12 @@ use jsonwebtoken::errors::{Error as JwtError, ErrorKind};
 use jsonwebtoken::{Algorithm, Header, Validation};
 use quick_cache::sync::Cache;
 
-use super::claims::{Claims, TYPE};
+use super::claims::{Claims, TYPE, instant};
 use super::clients::{ClientSet, Clients};
 use super::confirmation::Confirmation;
 use super::keys::SigningKeys;
-use super::principal::Principal;
+use super::principal::{Caller, Principal};
+use super::revoked::TokenId;
 use super::settings::{AuthSettings, ClientSettings};
 use crate::base::clock::Timestamp;
 use crate::base::secret::sha256;
@@ -49,9 +50,23 @@ pub enum Denied {
     /// Its client has been removed.
     #[error("the token's client is not known here any more: the operator declares clients in [[clients]]")]
     ClientUnknown,
+    /// Its client is switched off.
+    #[error("the token's client is not enabled: ask the operator")]
+    ClientDisabled,
+    /// It was issued before its client's `tokens_not_before`.
+    #[error("the tokens that the client got so far are not good any more: get a new one from the token endpoint")]
+    TooOld,
     /// It is bound to a certificate that the connection has not shown.
     #[error("the token is bound to a client certificate, and the connection has not shown that certificate")]
     OtherCertificate,
+}
+
+impl Denied {
+    /// Whether it may be a guess: nothing about the token was ever good here.
+    #[must_use]
+    pub(super) const fn is_failure(self) -> bool {
+        matches!(self, Self::TooLong | Self::Foreign | Self::BadSignature | Self::OtherAudience)
+    }
 }
 
 /// Takes tokens and says who calls.
@@ -64,11 +79,14 @@ pub struct Authenticator {
 
 /// What a verified token says. It never changes, unlike what it is worth.
 struct Grant {
+    key_id: String,
     client_id: ClientId,
     subject: String,
     scopes: BTreeSet<String>,
+    issued: Timestamp,
     not_before: Timestamp,
     expires: Timestamp,
+    token: TokenId,
     confirmation: Option<Confirmation>,
 }
 
@@ -87,7 +105,7 @@ impl Authenticator {
     }
 
     fn remembering(count: usize, settings: &AuthSettings, keys: Arc<SigningKeys>, clients: Arc<Clients>) -> Self {
-        let AuthSettings { audience, issuer, token_lifetime: _, clients: _ } = settings;
+        let AuthSettings { audience, issuer, .. } = settings;
         Self { keys, clients, validation: validation(issuer, audience), verified: Cache::new(count) }
     }
 
@@ -106,13 +124,13 @@ impl Authenticator {
         let key = sha256(token.as_bytes());
         let grant = match self.verified.get(&key) {
             Some(known) if known.clients_version == clients.version() => {
-                known.grant.check(now, certificate)?;
+                self.check(&known.grant, certificate, now)?;
                 return Ok(known.principal.clone());
             }
             Some(known) => Arc::clone(&known.grant),
-            None => Arc::new(self.verify(token)?),
+            None => Arc::new(self.verify(token, now)?),
         };
-        grant.check(now, certificate)?;
+        self.check(&grant, certificate, now)?;
         let principal = worth(&grant, &clients)?;
         let verified = Verified { grant, clients_version: clients.version(), principal: principal.clone() };
         self.verified.insert(key, Arc::new(verified));
@@ -131,26 +149,60 @@ impl Authenticator {
         self.verified.len()
     }
 
-    fn verify(&self, token: &str) -> Result<Grant, Denied> {
-        let header = jsonwebtoken::decode_header(token).map_err(|_| Denied::Foreign)?;
-        if !self.is_ours(&header) {
-            return Err(Denied::Foreign);
-        }
-        let data = jsonwebtoken::decode::<Claims>(token, self.keys.verifying(), &self.validation);
-        data.map(|data| Grant::from(data.claims)).map_err(|error| denied(&error))
+    fn verify(&self, token: &str, now: Timestamp) -> Result<Grant, Denied> {
+        let (key_id, claims) = read_claims(&self.keys, &self.validation, token, now)?;
+        Ok(Grant::new(key_id, claims))
     }
 
-    /// Whether the header names our type, algorithm and key (RFC 9068, 4), and nothing that we would have to know but
-    /// do not (RFC 7515, 4.1.11).
-    fn is_ours(&self, header: &Header) -> bool {
-        header.alg == Algorithm::ES256
-            && header.typ.as_deref().is_some_and(|typ| typ.eq_ignore_ascii_case(TYPE))
-            && header.kid.as_deref() == Some(self.keys.key_id())
-            && header.crit.is_none()
+    /// What can end a token that was good, whatever its client has.
+    fn check(&self, grant: &Grant, certificate: Option<[u8; 32]>, now: Timestamp) -> Result<(), Denied> {
+        grant.check(now, certificate)?;
+        if self.keys.accepts(&grant.key_id, now) { Ok(()) } else { Err(Denied::Foreign) }
     }
 }
 
+/// What a token of ours says, and which key has signed it. Times are not looked at.
+pub(super) fn read_claims(
+    keys: &SigningKeys,
+    validation: &Validation,
+    token: &str,
+    now: Timestamp,
+) -> Result<(String, Claims), Denied> {
+    if token.len() > MAX_TOKEN {
+        return Err(Denied::TooLong);
+    }
+    let header = jsonwebtoken::decode_header(token).map_err(|_| Denied::Foreign)?;
+    let key_id = header.kid.as_deref().filter(|_| is_ours(&header)).ok_or(Denied::Foreign)?;
+    let key = keys.verifying(key_id, now).ok_or(Denied::Foreign)?;
+    let data = jsonwebtoken::decode::<Claims>(token, &key, validation).map_err(|error| denied(&error))?;
+    Ok((key_id.to_owned(), data.claims))
+}
+
+/// Whether the header names our type and algorithm (RFC 9068, 4), and nothing that we would have to know but do not
+/// (RFC 7515, 4.1.11).
+fn is_ours(header: &Header) -> bool {
+    header.alg == Algorithm::ES256
+        && header.typ.as_deref().is_some_and(|typ| typ.eq_ignore_ascii_case(TYPE))
+        && header.crit.is_none()
+}
+
 impl Grant {
+    fn new(key_id: String, claims: Claims) -> Self {
+        // The validation has looked at iss and aud.
+        let Claims { iss: _, sub, client_id, aud: _, exp, iat, nbf, jti, scope, cnf } = claims;
+        Self {
+            key_id,
+            client_id: ClientId::new(&client_id),
+            subject: sub,
+            scopes: scope.split_ascii_whitespace().map(str::to_owned).collect(),
+            issued: instant(iat),
+            not_before: nbf.map_or(Timestamp::MIN, instant),
+            expires: instant(exp),
+            token: TokenId::of(&jti),
+            confirmation: cnf,
+        }
+    }
+
     fn check(&self, now: Timestamp, certificate: Option<[u8; 32]>) -> Result<(), Denied> {
         if now >= self.expires {
             Err(Denied::Expired)
@@ -164,30 +216,25 @@ impl Grant {
     }
 }
 
-impl From<Claims> for Grant {
-    fn from(claims: Claims) -> Self {
-        // The validation has looked at iss and aud; iat and jti are for people who look for a token's origin.
-        let Claims { iss: _, sub, client_id, aud: _, exp, iat: _, nbf, jti: _, scope, cnf } = claims;
-        let instant = |seconds: i64| Timestamp::from_millis(seconds.saturating_mul(1000));
-        Self {
-            client_id: ClientId::new(&client_id),
-            subject: sub,
-            scopes: scope.split_ascii_whitespace().map(str::to_owned).collect(),
-            not_before: nbf.map_or(Timestamp::MIN, instant),
-            expires: instant(exp),
-            confirmation: cnf,
-        }
-    }
-}
-
 fn worth(grant: &Grant, clients: &ClientSet) -> Result<Principal, Denied> {
     let client = clients.get(grant.client_id.as_str()).ok_or(Denied::ClientUnknown)?;
+    if !client.terms.enabled {
+        return Err(Denied::ClientDisabled);
+    }
+    // A token says the second in which it was issued: one of the second in which the new time begins may be refused.
+    if client.tokens_not_before.is_some_and(|begin| grant.issued < begin) {
+        return Err(Denied::TooOld);
+    }
     let scopes = grant.scopes.intersection(&client.scopes).cloned().collect();
-    Ok(Principal::new(grant.client_id.clone(), grant.subject.clone(), scopes))
+    Ok(Principal::of(Caller {
+        publish: client.terms.publish.clone(),
+        token: Some(grant.token),
+        ..Caller::new(grant.client_id.clone(), grant.subject.clone(), scopes)
+    }))
 }
 
 /// What the library checks. Times are not among it: it would read the machine's clock.
-fn validation(issuer: &str, audience: &str) -> Validation {
+pub(super) fn validation(issuer: &str, audience: &str) -> Validation {
     let mut validation = Validation::new(Algorithm::ES256);
     validation.set_issuer(&[issuer]);
     validation.set_audience(&[audience]);
@@ -207,43 +254,30 @@ fn denied(error: &JwtError) -> Denied {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 
     use super::*;
-    use crate::auth::{TokenRequest, TokenService};
+    use crate::auth::{GateParts, TokenRequest, TokenService};
     use crate::base::random::SeededRandomness;
     use crate::base::secret::{ExposeSecret, SecretHash};
-    use crate::model::owners::Owners;
 
     #[test]
     fn no_more_tokens_are_remembered_than_there_is_room_for() {
         let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
         let keys = Arc::new(SigningKeys::from_pkcs8(key.as_ref()).unwrap());
         let client = ClientSettings {
-            id: "crm".into(),
-            secrets: vec![SecretHash::of(b"s3cret")],
+            secrets: vec![SecretHash::of(b"s3cret").into()],
             scopes: BTreeSet::from(["a".to_owned()]),
-            owners: Owners::default(),
+            ..ClientSettings::new("crm")
         };
-        let settings = AuthSettings {
-            audience: "tidings".into(),
-            issuer: "http://127.0.0.1:8420".into(),
-            token_lifetime: Duration::from_hours(1),
-            clients: vec![client],
-        };
-        let clients = Arc::new(Clients::new(&settings.clients));
+        let mut settings = AuthSettings::new("http://127.0.0.1:8420", vec![client]);
+        settings.limits.token_rate = None;
         let random = Arc::new(SeededRandomness::new(1));
-        let service = TokenService::new(&settings, Arc::clone(&keys), Arc::clone(&clients), random);
-        let authenticator = Authenticator::remembering(32, &settings, keys, clients);
-        let request = TokenRequest {
-            grant_type: Some("client_credentials".into()),
-            client_id: "crm".into(),
-            client_secret: "s3cret".into(),
-            scope: None,
-        };
+        let gate = GateParts::in_memory(&settings);
+        let service = TokenService::new(&settings, Arc::clone(&keys), gate.clone(), random);
+        let authenticator = Authenticator::remembering(32, &settings, keys, gate.clients);
+        let request = TokenRequest::with_secret("crm", "s3cret");
         let now = Timestamp::from_millis(0);
         let tokens: Vec<_> = (0..200).map(|_| service.issue(&request, now).unwrap().access_token).collect();
         for token in tokens.iter().chain(&tokens) {

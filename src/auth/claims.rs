@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::confirmation::Confirmation;
+use crate::base::clock::Timestamp;
 
 /// The media type of an access token in the header's `typ` (RFC 9068, 2.1).
 pub(super) const TYPE: &str = "at+jwt";
@@ -33,4 +34,16 @@ pub(super) struct Claims {
     /// The certificate that it is bound to (RFC 8705, 3.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) cnf: Option<Confirmation>,
+}
+
+impl Claims {
+    /// From when on it is worth nothing.
+    pub(super) fn end(&self) -> Timestamp {
+        instant(self.exp)
+    }
+}
+
+/// The instant of a claim.
+pub(super) const fn instant(seconds: i64) -> Timestamp {
+    Timestamp::from_millis(seconds.saturating_mul(1000))
 }

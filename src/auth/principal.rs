@@ -5,6 +5,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::publish::PublishBounds;
+use super::revoked::TokenId;
 use crate::model::id::ClientId;
 use crate::model::owners::Owners;
 
@@ -52,6 +53,8 @@ pub struct Caller {
     pub contracts: Option<BTreeSet<String>>,
     /// What it may publish; `None` for everything.
     pub publish: Option<Arc<PublishBounds>>,
+    /// Which token of ours it is, to be known again if it is revoked.
+    pub token: Option<TokenId>,
 }
 
 impl Principal {
@@ -64,12 +67,26 @@ impl Principal {
     /// A client with a token of the built-in token endpoint, bound by nothing but its scopes.
     #[must_use]
     pub fn new(client_id: ClientId, subject: String, scopes: BTreeSet<String>) -> Self {
-        let credential = Credential::Token;
-        Self::of(Caller { client_id, subject, scopes, credential, owners: None, contracts: None, publish: None })
+        Self::of(Caller::new(client_id, subject, scopes))
     }
 }
 
 impl Caller {
+    /// A client with a token of the built-in token endpoint, bound by nothing but its scopes.
+    #[must_use]
+    pub const fn new(client_id: ClientId, subject: String, scopes: BTreeSet<String>) -> Self {
+        Self {
+            client_id,
+            subject,
+            scopes,
+            credential: Credential::Token,
+            owners: None,
+            contracts: None,
+            publish: None,
+            token: None,
+        }
+    }
+
     /// Whether `scope` is among its scopes.
     #[must_use]
     pub fn has(&self, scope: &str) -> bool {

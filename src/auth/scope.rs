@@ -12,3 +12,6 @@ pub const OPERATE: &str = "notifications:operate";
 pub const TRIGGER: &str = "trigger";
 /// Write customers.
 pub const CUSTOMERS: &str = "customers:write";
+
+/// Those that a route asks for.
+pub const ALL: &[&str] = &[ADMINISTRATOR, CONSUMER, PUBLISH, OPERATE];

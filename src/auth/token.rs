@@ -1,4 +1,5 @@
-//! The built-in token endpoint's decisions: client credentials (RFC 6749, 4.4) → a signed access token (RFC 9068).
+//! The built-in token endpoint's decisions: client credentials (RFC 6749, 4.4) → a signed access token (RFC 9068), and
+//! the end of one before its time (RFC 7009).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,105 +7,135 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::Validation;
 
+use super::bearer::{read_claims, validation};
 use super::claims::Claims;
-use super::clients::{Client, Clients};
-use super::keys::SigningKeys;
+use super::clients::{Client, ClientSet, NotTheClient, Showing};
+use super::confirmation::Confirmation;
+use super::gate::{GateParts, TOO_MANY_FAILURES, not_from_here};
+use super::keys::{PublicKeys, SigningKeys};
+use super::metrics::{Kind, Limit};
+use super::revoked::{NotRevoked, TokenId};
 use super::settings::AuthSettings;
+use super::throttle::Named;
+use super::token_request::{IssuedToken, RevokeError, ShownClient, TokenError, TokenRequest};
 use crate::base::clock::Timestamp;
 use crate::base::random::Random;
+use crate::base::rate::Rate;
 use crate::base::secret::{ExposeSecret, SecretString};
 
 /// The longest part of a refused scope that is shown.
 const SHOWN_SCOPE: usize = 100;
 
-/// What a client asks for, and who it says it is.
-#[derive(Clone, Debug)]
-pub struct TokenRequest {
-    /// `grant_type`
-    pub grant_type: Option<String>,
-    /// Its id.
-    pub client_id: String,
-    /// Its secret.
-    pub client_secret: SecretString,
-    /// `scope`: names separated by blanks; without it the client gets all its scopes.
-    pub scope: Option<String>,
-}
-
-/// A token that has been given out.
-#[derive(Debug)]
-pub struct IssuedToken {
-    /// The token itself, a JWT.
-    pub access_token: SecretString,
-    /// How long it is good for.
-    pub expires_in: Duration,
-    /// Its scopes, separated by blanks.
-    pub scope: String,
-}
-
-/// Why no token was given out; the texts are for the caller, and keep to the characters of RFC 6749, 5.2.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TokenError {
-    /// Something is missing.
-    #[error("the parameter `grant_type` is missing: send grant_type=client_credentials")]
-    NoGrantType,
-    /// The grant is one that we do not know.
-    #[error("only the grant type client_credentials is offered here")]
-    UnsupportedGrantType,
-    /// Not a client of ours, or not its secret: which of the two is not told.
-    #[error("the client is not known, or its secret is wrong")]
-    InvalidClient,
-    /// A scope that is not the client's, or no scope at all.
-    #[error("{detail}")]
-    InvalidScope {
-        /// Which, and what to do.
-        detail: String,
-    },
-    /// Signing failed; the reason is for the log.
-    #[error("the token could not be signed: {reason}")]
-    NotSigned {
-        /// What the crypto provider said.
-        reason: String,
-    },
-}
-
-/// Gives out tokens.
+/// Gives out tokens, and takes them back.
 pub struct TokenService {
     issuer: String,
     audience: String,
     lifetime: Duration,
+    rate: Option<Rate>,
+    validation: Validation,
     keys: Arc<SigningKeys>,
-    clients: Arc<Clients>,
+    parts: GateParts,
     random: Arc<dyn Random>,
 }
 
 impl TokenService {
-    /// The service for `clients`; those in `settings` are not looked at.
+    /// The service for the clients in `parts`; those in `settings` are not looked at.
     #[must_use]
-    pub fn new(
-        settings: &AuthSettings,
-        keys: Arc<SigningKeys>,
-        clients: Arc<Clients>,
-        random: Arc<dyn Random>,
-    ) -> Self {
-        let AuthSettings { audience, issuer, token_lifetime, clients: _ } = settings;
-        Self { issuer: issuer.clone(), audience: audience.clone(), lifetime: *token_lifetime, keys, clients, random }
+    pub fn new(settings: &AuthSettings, keys: Arc<SigningKeys>, parts: GateParts, random: Arc<dyn Random>) -> Self {
+        let AuthSettings { audience, issuer, token_lifetime, limits, .. } = settings;
+        Self {
+            issuer: issuer.clone(),
+            audience: audience.clone(),
+            lifetime: *token_lifetime,
+            rate: limits.token_rate,
+            validation: validation(issuer, audience),
+            keys,
+            parts,
+            random,
+        }
     }
 
     /// Gives the client a token, or says why not. Who does not show a right secret learns nothing else.
     pub fn issue(&self, request: &TokenRequest, now: Timestamp) -> Result<IssuedToken, TokenError> {
-        let clients = self.clients.current();
-        let secret = request.client_secret.expose_secret().as_bytes();
-        let client = clients.authenticate(&request.client_id, secret).ok_or(TokenError::InvalidClient)?;
-        match request.grant_type.as_deref() {
+        let clients = self.parts.clients.current();
+        let TokenRequest { client: shown, grant_type, scope } = request;
+        let client = self.authenticate(&clients, shown, now)?;
+        match grant_type.as_deref() {
             Some("client_credentials") => {}
             Some(_) => return Err(TokenError::UnsupportedGrantType),
             None => return Err(TokenError::NoGrantType),
         }
-        let scope = granted(client, request.scope.as_deref())?;
-        let claims = self.claims(&request.client_id, scope.clone(), now);
+        let scope = granted(client, scope.as_deref())?;
+        let bound = shown.origin.certificate.filter(|_| client.is_bound());
+        let claims = Claims { cnf: bound.map(Confirmation::of), ..self.claims(&shown.id, scope.clone(), now) };
         let token = self.keys.sign(&claims).map_err(|e| TokenError::NotSigned { reason: e.to_string() })?;
         Ok(IssuedToken { access_token: token.into(), expires_in: self.lifetime, scope })
+    }
+
+    /// Ends a token of the client before its time; once this is answered it is refused, also after a restart. What is no
+    /// token of ours, or has ended, needs nothing (RFC 7009, 2.2).
+    pub async fn revoke(&self, client: &ShownClient, token: &SecretString, now: Timestamp) -> Result<(), RevokeError> {
+        self.authenticate(&self.parts.clients.current(), client, now)?;
+        let Ok((_, claims)) = read_claims(&self.keys, &self.validation, token.expose_secret(), now) else {
+            return Ok(());
+        };
+        if claims.client_id != client.id {
+            return Err(RevokeError::ForeignToken);
+        }
+        let end = claims.end();
+        if now >= end {
+            return Ok(());
+        }
+        let revoked = self.parts.revoked.add(TokenId::of(&claims.jti), end, now).await;
+        revoked.map_err(|not| match not {
+            NotRevoked::Full { again } => RevokeError::Full { wait: again.since(now) },
+            NotRevoked::Store(error) => RevokeError::Store(error),
+        })
+    }
+
+    /// The public keys of the tokens that are good at `now`.
+    #[must_use]
+    pub fn public_keys(&self, now: Timestamp) -> PublicKeys {
+        self.keys.public(now)
+    }
+
+    /// The client that shows itself, if it may call now and from here.
+    fn authenticate<'c>(
+        &self,
+        clients: &'c ClientSet,
+        shown: &ShownClient,
+        now: Timestamp,
+    ) -> Result<&'c Client, TokenError> {
+        let ShownClient { id, secrets, origin } = shown;
+        let GateParts { throttle, metrics, .. } = &self.parts;
+        let too_many = |limit, detail| {
+            move |wait| {
+                metrics.throttled(limit);
+                TokenError::TooMany { detail, wait }
+            }
+        };
+        let names = Named::Client(id);
+        throttle.check(origin.address, names, now).map_err(too_many(Limit::Failures, TOO_MANY_FAILURES))?;
+        let secrets: Vec<&[u8]> = secrets.iter().map(|secret| secret.expose_secret().as_bytes()).collect();
+        let showing = Showing { id, secrets: &secrets, certificate: origin.certificate };
+        let (client, secret) = clients.authenticate(&showing, now).map_err(|not| {
+            if not == NotTheClient::Wrong {
+                throttle.failed(origin.address, Some(names), now);
+                metrics.failed(Kind::ClientSecret);
+            }
+            TokenError::from(not)
+        })?;
+        if !client.terms.allow(origin.address) {
+            return Err(TokenError::NotFromHere { detail: not_from_here(origin.address) });
+        }
+        client.account.take_token(self.rate, now).map_err(too_many(Limit::Tokens, TOO_MANY_TOKENS))?;
+        match secret {
+            Some(index) => client.account.show(index, now),
+            None => client.account.use_at(now),
+        }
+        Ok(client)
     }
 
     fn claims(&self, client_id: &str, scope: String, now: Timestamp) -> Claims {
@@ -151,3 +182,6 @@ fn foreign_scope(scope: &str) -> TokenError {
         format!("{which} is not among those of this client: ask for fewer, or for none to get all that it has");
     TokenError::InvalidScope { detail }
 }
+
+/// What is said to a client that asks too often.
+const TOO_MANY_TOKENS: &str = "the client calls the token endpoint more often than it may (limits.token_rate)";

@@ -32,7 +32,13 @@ impl SecretHash {
     /// Whether `presented` is the secret. The time it takes does not depend on where they differ.
     #[must_use]
     pub fn matches(&self, presented: &[u8]) -> bool {
-        self.0.ct_eq(&sha256(presented)).into()
+        self.is(&Self::of(presented))
+    }
+
+    /// Whether the two are of the same secret. The time it takes does not depend on where they differ.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
     }
 }
 

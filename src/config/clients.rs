@@ -1,23 +1,27 @@
 //! `[auth]` and `[[clients]]`.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::credential::{instant, read_terms};
 use super::issuers::{self, Issuer};
 use super::kind::{DAY, SECOND, duration, list, located, name, text};
 use super::reader::{Item, Located, Section, Shown, nearest};
-use super::secret::{Secret, secret};
+use super::secret::{ClientSecret, client_secret};
 use super::sources::Sources;
 use crate::auth::{ClientSettings, scope};
-use crate::base::secret::{SecretHash, SecretString};
+use crate::base::clock::Timestamp;
+use crate::base::rate::Rate;
+use crate::base::secret::{SecretString, from_hex};
 use crate::model::id::ClientId;
 use crate::model::owners::Owners;
 
 /// The most secrets of one client: each is compared when it asks for a token.
-const MAX_SECRETS: usize = 16;
-
-/// The scopes that this release gives a meaning to.
-pub(super) const SCOPES: [&str; 4] = [scope::ADMINISTRATOR, scope::CONSUMER, scope::PUBLISH, scope::OPERATE];
+pub(super) const MAX_SECRETS: usize = 16;
 
 /// `[auth]`
 pub(super) struct Auth {
@@ -49,46 +53,51 @@ pub(super) struct Client {
 }
 
 /// Reads `[[clients]]`.
-pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Vec<Client> {
-    let clients = top.list("clients", |entry| read_client(entry, sources));
+pub(super) fn read(top: &Section<'_>, sources: &Sources, request_rate: Option<Rate>) -> Vec<Client> {
+    let clients = top.list("clients", |entry| read_client(entry, sources, request_rate));
     refuse_same_ids(top, clients.iter().map(|client| &client.id));
     clients
 }
 
-/// The first secret of the client `id`, if it can be read.
-pub(super) fn first_secret(top: &Section<'_>, sources: &Sources, id: &str) -> Option<SecretString> {
+/// The first of the secrets of the client `id` that are right for the longest, if it can be read.
+pub(super) fn lasting_secret(top: &Section<'_>, sources: &Sources, id: &str) -> Option<SecretString> {
     let entries = top.list("clients", |entry| {
         if entry.required("id", located(name)).value == id { read_secrets(entry, sources) } else { Vec::new() }
     });
-    let secret = entries.into_iter().flatten().next()?;
+    let secrets = entries.into_iter().flatten().filter_map(|secret| Some((secret.kept.not_after, secret.secret?)));
+    let (_, secret) = secrets.min_by_key(|(end, _)| Reverse(end.unwrap_or(Timestamp::MAX)))?;
     // A secret that was read is UTF-8.
     std::str::from_utf8(&secret.bytes).ok().map(SecretString::from)
 }
 
-fn read_client(entry: &Section<'_>, sources: &Sources) -> Client {
+fn read_client(entry: &Section<'_>, sources: &Sources, request_rate: Option<Rate>) -> Client {
     let id = entry.required("id", located(name));
     let secrets = read_secrets(entry, sources);
+    let certificates = entry.optional("certificate", certificates).unwrap_or_default();
+    if secrets.is_empty() && !entry.has("secret") && !entry.has("secrets") && !entry.has("certificate") {
+        let message = "the required key secret (or secrets, or certificate) is missing";
+        entry.reader.error_with(&entry.path, message, Some(HOW_TO_GIVE_SECRETS.to_owned()));
+    }
     let settings = ClientSettings {
         id: ClientId::new(&id.value),
-        secrets: secrets.iter().map(|secret| SecretHash::of(&secret.bytes)).collect(),
+        secrets: secrets.iter().map(|secret| secret.kept.clone()).collect(),
+        certificates,
         scopes: read_scopes(entry),
         owners: read_owners(entry),
+        terms: read_terms(entry, request_rate),
+        tokens_not_before: entry.optional("tokens_not_before", instant),
     };
-    let open = secrets.iter().find(|secret| secret.in_the_open);
+    let open = secrets.iter().filter_map(|secret| secret.secret.as_ref()).find(|secret| secret.in_the_open);
     let open_secret = open.map(|secret| String::from_utf8_lossy(&secret.bytes).into_owned());
     Client { id, settings, open_secret }
 }
 
 /// `secrets = […]`, or `secret = …` for short.
-fn read_secrets(entry: &Section<'_>, sources: &Sources) -> Vec<Secret> {
-    let one = entry.has("secret");
-    if one == entry.has("secrets") {
-        let message =
-            if one { "has both secret and secrets" } else { "the required key secret (or secrets) is missing" };
-        let advice = "write secret = { file = \"…\" }, or secrets = [{ file = \"…\" }, …] for several";
-        entry.reader.error_with(&entry.path, message, Some(advice.to_owned()));
+fn read_secrets(entry: &Section<'_>, sources: &Sources) -> Vec<ClientSecret> {
+    if entry.has("secret") && entry.has("secrets") {
+        entry.reader.error_with(&entry.path, "has both secret and secrets", Some(HOW_TO_GIVE_SECRETS.to_owned()));
     }
-    let secret = secret(sources);
+    let secret = client_secret(sources);
     let several = |item: &Item<'_>| {
         let items = item.items()?;
         if !(1..=MAX_SECRETS).contains(&items.len()) {
@@ -99,17 +108,50 @@ fn read_secrets(entry: &Section<'_>, sources: &Sources) -> Vec<Secret> {
     entry.optional("secrets", several).unwrap_or_else(|| entry.optional("secret", &secret).into_iter().collect())
 }
 
+const HOW_TO_GIVE_SECRETS: &str = "write secret = { file = \"…\" }, or secrets = [{ file = \"…\" }, …] for several";
+
+/// `certificate = "…"`, or several in an array: SHA-256 of TLS client certificates.
+fn certificates(item: &Item<'_>) -> Option<Vec<[u8; 32]>> {
+    if item.as_text().is_some() {
+        return thumbprint(item).map(|one| vec![one]);
+    }
+    let items = item.items()?;
+    if !(1..=MAX_SECRETS).contains(&items.len()) {
+        return item.refuse(format!("must have 1 to {MAX_SECRETS} entries"));
+    }
+    Some(items.iter().filter_map(thumbprint).collect())
+}
+
+/// SHA-256 of a certificate's DER form: in Base64url as `x5t#S256` has it (RFC 8705, 3.1), or in hexadecimal digits,
+/// perhaps with colons, as `openssl x509 -noout -fingerprint -sha256` shows it.
+fn thumbprint(item: &Item<'_>) -> Option<[u8; 32]> {
+    let text = text(item)?;
+    let base64 = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok().and_then(|bytes| bytes.try_into().ok());
+    base64.or_else(|| from_hex(&text.replace(':', ""))).or_else(|| {
+        item.refuse(format!(
+            "must be the SHA-256 of a certificate, in hexadecimal digits or Base64url, not {}; `openssl x509 -noout \
+             -fingerprint -sha256 -in FILE` shows it",
+            Shown(&text)
+        ))
+    })
+}
+
 fn read_scopes(entry: &Section<'_>) -> BTreeSet<String> {
     let scopes = entry.optional("scopes", list(0, scope_token)).unwrap_or_default();
-    for scope in scopes.iter().filter(|scope| !SCOPES.contains(&scope.value.as_str())) {
-        let message = format!("this release gives no meaning to the scope {}", Shown(&scope.value));
-        entry.reader.warning(&scope.path, message, nearest(&scope.value, SCOPES));
-    }
+    warn_of_unknown_scopes(entry, &scopes);
     scopes.into_iter().map(|scope| scope.value).collect()
 }
 
+/// Warns of scopes that no route asks for.
+pub(super) fn warn_of_unknown_scopes(entry: &Section<'_>, scopes: &[Located<String>]) {
+    for scope in scopes.iter().filter(|scope| !scope::ALL.contains(&scope.value.as_str())) {
+        let message = format!("this release gives no meaning to the scope {}", Shown(&scope.value));
+        entry.reader.warning(&scope.path, message, nearest(&scope.value, scope::ALL.iter().copied()));
+    }
+}
+
 /// A scope-token of RFC 6749, 3.3.
-fn scope_token(item: &Item<'_>) -> Option<String> {
+pub(super) fn scope_token(item: &Item<'_>) -> Option<String> {
     let text = text(item)?;
     if text.bytes().all(|b| matches!(b, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)) {
         Some(text)

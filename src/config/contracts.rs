@@ -8,7 +8,7 @@ use crate::api::polling::{PollingSettings, UnknownMembers};
 use crate::api::root::RootSettings;
 
 /// Paths at the root that are ours, whatever is mounted (contracts/events.md).
-const RESERVED: [&str; 2] = ["/problems", "/.well-known"];
+const RESERVED: [&str; 4] = ["/problems", "/.well-known", "/oauth2/revoke", "/oauth2/jwks"];
 
 /// Paths of the admin listener, on which the events contract has its operator half (design.md, "Admin listener").
 const RESERVED_ON_ADMIN: [&str; 3] = ["/health", "/metrics", "/console"];
@@ -38,7 +38,9 @@ pub(super) fn read(top: &Section<'_>, servers: &Servers, token_paths: Vec<Locate
     check_token_paths(top, &token_paths, mounts);
     let public_url = servers.public_url.clone();
     let token_paths = token_paths.into_iter().map(|path| path.value).collect();
-    Contracts { polling: polling.0, events: events.0, operator, root: RootSettings { token_paths, public_url } }
+    // Which clients have certificates is known later.
+    let root = RootSettings { token_paths, public_url, certificates: false };
+    Contracts { polling: polling.0, events: events.0, operator, root }
 }
 
 /// Where a contract that is enabled is mounted.

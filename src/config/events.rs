@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::clients::refuse_same_ids;
-use super::kind::{DAY, SECOND, TIB, boolean, count, duration, list, located, number, size, text, type_id};
+use super::kind::{DAY, SECOND, TIB, boolean, count, duration, list, located, size, text, type_id};
+use super::limits::Limits;
 use super::reader::{Item, Located, Section};
-use crate::engine::ClientLimits;
 use crate::model::catalogue::{Catalogue, EventType};
 use crate::model::id::EventTypeId;
 use crate::model::notification::{ByKind, EndpointKind};
@@ -25,10 +25,9 @@ const CONTRACTS: [(&str, &str); 5] = [
 
 const AUDIENCE: [(&str, bool); 2] = [("optional", false), ("required", true)];
 
-/// Reads `[events]`, `[[event_types]]`, `[limits]` and `[store]`.
-pub(super) fn read(top: &Section<'_>) -> (Catalogue, StoreSettings, ClientLimits) {
+/// Reads `[events]`, `[[event_types]]` and `[store]`.
+pub(super) fn read(top: &Section<'_>, limits: &Limits) -> (Catalogue, StoreSettings) {
     let types = read_types(top);
-    let (of_store, limits) = read_limits(top);
     let two_phase_commit = top.section("store", |store| store.required("two_phase_commit", boolean));
     top.section("events", |events| {
         let ttl = events.section("ttl", |ttl| ByKind {
@@ -44,28 +43,9 @@ pub(super) fn read(top: &Section<'_>) -> (Catalogue, StoreSettings, ClientLimits
             duplicate_events: events.required("duplicate_events", count(0..=100_000_000)),
             history: events.required("history", duration(Duration::ZERO..=LONGEST)),
             history_max: events.required("history_max", size(0..=1024 * TIB)),
-            ..of_store
+            ..limits.store.clone()
         };
-        (catalogue, store, limits)
-    })
-}
-
-/// The limits that the store keeps, and those of each client.
-fn read_limits(top: &Section<'_>) -> (StoreSettings, ClientLimits) {
-    let waiting = || number(1..=1_000_000_000);
-    top.section("limits", |limits| {
-        let of_client = ClientLimits {
-            subscriptions: limits.required("subscriptions", count(0..=1_000_000)),
-            waiting_polls: limits.required("waiting_polls", count(0..=100_000)),
-        };
-        let of_store = StoreSettings {
-            queue_depth: limits.required("queue_depth", waiting()),
-            queue_total: limits.required("queue_total", waiting()),
-            disk_reserve: limits.required("disk_reserve", size(0..=1024 * TIB)),
-            clock_leap: limits.required("clock_leap", duration(SECOND..=DAY)),
-            ..StoreSettings::default()
-        };
-        (of_store, of_client)
+        (catalogue, store)
     })
 }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::clients::SCOPES;
 use super::kind::{DAY, SECOND, duration, list, located, text};
 use super::reader::{Item, Located, Section, Shown, nearest};
 use super::sources::read_bounded;
 use crate::auth::issuers::{Algorithm, ClaimNames, IssuerSettings, KeySet, KeySource, MAX_KEY_SET};
+use crate::auth::scope;
 use crate::base::outbound::Destination;
 use crate::model::id::is_name;
 use crate::model::pattern::{Patterns, overlap, stands_for};
@@ -184,9 +184,9 @@ fn client_pattern(item: &Item<'_>) -> Option<String> {
 }
 
 fn warn_of_unknown_scopes(entry: &Section<'_>, scopes: &[Located<String>]) {
-    for scope in scopes.iter().filter(|scope| !SCOPES.iter().any(|known| stands_for(&scope.value, known))) {
+    for scope in scopes.iter().filter(|scope| !scope::ALL.iter().any(|known| stands_for(&scope.value, known))) {
         let message = format!("this release gives no meaning to the scope {}", Shown(&scope.value));
-        entry.reader.warning(&scope.path, message, nearest(&scope.value, SCOPES));
+        entry.reader.warning(&scope.path, message, nearest(&scope.value, scope::ALL.iter().copied()));
     }
 }
 

@@ -37,13 +37,13 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     Ok(Loaded { settings, warnings: problems, files_read: files.read, files_skipped: files.skipped })
 }
 
-/// The first secret of the client `id`, for a command that acts as it; `None` if there is no such client, or its secret
-/// cannot be read. Settings hold only what secrets are compared with; here one is read again to be shown to a server.
+/// The secret of the client `id` that is right for the longest, for a command that acts as it; `None` if there is no such
+/// client, or only the hash of its secret is there. Settings hold only what secrets are compared with; here one is read again to be shown to a server.
 #[must_use]
 pub fn client_secret(sources: &Sources, id: &str) -> Option<SecretString> {
     let Layered { values, places, complete, .. } = layers::assemble(sources);
     let reader = Reader::new(&places, complete);
-    Section::root(&reader, &values, |top| clients::first_secret(top, sources, id))
+    Section::root(&reader, &values, |top| clients::lasting_secret(top, sources, id))
 }
 
 /// The order in which problems are shown: that of the sources, and of the lines in a file.

@@ -1,9 +1,9 @@
 //! Text → settings: all problems at once, with file, line and column.
 //!
 //! [`load`] reads a main file, `conf.d/*.toml` beside it, the environment (`TIDINGS__SERVER__PUBLIC_URL`) and flags, in
-//! this order: tables merge, the entries of `[[auth.issuers]]`, `[[clients]]`, `[[event_types]]` and `[[subscriptions]]`
-//! add up, everything else is replaced by the later source. Nothing else is read but the secrets, keys and certificates
-//! that the files name. What a problem says never holds a secret.
+//! this order: tables merge, the entries of `[[auth.issuers]]`, `[[clients]]`, `[[api_keys]]`, `[[event_types]]` and
+//! `[[subscriptions]]` add up, everything else is replaced by the later source. Nothing else is read but the secrets, keys
+//! and certificates that the files name. What a problem says never holds a secret.
 //!
 //! Relative paths in the configuration (`data_dir`, sockets, secrets) are relative to the working directory.
 //!
@@ -11,18 +11,21 @@
 //! - `document`, `places`: one parse of each file gives its values and where each of them stands.
 //! - `layers`: figment lays the sources over one another, the crate's own `defaults.toml` at the bottom.
 //! - `reader`, `kind`, `secret`: read a key of a kind and collect what is wrong with it.
-//! - `server`, `tls`, `contracts`, `clients`, `issuers`, `trust`, `events`, `subscriptions`, `log`, `settings`: one line for each
-//!   key, then what must hold between keys.
+//! - `server`, `tls`, `contracts`, `clients`, `api_keys`, `credential`, `issuers`, `trust`, `events`, `limits`,
+//!   `subscriptions`, `log`, `settings`: one line for each key, then what must hold between keys.
 //!
 //! Not here: looking at the network or the data file, and reloading.
 
+mod api_keys;
 mod clients;
 mod contracts;
+mod credential;
 mod document;
 mod events;
 mod issuers;
 mod kind;
 mod layers;
+mod limits;
 mod load;
 mod log;
 mod places;

@@ -1,4 +1,4 @@
-//! The forms of a secret: a file, a credential of systemd, an environment variable, or the value itself.
+//! The forms of a secret: a file, a credential of systemd, an environment variable, the value itself, or only its hash.
 //!
 //! No problem ever shows one: not the value, not what a file or a variable holds.
 
@@ -8,8 +8,12 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
+use super::credential::read_not_after;
 use super::reader::{Item, Section};
 use super::sources::{Sources, read_bounded};
+use crate::auth::KeptSecret;
+use crate::auth::keygen::client_hash;
+use crate::base::secret::SecretHash;
 
 /// What a secret has to be.
 #[derive(Clone, Copy)]
@@ -32,33 +36,64 @@ pub(super) struct Secret {
     pub(super) in_the_open: bool,
 }
 
-/// Reads one of `{ file = … }`, `{ credential = … }`, `{ env = … }`, `{ value = … }`.
-pub(super) fn secret(sources: &Sources) -> impl Fn(&Item<'_>) -> Option<Secret> {
-    by_rule(sources, SECRET)
+/// A client's secret, or only the hash of one.
+pub(super) struct ClientSecret {
+    /// `None` where only its hash is there.
+    pub(super) secret: Option<Secret>,
+    pub(super) kept: KeptSecret,
 }
 
-/// The same for a secret in PEM.
+/// Reads one of `{ file = … }`, `{ credential = … }`, `{ env = … }`, `{ value = … }` and `{ hash = … }`, each perhaps with
+/// `not_after`.
+pub(super) fn client_secret(sources: &Sources) -> impl Fn(&Item<'_>) -> Option<ClientSecret> {
+    by_form(&["file", "credential", "env", "value", "hash"], |forms| {
+        let not_after = read_not_after(forms, sources);
+        if forms.has("hash") {
+            let hash = forms.optional("hash", hash)?;
+            return Some(ClientSecret { secret: None, kept: KeptSecret { hash, not_after } });
+        }
+        let secret = one_form(forms, sources, SECRET)?;
+        let hash = SecretHash::of(&secret.bytes);
+        Some(ClientSecret { secret: Some(secret), kept: KeptSecret { hash, not_after } })
+    })
+}
+
+/// What is wrong is not shown: it may be the secret itself.
+fn hash(item: &Item<'_>) -> Option<SecretHash> {
+    const FORM: &str =
+        "must be the hash of a secret as `tidings keygen --client` shows it: sha256:<64 hexadecimal digits>";
+    client_hash(plain_text(item)?).or_else(|| item.refuse(FORM))
+}
+
+/// Reads one of `{ file = … }`, `{ credential = … }`, `{ env = … }`, `{ value = … }` that holds a secret in PEM.
 pub(super) fn secret_pem(sources: &Sources) -> impl Fn(&Item<'_>) -> Option<Secret> {
-    by_rule(sources, PEM)
+    by_form(&["file", "credential", "env", "value"], |forms| one_form(forms, sources, PEM))
 }
 
-fn by_rule(sources: &Sources, rule: Rule) -> impl Fn(&Item<'_>) -> Option<Secret> {
+/// Reads a table that has exactly one of these forms.
+fn by_form<T>(
+    names: &'static [&'static str],
+    read: impl Fn(&Section<'_>) -> Option<T>,
+) -> impl Fn(&Item<'_>) -> Option<T> {
     move |item| {
         if item.as_text().is_some() {
             // The text may be the secret: it is not shown.
-            return item.refuse("must be one of { file = \"…\" }, { credential = \"…\" }, { env = \"…\" }");
+            let forms = names.iter().filter(|name| **name != "value").map(|name| format!("{{ {name} = \"…\" }}"));
+            return item.refuse(format!("must be one of {}", forms.collect::<Vec<_>>().join(", ")));
         }
-        item.section(|forms| one_form(forms, sources, rule))
+        item.section(|forms| {
+            if names.iter().filter(|form| forms.has(form)).count() == 1 {
+                return read(forms);
+            }
+            // It may stand beside each of them.
+            forms.has("not_after");
+            forms.reader.error(&forms.path, format!("needs exactly one of {}", names.join(", ")));
+            None
+        })
     }
 }
 
 fn one_form(forms: &Section<'_>, sources: &Sources, rule: Rule) -> Option<Secret> {
-    let given = ["file", "credential", "env", "value"].into_iter().filter(|form| forms.has(form)).count();
-    if given != 1 {
-        let what = "needs exactly one of file, credential, env and value";
-        forms.reader.error(&forms.path, what);
-        return None;
-    }
     let checked = |item: &Item<'_>, read| checked(item, read, rule);
     None.or_else(|| forms.optional("file", |item| checked(item, from_file(plain_text(item)?.as_ref(), rule))))
         .or_else(|| {

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::api_keys;
 use super::clients::{self, Auth, Client};
 use super::contracts::{self, Contracts};
 use super::events;
 use super::issuers;
 use super::kind::text;
+use super::limits;
 use super::log::{self, LogSettings};
 use super::reader::Section;
 use super::server;
@@ -45,7 +47,7 @@ pub struct Settings {
     pub operator: OperatorSettings,
     /// `auth.token_paths`.
     pub root: RootSettings,
-    /// `[auth]`, `[[clients]]`
+    /// `[auth]`, `[[clients]]`, `[[api_keys]]`, `[limits]`
     pub auth: AuthSettings,
     /// `[[auth.issuers]]`
     pub issuers: Vec<IssuerSettings>,
@@ -89,10 +91,15 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let data_dir = PathBuf::from(top.required("data_dir", text));
     let servers = server::read(top, sources);
     let Auth { audience, token_lifetime, token_paths, issuers } = clients::read_auth(top);
-    let Contracts { polling, events, operator, root } = contracts::read(top, &servers, token_paths);
-    let clients = clients::read(top, sources);
-    issuers::check(top, &issuers, &servers.public_url, clients.iter().map(|client| &client.id));
-    let (catalogue, store, limits) = events::read(top);
+    let Contracts { polling, events, operator, mut root } = contracts::read(top, &servers, token_paths);
+    let limits = limits::read(top);
+    let clients = clients::read(top, sources, limits.auth.request_rate);
+    let ids: Vec<_> = clients.iter().map(|client| &client.id).collect();
+    let api_keys = api_keys::read(top, sources, limits.auth.request_rate, &ids);
+    // A key publishes under its id as a client does.
+    let ids = ids.into_iter().chain(api_keys.iter().map(|key| &key.id));
+    issuers::check(top, &issuers, &servers.public_url, ids);
+    let (catalogue, store) = events::read(top, &limits);
     let client_ids = clients.iter().map(|client| client.id.value.as_str()).collect();
     let known = Known { clients: &client_ids, issuers: &issuers, catalogue: &catalogue, polling: polling.is_some() };
     let declared = subscriptions::read(top, &known);
@@ -103,7 +110,9 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let issuers: Vec<_> = issuers.into_iter().filter_map(|issuer| issuer.settings).collect();
     let foreign = issuers.iter().map(foreign_clients).collect();
     let issuer = servers.public_url.clone();
+    root.certificates = clients.iter().any(|client| !client.settings.certificates.is_empty());
     let clients = clients.into_iter().map(|client| client.settings).collect();
+    let api_keys = api_keys.into_iter().map(|key| key.settings).collect();
     Settings {
         data_dir,
         server: servers.server,
@@ -113,10 +122,10 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         events,
         operator,
         root,
-        auth: AuthSettings { audience, issuer, token_lifetime, clients },
+        auth: AuthSettings { audience, issuer, token_lifetime, clients, api_keys, limits: limits.auth },
         issuers,
         trust: trust::read(top),
-        engine: EngineSettings { catalogue, owners, foreign, declared, limits },
+        engine: EngineSettings { catalogue, owners, foreign, declared, limits: limits.clients },
         store,
         audit,
         log,

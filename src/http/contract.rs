@@ -145,6 +145,9 @@ pub struct Request {
     /// The caller's address: that of the connection, or what a trusted proxy says; `None` on a unix socket, unless a
     /// trusted proxy says it.
     pub address: Option<IpAddr>,
+    /// SHA-256 of the client certificate of its TLS connection (RFC 8705, 3.1), for routes that anybody may call; where
+    /// a credential is needed it has been looked at.
+    pub certificate: Option<[u8; 32]>,
     /// The path below the mount.
     pub path: String,
     /// Parameters of the path, percent-decoded.

@@ -149,16 +149,17 @@ impl<'d> Exchange<'d> {
     async fn admit(&self, found: Result<Found<'d>, Refusal>, headers: &HeaderMap) -> Result<Admitted<'d>, Denied> {
         let Found { entry, params } = found?;
         let subject = self.subject(entry);
-        let origin = Origin {
-            address: self.caller,
-            uid: self.connection.uid,
-            certificate: self.connection.client_certificate().map(|certificate| certificate.thumbprint),
-        };
+        let origin = Origin { address: self.caller, uid: self.connection.uid, certificate: self.certificate() };
         let contract = self.mount.contract.name();
         let authenticator = &*self.desk.authenticator;
         let checked = credential::check(authenticator, contract, entry.access, headers, origin).await;
         let principal = checked.inspect_err(|denied| subject.denied(&params, denied))?;
         Ok(Admitted { entry, params, principal })
+    }
+
+    /// SHA-256 of the client certificate that the connection has shown.
+    fn certificate(&self) -> Option<[u8; 32]> {
+        self.connection.client_certificate().map(|certificate| certificate.thumbprint)
     }
 
     /// What the audit trail is told of this request.
@@ -183,6 +184,7 @@ impl<'d> Exchange<'d> {
             id: self.id.clone(),
             peer: self.connection.peer,
             address: self.caller,
+            certificate: self.certificate(),
             path: self.mount.below(self.uri.path()).to_owned(),
             params: admitted.params,
             query: self.uri.query().unwrap_or_default().to_owned(),

@@ -29,6 +29,7 @@ mod body;
 mod connection;
 mod credential;
 mod desk;
+mod doorkeeper;
 mod drive;
 mod forwarded;
 mod guard;
@@ -44,6 +45,7 @@ mod server;
 mod stream;
 
 pub use credential::{Authenticate, Denial, Presented, Shown};
+pub use doorkeeper::Doorkeeper;
 pub use forwarded::{ProxyHeader, TrustedProxies};
 pub use listener::BindError;
 pub use server::{Drained, Server, ServerParts, Sockets};

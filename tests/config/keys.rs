@@ -35,7 +35,7 @@ fn every_key_sets_what_it_says() {
     assert!(settings.trust.system && settings.trust.certificates.is_empty());
     assert!(settings.engine.knows(&"partner-a".into()) && !settings.engine.knows(&"stranger".into()));
     let client = &settings.auth.clients[0];
-    assert!(client.secrets[0].matches(b"hunter2-hunter2"));
+    assert!(client.secrets[0].hash.matches(b"hunter2-hunter2"));
     assert_eq!(client.owners.to_audience(), "1001,1002,acme,s-1");
     assert_eq!(settings.engine.owners[&client.id], client.owners);
     let catalogue = settings.engine.catalogue;

@@ -21,7 +21,7 @@ fn a_secret_comes_from_where_it_is_said_to_be() {
     let loaded = site.with("tidings.toml", text).loaded();
     let secrets = &loaded.settings.auth.clients[0].secrets;
     let expected = ["from a file", "from systemd", "from a variable", "open"];
-    assert!(secrets.iter().zip(expected).all(|(hash, secret)| hash.matches(secret.as_bytes())));
+    assert!(secrets.iter().zip(expected).all(|(kept, secret)| kept.hash.matches(secret.as_bytes())));
     assert_eq!((secrets.len(), loaded.warnings.len()), (4, 1));
     assert!(loaded.warnings[0].message.contains("stands in the configuration"), "{:?}", loaded.warnings);
 }
@@ -80,7 +80,7 @@ fn settings_and_warnings_never_show_a_secret() {
 #[test]
 fn a_client_needs_secrets_and_either_form_of_them() {
     let entry = |secrets: &str| Site::new(&format!("[[clients]]\nid = \"crm\"\n{secrets}")).variable("CRM", "x");
-    assert!(only(&entry("").shown()).contains("secret (or secrets) is missing"));
+    assert!(only(&entry("").shown()).contains("secret (or secrets, or certificate) is missing"));
     assert!(only(&entry("secrets = []").shown()).contains("must have 1 to 16 entries"));
     let both = "secret = { env = \"CRM\" }\nsecrets = [{ env = \"CRM\" }]";
     assert!(only(&entry(both).shown()).contains("both secret and secrets"));

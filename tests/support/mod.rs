@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
@@ -20,11 +19,14 @@ use tidings::api::events::{EventsContract, EventsSettings};
 use tidings::api::metrics::ApiMetrics;
 use tidings::api::polling::{PollingContract, PollingSettings, UnknownMembers};
 use tidings::api::root::{RootContract, RootSettings};
+use tidings::auth::issuers::TrustedIssuers;
 use tidings::auth::{
-    AuthSettings, Authenticator, ClientSettings, Clients, Principal, SigningKeys, TokenRequest, TokenService, scope,
+    AuthMetrics, AuthSettings, Authenticator, Caretaker, CaretakerParts, ClientSettings, Gate, GateParts, SigningKeys,
+    TokenRequest, TokenService, scope,
 };
 use tidings::base::audit::Trail;
 use tidings::base::clock::{Clock, ManualClock, Timestamp};
+use tidings::base::outbound::{Outbound, TrustSettings};
 use tidings::base::random::SeededRandomness;
 use tidings::base::seal::SealKey;
 use tidings::base::secret::{ExposeSecret, SecretHash};
@@ -32,7 +34,7 @@ use tidings::base::stop::Stop;
 use tidings::engine::{ClientLimits, Engine, EngineSettings, ForeignClients};
 use tidings::http::metrics::HttpMetrics;
 use tidings::http::settings::{ListenAddress, ServerSettings};
-use tidings::http::{Authenticate, Denial, Presented, Server, ServerParts, Shown};
+use tidings::http::{Doorkeeper, Server, ServerParts};
 use tidings::model::catalogue::{Catalogue, EventType};
 use tidings::model::id::ClientId;
 use tidings::model::notification::{ByKind, EndpointKind};
@@ -48,7 +50,7 @@ pub(crate) const START: &str = "2026-11-22T10:00:00.250Z";
 pub(crate) const PUBLIC_URL: &str = "https://notify.example.com/base";
 
 /// The secret of every client.
-const SECRET: &str = "a secret of the tests";
+pub(crate) const SECRET: &str = "a secret of the tests";
 
 /// What an appliance is started with; the default has the clients `crm` and `erp` with all scopes, of which `crm` owns
 /// 1001, `watcher` with none, and an open catalogue.
@@ -66,6 +68,8 @@ pub(crate) struct Setup {
     pub(crate) max_batch: usize,
     pub(crate) max_wait: Duration,
     pub(crate) limits: ClientLimits,
+    /// Changes the settings of credentials before the start.
+    pub(crate) tune_auth: fn(&mut AuthSettings),
 }
 
 impl Default for Setup {
@@ -84,6 +88,7 @@ impl Default for Setup {
             max_batch: 8 << 20,
             max_wait: Duration::from_mins(1),
             limits: ClientLimits::default(),
+            tune_auth: |_| {},
         }
     }
 }
@@ -125,6 +130,8 @@ pub(crate) struct Appliance {
     tokens: TokenService,
     metrics: HttpMetrics,
     api_metrics: ApiMetrics,
+    auth_metrics: AuthMetrics,
+    pub(crate) caretaker: Caretaker,
     folder: Option<TempDir>,
 }
 
@@ -170,18 +177,33 @@ impl Appliance {
 
         let auth = auth_settings(&setup);
         let keys = Arc::new(SigningKeys::load(&*store).await.unwrap());
-        let clients = Arc::new(Clients::new(&auth.clients));
-        let token_service = || TokenService::new(&auth, keys.clone(), clients.clone(), random.clone());
-        let (metrics, api_metrics) = (HttpMetrics::new(), ApiMetrics::new());
+        let (metrics, api_metrics, auth_metrics) = (HttpMetrics::new(), ApiMetrics::new(), AuthMetrics::new());
+        let gate = GateParts::load(&auth, store.clone(), auth_metrics.clone()).await.unwrap();
+        let parts = CaretakerParts {
+            gate: gate.clone(),
+            keys: keys.clone(),
+            token_lifetime: auth.token_lifetime,
+            store: store.clone(),
+            clock: Arc::new(clock.clone()),
+        };
+        let outbound = Arc::new(Outbound::new(TrustSettings { system: false, certificates: Vec::new() }));
+        let caretaker = Caretaker::begin(parts).await.unwrap();
+        let token_service = || TokenService::new(&auth, keys.clone(), gate.clone(), random.clone());
         let polling = PollingContract::new(polling_settings(&setup), engine.clone(), &api_metrics);
-        let root = RootSettings { token_paths: vec!["/oauth2/token".to_owned()], public_url: PUBLIC_URL.to_owned() };
+        let token_paths = vec!["/oauth2/token".to_owned()];
+        let root = RootSettings { token_paths, public_url: PUBLIC_URL.to_owned(), certificates: false };
         let parts = ServerParts {
             contracts: vec![
                 Arc::new(polling),
                 Arc::new(EventsContract::new(events_settings(&setup), engine.clone())),
                 Arc::new(RootContract::new(root, Arc::new(token_service()), Arc::new(clock.clone()))),
             ],
-            authenticator: Arc::new(Tokens(Authenticator::new(&auth, keys.clone(), clients.clone()), clock.clone())),
+            authenticator: Arc::new(Doorkeeper::new(
+                Authenticator::new(&auth, keys.clone(), gate.clients.clone()),
+                Arc::new(TrustedIssuers::new(Vec::new(), outbound, Arc::new(clock.clone()))),
+                Gate::new(&auth.limits, gate.clone()),
+                Arc::new(clock.clone()),
+            )),
             metrics: metrics.clone(),
             audit: Trail::off(),
             clock: Arc::new(clock.clone()),
@@ -196,6 +218,8 @@ impl Appliance {
             tokens: token_service(),
             metrics,
             api_metrics,
+            auth_metrics,
+            caretaker,
             clock,
             store,
             engine,
@@ -210,11 +234,12 @@ impl Appliance {
         self.store.figures()
     }
 
-    /// The metrics of the server and the contracts in the text format.
+    /// The metrics of the server, the contracts and credentials in the text format.
     pub(crate) fn metrics(&self) -> String {
         let mut registry = Registry::default();
         self.metrics.register(&mut registry);
         self.api_metrics.register(&mut registry);
+        self.auth_metrics.register(&mut registry);
         let mut text = String::new();
         encode(&mut text, &registry).unwrap();
         text
@@ -222,12 +247,7 @@ impl Appliance {
 
     /// A token of `client` with all its scopes, good for an hour from now.
     pub(crate) fn token(&self, client: &str) -> String {
-        let request = TokenRequest {
-            grant_type: Some("client_credentials".to_owned()),
-            client_id: client.to_owned(),
-            client_secret: SECRET.into(),
-            scope: None,
-        };
+        let request = TokenRequest::with_secret(client, SECRET);
         self.tokens.issue(&request, self.clock.now()).unwrap().access_token.expose_secret().to_owned()
     }
 }
@@ -279,19 +299,6 @@ impl Faults for BadDisk {
     }
 }
 
-/// The real tokens, on the test's clock.
-struct Tokens(Authenticator, ManualClock);
-
-#[async_trait]
-impl Authenticate for Tokens {
-    async fn authenticate(&self, presented: Presented<'_>) -> Result<Principal, Denial> {
-        let Shown::Bearer(token) = presented.credential else {
-            return Err(Denial::Invalid("the credential is no token".to_owned()));
-        };
-        self.0.bearer(token, self.1.now()).map_err(|denied| Denial::Invalid(denied.to_string()))
-    }
-}
-
 fn owners(names: &[&str]) -> Owners {
     Owners::new(names.iter().map(|&n| n.to_owned()))
 }
@@ -310,17 +317,16 @@ fn engine_settings(setup: &Setup) -> EngineSettings {
 
 fn auth_settings(setup: &Setup) -> AuthSettings {
     let client = |(id, scopes, own): &(&str, &[&str], &[&str])| ClientSettings {
-        id: ClientId::new(id),
-        secrets: vec![SecretHash::of(SECRET.as_bytes())],
+        secrets: vec![SecretHash::of(SECRET.as_bytes()).into()],
         scopes: scopes.iter().map(|&s| s.to_owned()).collect(),
         owners: owners(own),
+        ..ClientSettings::new(id)
     };
-    AuthSettings {
-        audience: "tidings".to_owned(),
-        issuer: PUBLIC_URL.to_owned(),
-        token_lifetime: Duration::from_hours(1),
-        clients: setup.clients.iter().map(client).collect(),
-    }
+    let mut settings = AuthSettings::new(PUBLIC_URL, setup.clients.iter().map(client).collect());
+    // Each call of a test gets a token of its own, and the clock stands still.
+    settings.limits.token_rate = None;
+    (setup.tune_auth)(&mut settings);
+    settings
 }
 
 fn polling_settings(setup: &Setup) -> PollingSettings {

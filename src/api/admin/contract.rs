@@ -159,6 +159,7 @@ mod tests {
             id: "r1".to_owned(),
             peer: None,
             address: None,
+            certificate: None,
             path: path.to_owned(),
             params: Vec::new(),
             query: String::new(),

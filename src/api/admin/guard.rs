@@ -133,6 +133,7 @@ mod tests {
             id: "r".to_owned(),
             peer: tcp.then(|| "127.0.0.1:5".parse().unwrap()),
             address: None,
+            certificate: None,
             path: "/x".to_owned(),
             params: Vec::new(),
             query: String::new(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hyper::StatusCode;
 
+use super::metadata::{self, Metadata};
 use super::settings::RootSettings;
 use super::token;
 use crate::api::problem::{self, Problem, ProblemText};
@@ -12,10 +13,11 @@ use crate::auth::TokenService;
 use crate::base::clock::Clock;
 use crate::http::contract::{Access, BodyRule, Contract, Refusal, Request, Response, Route, Trace, Verb};
 
-/// The root: the token endpoint under each of its paths, and the problems' pages.
+/// The root: the token endpoint under each of its paths and what belongs to it, and the problems' pages.
 pub struct RootContract {
     public_url: String,
     routes: Vec<Route<Operation>>,
+    metadata: String,
     tokens: Arc<TokenService>,
     clock: Arc<dyn Clock>,
 }
@@ -23,26 +25,39 @@ pub struct RootContract {
 #[derive(Clone, Copy, Debug)]
 enum Operation {
     Token,
+    Revoke,
+    Metadata,
+    Keys,
     Problem,
 }
 
-const PROBLEM_PAGE: Route<Operation> = Route {
-    method: Verb::Get,
-    path: "/problems/{name}",
-    operation: Operation::Problem,
-    label: "problem",
+const REVOKE: Route<Operation> = Route {
+    method: Verb::Post,
+    path: metadata::REVOCATION_PATH,
+    operation: Operation::Revoke,
+    label: "revoke",
     access: Access::Public,
-    body: BodyRule::None,
-    trace: Trace::None,
+    body: BodyRule::Ordinary,
+    trace: Trace::Change("token.revoke"),
 };
+
+const KEYS: Route<Operation> = page(metadata::KEYS_PATH, Operation::Keys, "keys");
+
+const METADATA: Route<Operation> = page(metadata::WELL_KNOWN, Operation::Metadata, "metadata");
+
+const PROBLEM_PAGE: Route<Operation> = page("/problems/{name}", Operation::Problem, "problem");
 
 impl RootContract {
     /// The root with these settings. The token paths are kept as long as the process runs: make one root, not many.
     #[must_use]
     pub fn new(settings: RootSettings, tokens: Arc<TokenService>, clock: Arc<dyn Clock>) -> Self {
-        let RootSettings { token_paths, public_url } = settings;
-        let routes = token_paths.into_iter().map(|path| token_route(path.leak())).chain([PROBLEM_PAGE]).collect();
-        Self { public_url, routes, tokens, clock }
+        let metadata = Metadata::new(&settings).to_json();
+        let inserted = metadata::inserted_path(&settings.public_url);
+        let RootSettings { token_paths, public_url, certificates: _ } = settings;
+        let inserted = inserted.map(|path| page(path.leak(), Operation::Metadata, "metadata"));
+        let routes = token_paths.into_iter().map(|path| token_route(path.leak()));
+        let routes = routes.chain([REVOKE, KEYS, METADATA]).chain(inserted).chain([PROBLEM_PAGE]).collect();
+        Self { public_url, routes, metadata, tokens, clock }
     }
 
     fn problem_page(&self, request: &Request) -> Response {
@@ -78,9 +93,13 @@ impl Contract for RootContract {
     }
 
     async fn call(&self, route: usize, request: Request) -> Response {
+        let now = self.clock.now();
+        let failed = || self.refuse(&Refusal::Internal, &request.id);
         match self.routes.get(route).map(|route| route.operation) {
-            Some(Operation::Token) => token::answer(&self.tokens, &request, self.clock.now())
-                .unwrap_or_else(|| self.refuse(&Refusal::Internal, &request.id)),
+            Some(Operation::Token) => token::issue(&self.tokens, &request, now).unwrap_or_else(failed),
+            Some(Operation::Revoke) => token::revoke(&self.tokens, &request, now).await.unwrap_or_else(failed),
+            Some(Operation::Metadata) => metadata::answer(&self.metadata),
+            Some(Operation::Keys) => metadata::keys(&self.tokens.public_keys(now)),
             Some(Operation::Problem) => self.problem_page(&request),
             None => self.refuse(&Refusal::NoSuchPath, &request.id),
         }
@@ -105,6 +124,12 @@ const fn token_route(path: &'static str) -> Route<Operation> {
         body: BodyRule::Ordinary,
         trace: Trace::Change("token.issue"),
     }
+}
+
+/// A route for whoever looks, without a body.
+const fn page(path: &'static str, operation: Operation, label: &'static str) -> Route<Operation> {
+    let access = Access::Public;
+    Route { method: Verb::Get, path, operation, label, access, body: BodyRule::None, trace: Trace::None }
 }
 
 /// The page of a problem: plain text, for whoever follows its `type`.

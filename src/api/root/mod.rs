@@ -1,5 +1,5 @@
-//! What stands at the root, outside every mount: the token endpoint (contracts/events.md, "Tokens") and the pages
-//! that explain problems. Everything else there is a 404 in problem+json.
+//! What stands at the root, outside every mount: the token endpoint (contracts/events.md, "Tokens") with its
+//! revocation, metadata and public keys, and the pages that explain problems. Everything else there is a 404 in problem+json.
 //!
 //! The token endpoint speaks RFC 6749: its own answers, errors too, are in the form of section 5, while what the server
 //! refuses before the endpoint is asked (404, 405, 413, …) is problem+json like all else at the root.
@@ -7,6 +7,7 @@
 mod answer;
 mod contract;
 mod credentials;
+mod metadata;
 mod parameters;
 mod settings;
 #[cfg(test)]

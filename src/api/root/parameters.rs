@@ -1,4 +1,4 @@
-//! The parameters of a token request: from a form (RFC 6749, 4.4.2 and appendix B) or a JSON object.
+//! The parameters of a call of the token endpoint: from a form (RFC 6749, 4.4.2 and appendix B) or a JSON object.
 //!
 //! Unknown parameters are passed over, a known one that is there twice is refused, and one without a value (in JSON
 //! also null) counts as absent (RFC 6749, 3.2).
@@ -10,83 +10,77 @@ use super::answer::Failure;
 use crate::base::secret::{ExposeSecret, SecretString};
 use crate::model::json;
 
-/// What the request's body says.
-#[derive(Debug, Default)]
+/// What the request's body says. Any of the values may be a secret.
+#[derive(Debug)]
 pub(super) struct Parameters {
-    pub(super) grant_type: Option<String>,
-    pub(super) client_id: Option<String>,
-    pub(super) client_secret: Option<SecretString>,
-    pub(super) scope: Option<String>,
+    known: &'static [&'static str],
+    values: Vec<(&'static str, SecretString)>,
 }
 
 impl Parameters {
-    /// Reads the body in the form that its `Content-Type` names.
-    pub(super) fn parse(headers: &HeaderMap, body: &[u8]) -> Result<Self, Failure> {
+    /// Reads the body in the form that its `Content-Type` names; `known` are the parameters that mean something.
+    pub(super) fn parse(headers: &HeaderMap, body: &[u8], known: &'static [&'static str]) -> Result<Self, Failure> {
+        let mut parameters = Self { known, values: Vec::with_capacity(known.len()) };
         match media_type(headers).as_deref() {
-            Some("application/x-www-form-urlencoded") => Self::from_form(body),
-            Some("application/json") => Self::from_json(body),
-            _ => Err(Failure::invalid_request(
-                "the body is neither a form nor JSON: send Content-Type application/x-www-form-urlencoded or \
-                 application/json",
-            )),
+            Some("application/x-www-form-urlencoded") => parameters.read_form(body)?,
+            Some("application/json") => parameters.read_json(body)?,
+            _ => {
+                return Err(Failure::invalid_request(
+                    "the body is neither a form nor JSON: send Content-Type application/x-www-form-urlencoded or \
+                     application/json",
+                ));
+            }
         }
+        parameters.values.retain(|(_, value)| !value.expose_secret().is_empty());
+        Ok(parameters)
     }
 
-    fn from_form(body: &[u8]) -> Result<Self, Failure> {
+    /// Takes a parameter out, if it is there.
+    pub(super) fn take_secret(&mut self, name: &str) -> Option<SecretString> {
+        let at = self.values.iter().position(|(known, _)| *known == name)?;
+        Some(self.values.swap_remove(at).1)
+    }
+
+    /// The same of one that is no secret.
+    pub(super) fn take(&mut self, name: &str) -> Option<String> {
+        self.take_secret(name).map(|value| value.expose_secret().to_owned())
+    }
+
+    fn read_form(&mut self, body: &[u8]) -> Result<(), Failure> {
         let body = std::str::from_utf8(body).map_err(|_| Failure::invalid_request("the body is not valid UTF-8"))?;
-        let mut parameters = Self::default();
         for pair in body.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (Some(name), Some(value)) = (form_decode(name), form_decode(value)) else {
                 return Err(Failure::invalid_request("a parameter is not valid UTF-8 once its %-escapes are resolved"));
             };
-            parameters.set(&name, || Ok(value))?;
-        }
-        Ok(parameters.without_empty())
-    }
-
-    fn from_json(body: &[u8]) -> Result<Self, Failure> {
-        let raw =
-            json::check(body).map_err(|e| Failure::invalid_request(format!("the body is not valid JSON: {e}")))?;
-        let members: json::Members<'_> = serde_json::from_str(raw.get())
-            .map_err(|_| Failure::invalid_request("the body is JSON, but no object with the parameters as members"))?;
-        let mut parameters = Self::default();
-        for (name, value) in members.0 {
-            if value.get() == "null" {
-                continue;
-            }
-            parameters.set(&name, || {
-                serde_json::from_str(value.get())
-                    .map_err(|_| Failure::invalid_request(format!("the member `{name}` is not a string")))
-            })?;
-        }
-        Ok(parameters.without_empty())
-    }
-
-    /// Takes a parameter if it is a known one; only then its value is looked at.
-    fn set(&mut self, name: &str, value: impl FnOnce() -> Result<String, Failure>) -> Result<(), Failure> {
-        let twice = match name {
-            "grant_type" => self.grant_type.replace(value()?).is_some(),
-            "client_id" => self.client_id.replace(value()?).is_some(),
-            "client_secret" => self.client_secret.replace(value()?.into()).is_some(),
-            "scope" => self.scope.replace(value()?).is_some(),
-            _ => false,
-        };
-        if twice {
-            return Err(Failure::invalid_request(format!("the parameter `{name}` is there twice")));
+            self.set(&name, || Ok(value))?;
         }
         Ok(())
     }
 
-    fn without_empty(self) -> Self {
-        let Self { grant_type, client_id, client_secret, scope } = self;
-        let filled = |value: &String| !value.is_empty();
-        Self {
-            grant_type: grant_type.filter(filled),
-            client_id: client_id.filter(filled),
-            client_secret: client_secret.filter(|secret| !secret.expose_secret().is_empty()),
-            scope: scope.filter(filled),
+    fn read_json(&mut self, body: &[u8]) -> Result<(), Failure> {
+        let raw =
+            json::check(body).map_err(|e| Failure::invalid_request(format!("the body is not valid JSON: {e}")))?;
+        let members: json::Members<'_> = serde_json::from_str(raw.get())
+            .map_err(|_| Failure::invalid_request("the body is JSON, but no object with the parameters as members"))?;
+        for (name, value) in members.0.into_iter().filter(|(_, value)| value.get() != "null") {
+            self.set(&name, || {
+                serde_json::from_str(value.get())
+                    .map_err(|_| Failure::invalid_request(format!("the member `{name}` is not a string")))
+            })?;
         }
+        Ok(())
+    }
+
+    /// Takes a parameter in if it is a known one; only then its value is looked at.
+    fn set(&mut self, name: &str, value: impl FnOnce() -> Result<String, Failure>) -> Result<(), Failure> {
+        let Some(name) = self.known.iter().find(|known| **known == name) else { return Ok(()) };
+        let value = value()?;
+        if self.values.iter().any(|(there, _)| there == name) {
+            return Err(Failure::invalid_request(format!("the parameter `{name}` is there twice")));
+        }
+        self.values.push((name, value.into()));
+        Ok(())
     }
 }
 

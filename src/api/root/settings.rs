@@ -7,4 +7,6 @@ pub struct RootSettings {
     pub token_paths: Vec<String>,
     /// `server.public_url`, without a slash at the end.
     pub public_url: String,
+    /// Whether a client shows who it is by a TLS client certificate.
+    pub certificates: bool,
 }

@@ -1,5 +1,9 @@
 //! The root as the server calls it.
 
+mod ends;
+mod limits;
+mod metadata;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +19,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::problem::Problem;
-use crate::auth::{AuthSettings, Authenticator, ClientSettings, Clients, SigningKeys, TokenService};
+use crate::auth::{AuthSettings, Authenticator, ClientSettings, Gate, GateParts, SigningKeys, TokenService};
 use crate::base::clock::{Clock, ManualClock, Timestamp};
 use crate::base::random::SeededRandomness;
 use crate::base::secret::SecretHash;
 use crate::http::contract::{Access, Contract, Refusal, Request, Response};
-use crate::model::owners::Owners;
 
 const FORM: &str = "application/x-www-form-urlencoded";
 /// `client_credentials`, and nothing else.
@@ -31,36 +34,43 @@ const ODD: &str = "a+b %:&=é\"";
 struct House {
     root: RootContract,
     authenticator: Authenticator,
+    gate: Gate,
+    keys: Arc<SigningKeys>,
     clock: ManualClock,
 }
 
 /// A house with the clients `crm` (secret `s3cret`, scopes `a` and `b`) and `odd one` (secret [`ODD`]).
 fn house() -> House {
+    tuned_house(|_| {})
+}
+
+/// The same with other settings.
+fn tuned_house(tune: impl FnOnce(&mut AuthSettings)) -> House {
     let client = |id: &str, secret: &str| ClientSettings {
-        id: id.into(),
-        secrets: vec![SecretHash::of(secret.as_bytes())],
+        secrets: vec![SecretHash::of(secret.as_bytes()).into()],
         scopes: BTreeSet::from(["a".to_owned(), "b".to_owned()]),
-        owners: Owners::default(),
+        ..ClientSettings::new(id)
     };
-    let settings = AuthSettings {
-        audience: "tidings".into(),
-        issuer: "https://tidings.example".into(),
-        token_lifetime: Duration::from_mins(30),
-        clients: vec![client("crm", "s3cret"), client("odd one", ODD), client("literal", "a+b%41%ff")],
-    };
+    let clients = vec![client("crm", "s3cret"), client("odd one", ODD), client("literal", "a+b%41%ff")];
+    let mut settings = AuthSettings::new("https://tidings.example/base", clients);
+    settings.token_lifetime = Duration::from_mins(30);
+    tune(&mut settings);
     let key = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).unwrap();
     let keys = Arc::new(SigningKeys::from_pkcs8(key.as_ref()).unwrap());
-    let clients = Arc::new(Clients::new(&settings.clients));
+    let gate = GateParts::in_memory(&settings);
     let random = Arc::new(SeededRandomness::new(1));
-    let tokens = Arc::new(TokenService::new(&settings, Arc::clone(&keys), Arc::clone(&clients), random));
+    let tokens = Arc::new(TokenService::new(&settings, Arc::clone(&keys), gate.clone(), random));
     let clock = ManualClock::new(Timestamp::from_millis(1_800_000_000_000));
     let root = RootSettings {
         token_paths: vec!["/oauth2/token".into(), "/oauth/v1/token".into()],
-        public_url: "https://tidings.example".into(),
+        public_url: settings.issuer.clone(),
+        certificates: settings.clients.iter().any(|client| !client.certificates.is_empty()),
     };
     House {
         root: RootContract::new(root, tokens, Arc::new(clock.clone())),
-        authenticator: Authenticator::new(&settings, keys, clients),
+        authenticator: Authenticator::new(&settings, Arc::clone(&keys), Arc::clone(&gate.clients)),
+        gate: Gate::new(&settings.limits, gate),
+        keys,
         clock,
     }
 }
@@ -74,6 +84,7 @@ fn request(headers: &[(&str, &str)], body: impl Into<Bytes>) -> Request {
         id: "r-1".into(),
         peer: None,
         address: None,
+        certificate: None,
         path: "/oauth2/token".into(),
         params: Vec::new(),
         query: String::new(),
@@ -307,7 +318,16 @@ fn the_routes_are_the_token_paths_and_the_pages() {
     let house = house();
     let routes = house.root.routes();
     let paths: Vec<_> = routes.iter().map(|route| (route.path, route.label)).collect();
-    assert_eq!(paths, [("/oauth2/token", "token"), ("/oauth/v1/token", "token"), ("/problems/{name}", "problem")]);
+    let expected = [
+        ("/oauth2/token", "token"),
+        ("/oauth/v1/token", "token"),
+        ("/oauth2/revoke", "revoke"),
+        ("/oauth2/jwks", "keys"),
+        ("/.well-known/oauth-authorization-server", "metadata"),
+        ("/.well-known/oauth-authorization-server/base", "metadata"),
+        ("/problems/{name}", "problem"),
+    ];
+    assert_eq!(paths, expected);
     assert!(routes.iter().all(|route| route.access == Access::Public));
     assert_eq!(house.root.mount(), "");
 }
@@ -330,7 +350,7 @@ fn refusals_are_problems_with_their_status() {
         let body: Value = serde_json::from_slice(&response.body).unwrap();
         assert_eq!((response.status.as_u16(), &body["status"]), (status, &json!(status)));
         assert_eq!(response.headers["content-type"], "application/problem+json");
-        assert_eq!(body["type"], format!("https://tidings.example/problems/{name}"));
+        assert_eq!(body["type"], format!("https://tidings.example/base/problems/{name}"));
         assert!(body["detail"].as_str().unwrap().contains(says), "{body}");
     }
 }

@@ -46,3 +46,12 @@ pub enum ForeignDenied {
     )]
     OtherCertificate,
 }
+
+impl ForeignDenied {
+    /// Whether it may be a guess: its issuer never made it so. A key that is not known yet, another audience or an ID
+    /// token are mistakes of those who mean well.
+    #[must_use]
+    pub(in crate::auth) const fn is_failure(&self) -> bool {
+        matches!(self, Self::OtherAlgorithm | Self::Critical | Self::BadSignature)
+    }
+}

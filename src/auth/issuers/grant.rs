@@ -85,6 +85,7 @@ fn principal(entry: &IssuerSettings, claims: &Claims) -> Result<Principal, Forei
         owners: Some(owners(entry, claims)?),
         contracts: entry.contracts.clone(),
         publish: None,
+        token: None,
     }))
 }
 

@@ -23,13 +23,11 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tidings::auth::{
-    AuthSettings, Authenticator, ClientSettings, Clients, SigningKeys, TokenRequest, TokenService, scope,
+    self, AuthSettings, Authenticator, ClientSettings, GateParts, SigningKeys, TokenRequest, TokenService, scope,
 };
 use tidings::base::clock::{Clock, SystemClock};
 use tidings::base::random::SystemRandomness;
 use tidings::base::secret::SecretHash;
-use tidings::model::id::ClientId;
-use tidings::model::owners::Owners;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::process::site::{CLIENT, SECRET, local};
@@ -121,6 +119,7 @@ async fn answer(request: Request<Incoming>, gate: Option<Arc<Gate>>) -> Result<R
 /// What the appliance does with a request's credential.
 struct Gate {
     authenticator: Authenticator,
+    entry: auth::Gate,
     clock: SystemClock,
     token: String,
 }
@@ -131,44 +130,34 @@ impl Gate {
             .map_err(io::Error::other)?;
         let keys = Arc::new(SigningKeys::from_pkcs8(key.as_ref()).map_err(io::Error::other)?);
         let settings = settings();
-        let clients = Arc::new(Clients::new(&settings.clients));
-        let tokens = TokenService::new(
-            &settings,
-            Arc::clone(&keys),
-            Arc::clone(&clients),
-            Arc::new(SystemRandomness::default()),
-        );
+        let gate = GateParts::in_memory(&settings);
+        let random = Arc::new(SystemRandomness::default());
+        let tokens = TokenService::new(&settings, Arc::clone(&keys), gate.clone(), random);
         let clock = SystemClock;
-        let asked = TokenRequest {
-            grant_type: Some("client_credentials".to_owned()),
-            client_id: CLIENT.to_owned(),
-            client_secret: SECRET.into(),
-            scope: None,
-        };
+        let asked = TokenRequest::with_secret(CLIENT, SECRET);
         let issued = tokens.issue(&asked, clock.now()).map_err(io::Error::other)?;
         let token = tidings::base::secret::ExposeSecret::expose_secret(&issued.access_token).to_owned();
-        Ok(Self { authenticator: Authenticator::new(&settings, keys, clients), clock, token })
+        let authenticator = Authenticator::new(&settings, keys, Arc::clone(&gate.clients));
+        Ok(Self { authenticator, entry: auth::Gate::new(&settings.limits, gate), clock, token })
     }
 
     fn admits(&self, request: &Request<Incoming>) -> bool {
         let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = header.and_then(|value| value.strip_prefix("Bearer "));
-        let caller = token.and_then(|token| self.authenticator.bearer(token, self.clock.now()).ok());
+        let now = self.clock.now();
+        let caller = token.and_then(|token| {
+            let verified = self.authenticator.bearer(token, now);
+            self.entry.token(verified, auth::Origin::default(), now).ok()
+        });
         caller.is_some_and(|principal| principal.has(scope::PUBLISH))
     }
 }
 
 fn settings() -> AuthSettings {
     let client = ClientSettings {
-        id: ClientId::new(CLIENT),
-        secrets: vec![SecretHash::of(SECRET.as_bytes())],
+        secrets: vec![SecretHash::of(SECRET.as_bytes()).into()],
         scopes: BTreeSet::from([scope::PUBLISH.to_owned()]),
-        owners: Owners::default(),
+        ..ClientSettings::new(CLIENT)
     };
-    AuthSettings {
-        audience: "tidings".to_owned(),
-        issuer: "http://127.0.0.1:8420".to_owned(),
-        token_lifetime: Duration::from_hours(1),
-        clients: vec![client],
-    }
+    AuthSettings::new("http://127.0.0.1:8420", vec![client])
 }

@@ -99,6 +99,7 @@ mod tests {
                 id: "r".to_owned(),
                 peer: None,
                 address: None,
+                certificate: None,
                 path: String::new(),
                 params: Vec::new(),
                 query: String::new(),

@@ -155,6 +155,7 @@ mod tests {
             id: "r".to_owned(),
             peer: None,
             address: None,
+            certificate: None,
             path: String::new(),
             params: Vec::new(),
             query: query.to_owned(),

@@ -1,0 +1,104 @@
+//! What the token endpoint says of itself: metadata (RFC 8414) and public keys (RFC 7517).
+
+use http::Uri;
+use hyper::StatusCode;
+use hyper::header::{CACHE_CONTROL, HeaderValue};
+use serde::Serialize;
+
+use super::settings::RootSettings;
+use crate::auth::{PublicKeys, scope};
+use crate::http::contract::Response;
+
+/// Where the metadata are (RFC 8414, 3).
+pub(super) const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
+/// Where tokens are revoked.
+pub(super) const REVOCATION_PATH: &str = "/oauth2/revoke";
+/// Where the public keys are.
+pub(super) const KEYS_PATH: &str = "/oauth2/jwks";
+
+/// How long metadata may be kept.
+const METADATA_AGE: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+/// How long keys may be kept. A new key signs at once: who checks tokens itself looks again for a `kid` that it does not
+/// know.
+const KEYS_AGE: HeaderValue = HeaderValue::from_static("public, max-age=300");
+
+/// RFC 8414, 2. Every path is below `server.public_url`.
+#[derive(Debug, Serialize)]
+pub(super) struct Metadata {
+    issuer: String,
+    token_endpoint: String,
+    jwks_uri: String,
+    revocation_endpoint: String,
+    scopes_supported: &'static [&'static str],
+    /// Required, though nothing is offered that needs one.
+    response_types_supported: [&'static str; 0],
+    grant_types_supported: [&'static str; 1],
+    token_endpoint_auth_methods_supported: Vec<&'static str>,
+    revocation_endpoint_auth_methods_supported: Vec<&'static str>,
+    /// RFC 8705, 3.3.
+    tls_client_certificate_bound_access_tokens: bool,
+}
+
+impl Metadata {
+    pub(super) fn new(settings: &RootSettings) -> Self {
+        let RootSettings { token_paths, public_url, certificates } = settings;
+        let below = |path: &str| format!("{public_url}{path}");
+        let mut methods = vec!["client_secret_basic", "client_secret_post"];
+        if *certificates {
+            methods.push("tls_client_auth");
+        }
+        Self {
+            issuer: public_url.clone(),
+            token_endpoint: below(token_paths.first().map_or("/oauth2/token", String::as_str)),
+            jwks_uri: below(KEYS_PATH),
+            revocation_endpoint: below(REVOCATION_PATH),
+            scopes_supported: scope::ALL,
+            response_types_supported: [],
+            grant_types_supported: ["client_credentials"],
+            token_endpoint_auth_methods_supported: methods.clone(),
+            revocation_endpoint_auth_methods_supported: methods,
+            tls_client_certificate_bound_access_tokens: *certificates,
+        }
+    }
+
+    pub(super) fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("texts, lists of them and a truth value are JSON")
+    }
+}
+
+/// The path at which RFC 8414, 3.1 looks for the metadata of an issuer whose URL has a path, in matchit's form: the
+/// well-known part stands before it. A proxy that serves us below that path has to hand it on as it is.
+pub(super) fn inserted_path(public_url: &str) -> Option<String> {
+    let uri: Uri = public_url.parse().ok()?;
+    let path = uri.path().trim_end_matches('/');
+    let literal = path.replace('{', "{{").replace('}', "}}");
+    (!path.is_empty()).then(|| format!("{WELL_KNOWN}{literal}"))
+}
+
+/// The answer with the metadata.
+pub(super) fn answer(metadata: &str) -> Response {
+    Response::json(StatusCode::OK, metadata.to_owned()).header(CACHE_CONTROL, METADATA_AGE)
+}
+
+/// The answer with the public keys.
+pub(super) fn keys(keys: &PublicKeys) -> Response {
+    let body = serde_json::to_vec(keys).expect("lists of texts are JSON");
+    Response::with_body(StatusCode::OK, "application/jwk-set+json", body).header(CACHE_CONTROL, KEYS_AGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_well_known_part_stands_before_the_path() {
+        for (url, path) in [
+            ("https://h.example/base", Some("/.well-known/oauth-authorization-server/base")),
+            ("https://h.example/a/b", Some("/.well-known/oauth-authorization-server/a/b")),
+            ("https://h.example", None),
+            ("http://127.0.0.1:8420", None),
+        ] {
+            assert_eq!(inserted_path(url).as_deref(), path, "{url}");
+        }
+    }
+}
