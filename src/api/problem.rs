@@ -104,8 +104,9 @@ impl Problem {
                 "forbidden",
                 "The credential does not allow this",
                 StatusCode::FORBIDDEN,
-                "The credential is valid but not good for this. `detail` names the scope that is needed; the operator gives \
-                 it to a client in `[[clients]] scopes`.",
+                "The credential is valid but not good for this. `detail` names the scope that is needed, which the operator \
+                 gives to a client in `[[clients]] scopes`, or says what else its entry does not allow: where it may call \
+                 from (`allowed_from`), or what it may publish (`publish`; then `errors` has the places in the body).",
             ),
             Self::ForeignSite => (
                 "foreign-site",

@@ -51,7 +51,7 @@ pub use gate::{BadToken, Gate, GateParts, Origin, TurnedAway};
 pub use keys::{PublicKeys, Rotated, Rotation, SigningKeyError, SigningKeys};
 pub use metrics::AuthMetrics;
 pub use principal::{Caller, Credential, Principal};
-pub use publish::PublishBounds;
+pub use publish::{Outside, PublishBounds};
 pub use report::{AHEAD, CredentialKind, CredentialReport, Ending, SecretReport};
 pub use revoked::{MAX_REVOKED, NotRevoked, Revocations, TokenId};
 pub use settings::{ApiKeySettings, AuthLimits, AuthSettings, ClientSettings, KeptKey, KeptSecret};

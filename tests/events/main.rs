@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "in tests, a panic is how a failure shows")]
 
 mod audience;
+mod bounds;
 mod errors;
 mod forms;
 mod identity;

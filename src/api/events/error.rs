@@ -90,6 +90,13 @@ impl Error {
         }
     }
 
+    /// The caller may not publish this; there is at least one error.
+    pub(super) fn out_of_bounds(errors: Vec<FieldError>) -> Self {
+        let detail =
+            "The credential may not publish this: its entry bounds what it may (see errors); nothing was stored.";
+        Self { errors, ..Self::new(Problem::Forbidden, detail) }
+    }
+
     fn conflict(pointer: String) -> Self {
         let detail = "has the id and source of an event with another type, subject, audience or data".to_owned();
         Self {

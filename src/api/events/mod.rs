@@ -6,6 +6,7 @@
 
 mod attributes;
 mod binary;
+mod bounds;
 mod contract;
 mod error;
 mod form;

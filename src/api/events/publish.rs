@@ -4,7 +4,7 @@ use hyper::StatusCode;
 
 use super::error::Error;
 use super::form::{Context, Form};
-use super::{EventsSettings, receipt};
+use super::{EventsSettings, bounds, receipt};
 use crate::api::problem::Problem;
 use crate::auth::{Principal, scope};
 use crate::engine::Engine;
@@ -59,6 +59,7 @@ async fn publish(
     }
     let context = Context::new(form, request, &caller.client_id, settings, engine);
     let drafts = context.read(request)?;
+    bounds::check(form, &drafts, caller.publish.as_deref())?;
     match engine.publish(drafts).await {
         Ok(receipts) => Ok(Response::json(StatusCode::ACCEPTED, receipt::body(form, &receipts))),
         Err(error) => Err(Error::not_published(error, form)),
