@@ -7,7 +7,7 @@ pub(crate) mod client;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -247,7 +247,13 @@ impl Appliance {
 
     /// A token of `client` with all its scopes, good for an hour from now.
     pub(crate) fn token(&self, client: &str) -> String {
-        let request = TokenRequest::with_secret(client, SECRET);
+        self.token_from(client, None)
+    }
+
+    /// The same for a client that asks from this address.
+    pub(crate) fn token_from(&self, client: &str, address: Option<IpAddr>) -> String {
+        let mut request = TokenRequest::with_secret(client, SECRET);
+        request.client.origin.address = address;
         self.tokens.issue(&request, self.clock.now()).unwrap().access_token.expose_secret().to_owned()
     }
 }
