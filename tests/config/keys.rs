@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tidings::auth::issuers::{Algorithm, ClaimNames, IssuerSettings, KeySource};
 use tidings::base::audit::Output;
+use tidings::base::clock::Timestamp;
 use tidings::base::masking::Personal;
+use tidings::base::rate::Rate;
 use tidings::config::{Problems, Severity, Sources, load};
 use tidings::http::settings::ListenAddress;
 use tidings::model::notification::EndpointKind;
@@ -37,6 +39,26 @@ fn every_key_sets_what_it_says() {
     let client = &settings.auth.clients[0];
     assert!(client.secrets[0].hash.matches(b"hunter2-hunter2"));
     assert_eq!(client.owners.to_audience(), "1001,1002,acme,s-1");
+    let instant = |text| Timestamp::parse_rfc3339(text).unwrap();
+    assert_eq!(client.secrets[0].not_after, Some(instant("9000-01-01T00:00:00Z")));
+    assert_eq!(client.tokens_not_before, Some(instant("2026-01-01T00:00:00Z")));
+    assert_eq!((client.certificates[0][0], client.certificates[0][31]), (255, 1));
+    let terms = &client.terms;
+    let from = terms.allowed_from.as_ref().unwrap();
+    assert!(
+        from.unix && from.holds(Some("10.9.9.9".parse().unwrap())) && !from.holds(Some("11.0.0.1".parse().unwrap()))
+    );
+    assert_eq!((terms.enabled, terms.request_rate), (true, None));
+    let publish = terms.publish.as_ref().unwrap();
+    assert_eq!((&*publish.types[0], &*publish.sources[0], &*publish.audience[0]), ("30*", "/crm", "1001"));
+    let key = &settings.auth.api_keys[0];
+    assert_eq!((key.id.as_str(), key.keys[0].public.as_str()), ("billing", "billing1"));
+    assert_eq!(key.terms.request_rate, Rate::parse("50/s"));
+    assert!(key.scopes.contains("events:publish"));
+    let limits = settings.auth.limits;
+    assert_eq!((limits.request_rate, limits.token_rate), (Rate::parse("50/s"), None));
+    assert_eq!(Some(limits.auth_failures), Rate::parse("5/min"));
+    assert!(settings.root.certificates);
     assert_eq!(settings.engine.owners[&client.id], client.owners);
     let catalogue = settings.engine.catalogue;
     assert!(catalogue.closed && catalogue.audience_required && !catalogue.get("301").unwrap().audience_required);
@@ -192,11 +214,12 @@ fn a_key_that_is_there_twice_is_refused_where_it_stands() {
 
 #[test]
 fn a_removed_key_has_a_default_or_is_asked_for() {
-    const ASKED_FOR: [(&str, &[&str]); 6] = [
+    const ASKED_FOR: [(&str, &[&str]); 7] = [
         ("[server]", &["public_url", "plaintext"]),
         ("[[auth.issuers]]", &["issuer", "jwks", "client_ids", "scopes"]),
         ("[[clients]]", &["id"]),
         ("[clients.secret]", &["value"]),
+        ("[[api_keys]]", &["id", "hash", "scopes"]),
         ("[[event_types]]", &["id"]),
         ("[[subscriptions]]", &["id", "client_id", "event_types"]),
     ];

@@ -1,6 +1,7 @@
 //! The configuration through its front door: files in, settings or located problems out.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod credentials;
 mod hostile;
 mod issuers;
 mod keys;

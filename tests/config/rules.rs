@@ -38,6 +38,9 @@ fn values_have_bounds_on_both_sides() {
         ("limits", "queue_total", ["1", "1000000000"], ["0", "-1"]),
         ("limits", "disk_reserve", ["0", "\"1024TiB\""], ["-1", "\"1025TiB\""]),
         ("limits", "clock_leap", ["\"1s\"", "\"1d\""], ["\"999ms\"", "\"25h\""]),
+        ("limits", "request_rate", ["\"1/h\"", "\"unlimited\""], ["\"0/s\"", "100"]),
+        ("limits", "token_rate", ["\"1000000/s\"", "\"unlimited\""], ["\"1000001/s\"", "\"\""]),
+        ("limits", "auth_failures", ["\"1/min\"", "\"10/h\""], ["\"unlimited\"", "\"10/m\""]),
     ];
     for (section, key, good, bad) in good_and_bad {
         let site = |value: &str| Site::new(&format!("[{section}]\n{key} = {value}\n"));
@@ -61,6 +64,9 @@ fn what_must_hold_between_keys_is_checked() {
         ("[auth]\ntoken_paths = [\"/v1/token\"]", "2:16", "lies under /v1"),
         ("[auth]\ntoken_paths = [\"/a\", \"/a\"]", "2:22", "is there twice"),
         ("[auth]\ntoken_paths = []", "2:15", "must not be empty"),
+        ("[auth]\ntoken_paths = [\"/oauth2/revoke\"]", "2:16", "lies under /oauth2/revoke"),
+        ("[auth]\ntoken_paths = [\"/oauth2/jwks/x\"]", "2:16", "lies under /oauth2/jwks"),
+        ("[api.events]\nmount = \"/oauth2\"", "2:9", "would hide /oauth2/revoke"),
         ("[server]\nmax_body = \"16MiB\"", "", "is smaller than server.max_body"),
         ("[server]\nlisten = [\"127.0.0.1:8421\"]", "", "127.0.0.1:8421 is listened on already"),
         ("[server]\npublic_url = \"http://h/\"", "2:14", "must not end with a slash"),

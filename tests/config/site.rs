@@ -69,6 +69,9 @@ queue_depth = 10
 queue_total = 20
 disk_reserve = "1GiB"
 clock_leap = "1m"
+request_rate = "50/s"
+token_rate = "unlimited"
+auth_failures = "5/min"
 [store]
 two_phase_commit = true
 [audit]
@@ -83,8 +86,22 @@ scopes = ["events:publish", "notification:consent:consumer"]
 parties = ["1001", "1002"]
 subscriber = "s-1"
 group = "acme"
+enabled = true
+allowed_from = ["10.0.0.0/8", "unix"]
+request_rate = "unlimited"
+tokens_not_before = "2026-01-01T00:00:00Z"
+certificate = "FF:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:01"
 [clients.secret]
 value = "hunter2-hunter2"
+not_after = "9000-01-01T00:00:00Z"
+[clients.publish]
+types = ["30*"]
+sources = ["/crm"]
+audience = ["1001"]
+[[api_keys]]
+id = "billing"
+hash = "sha256:billing1:00000000000000000000000000000000000000000000000000000000000000ff"
+scopes = ["events:publish"]
 [[event_types]]
 id = "301"
 name = "create account"

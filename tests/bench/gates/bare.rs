@@ -147,7 +147,7 @@ impl Gate {
         let now = self.clock.now();
         let caller = token.and_then(|token| {
             let verified = self.authenticator.bearer(token, now);
-            self.entry.token(verified, auth::Origin::default(), now).ok()
+            self.entry.token(verified.map_err(auth::BadToken::from), auth::Origin::default(), now).ok()
         });
         caller.is_some_and(|principal| principal.has(scope::PUBLISH))
     }
