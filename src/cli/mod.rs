@@ -8,6 +8,7 @@ mod check;
 mod client;
 mod credentials;
 mod exit;
+mod keygen;
 mod operator;
 mod output;
 mod poll;
@@ -47,6 +48,7 @@ enum Command {
     Publish(publish::Publish),
     Poll(poll::Poll),
     Token(token::Token),
+    Keygen(keygen::Keygen),
     Status(status::Status),
     Subscriptions(subscriptions::Subscriptions),
     Pause(hold::Pause),
@@ -86,6 +88,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Command::Publish(arguments) => blocking(publish::run(arguments, configuration)),
         Command::Poll(arguments) => blocking(poll::run(arguments, configuration)),
         Command::Token(arguments) => blocking(token::run(arguments, configuration)),
+        Command::Keygen(arguments) => keygen::run(arguments),
         Command::Status(arguments) => blocking(status::run(arguments, configuration)),
         Command::Subscriptions(arguments) => blocking(subscriptions::run(arguments, configuration)),
         Command::Pause(arguments) => blocking(hold::pause(arguments, configuration)),

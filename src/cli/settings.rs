@@ -50,8 +50,10 @@ impl Configuration {
         // Its problems are the better explanation.
         self.load()?;
         config::client_secret(&self.sources(), client).ok_or_else(|| {
-            let text =
-                format!("the configuration has no [[clients]] entry `{client}`; correct the id, or give a --token");
+            let text = format!(
+                "the configuration has no secret of a client `{client}`: correct the id, or give a --token if only the hash \
+                 of the secret stands there"
+            );
             Failure::new(Exit::Configuration, text)
         })
     }

@@ -115,7 +115,7 @@ fn a_token_can_be_got_and_used() {
     let answer = json(&site.run(&["token", "--client", "crm", "--json"]).expect(0).stdout);
     assert_eq!(answer["token_type"], "Bearer");
     site.run(&["token", "--client", "reader", "--scope", "events:publish"]).expect(77);
-    site.run(&["token", "--client", "nobody"]).expect(78).says("no [[clients]] entry `nobody`");
+    site.run(&["token", "--client", "nobody"]).expect(78).says("no secret of a client `nobody`");
 }
 
 #[test]
