@@ -296,6 +296,36 @@ async fn without_room_readiness_fails_and_says_what_to_do() {
     assert_eq!(running.stop().await, [""; 0]);
 }
 
+/// Makes another key that signs.
+const ROTATE: &str = "/v1/signing-keys/rotations";
+
+#[tokio::test]
+async fn credentials_are_looked_at_and_keys_replaced_on_the_admin_listener_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = start(&folder).await;
+    let (admin, api) = (tcp(running.admin_addresses()), tcp(running.addresses()));
+    let (crm, ops) = (token(&running).await, token_of("ops", &running).await);
+    let bearer = |host: &str, token: &str| format!("Host: {host}\r\nAuthorization: Bearer {token}\r\n");
+    for (method, path) in [("GET", "/v1/credentials"), ("POST", ROTATE)] {
+        is(&send(&admin, &request(method, path, &format!("Host: {admin}\r\n"))).await, 401);
+        is(&send(&admin, &request(method, path, &bearer(&admin, &crm))).await, 403);
+        is(&send(&api, &request(method, path, &bearer(&api, &ops))).await, 404);
+        is(&send(&admin, &request(method, path, &bearer(&admin, &ops))).await, 200);
+    }
+    is(&send(&admin, &request("GET", "/v1/credentials?x=1", &bearer(&admin, &ops))).await, 400);
+    let keys = get(&api, "/oauth2/jwks", &format!("Host: {api}\r\n")).await;
+    assert_eq!(keys.matches("\"kid\"").count(), 2, "{keys}");
+    let listed = get(&admin, "/v1/credentials", &bearer(&admin, &ops)).await;
+    assert!(listed.contains(r#""id":"crm","enabled":true,"lastUsed":"20"#) && !listed.contains("sha256"), "{listed}");
+    for _ in 0..7 {
+        is(&send(&admin, &request("POST", ROTATE, &bearer(&admin, &ops))).await, 200);
+    }
+    let refused = send(&admin, &request("POST", ROTATE, &bearer(&admin, &ops))).await;
+    is(&refused, 409);
+    assert!(refused.contains("limit-reached") && refused.contains("rotate again after"), "{refused}");
+    assert_eq!(running.stop().await, [""; 0]);
+}
+
 /// What `promtool check metrics` asks for, as far as it can be told without it (tests/interop runs the real one).
 #[tokio::test]
 async fn every_metric_has_its_help_and_type_and_a_proper_name() {

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 
 use crate::api::admin::{AdminSettings, Guarded};
-use crate::api::events::{LateEngine, OperatorContract, OperatorSettings};
-use crate::auth::{Caller, Credential, Principal, scope};
+use crate::api::events::{LateCaretaker, LateEngine, OperatorContract, OperatorSettings};
+use crate::auth::{Caller, Caretaker, Credential, Principal, scope};
 use crate::engine::Engine;
 use crate::http::contract::Contract;
 use crate::http::{Authenticate, Denial, Presented, Shown};
@@ -17,6 +17,7 @@ use crate::model::id::ClientId;
 #[derive(Clone, Default)]
 pub(super) struct Late {
     engine: LateEngine,
+    caretaker: LateCaretaker,
     authenticator: Arc<OnceLock<Arc<dyn Authenticate>>>,
 }
 
@@ -24,6 +25,11 @@ impl Late {
     /// The engine is there. Only the first call counts.
     pub(super) fn engine_came(&self, engine: &Arc<Engine>) {
         let _ = self.engine.set(Arc::clone(engine));
+    }
+
+    /// Who looks after the credentials is there. Only the first call counts.
+    pub(super) fn caretaker_came(&self, caretaker: &Arc<Caretaker>) {
+        let _ = self.caretaker.set(Arc::clone(caretaker));
     }
 
     /// Who knows the tokens of the contracts is there. Only the first call counts.
@@ -39,7 +45,7 @@ pub(super) fn contracts(
     root: impl Contract,
     late: &Late,
 ) -> Vec<Arc<dyn Contract>> {
-    let operator = OperatorContract::new(operator.clone(), Arc::clone(&late.engine));
+    let operator = OperatorContract::new(operator.clone(), Arc::clone(&late.engine), Arc::clone(&late.caretaker));
     let guarded = |inner: Arc<dyn Contract>| Arc::new(Guarded::new(settings, inner)) as Arc<dyn Contract>;
     vec![guarded(Arc::new(root)), guarded(Arc::new(operator))]
 }

@@ -270,6 +270,7 @@ impl Start {
             clock: Arc::clone(&self.parts.clock),
         };
         let caretaker = Arc::new(Caretaker::begin(parts).await?);
+        self.late.caretaker_came(&caretaker);
         let stop = self.stop.clone();
         let work = self.supervisor.spawn("the caretaker of credentials", stop.clone(), caretaker.run(stop.clone()));
         self.stopping.push("write when credentials were last used", CLOSE_LIMIT, async move {

@@ -28,7 +28,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::exit::{Exit, Failure};
-use self::operator::{bulk, explain, hold, purge, subscriptions};
+use self::operator::{bulk, explain, hold, purge, rotate_keys, subscriptions};
 use self::settings::Configuration;
 
 /// An on-prem notification appliance: takes in events and hands each one on, durably and accounted for
@@ -49,6 +49,7 @@ enum Command {
     Poll(poll::Poll),
     Token(token::Token),
     Keygen(keygen::Keygen),
+    RotateKeys(rotate_keys::RotateKeys),
     Status(status::Status),
     Subscriptions(subscriptions::Subscriptions),
     Pause(hold::Pause),
@@ -89,6 +90,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Command::Poll(arguments) => blocking(poll::run(arguments, configuration)),
         Command::Token(arguments) => blocking(token::run(arguments, configuration)),
         Command::Keygen(arguments) => keygen::run(arguments),
+        Command::RotateKeys(arguments) => blocking(rotate_keys::run(arguments, configuration)),
         Command::Status(arguments) => blocking(status::run(arguments, configuration)),
         Command::Subscriptions(arguments) => blocking(subscriptions::run(arguments, configuration)),
         Command::Pause(arguments) => blocking(hold::pause(arguments, configuration)),

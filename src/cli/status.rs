@@ -48,6 +48,8 @@ struct Report {
     figures: Samples,
     /// Subscriptions that are held, 20 at most, each with why; told on the unix socket only.
     held: Vec<operator::Held>,
+    /// Clients and API keys with their last use; told on the unix socket only.
+    credentials: Vec<operator::CredentialUse>,
 }
 
 /// Runs the command.
@@ -58,8 +60,10 @@ pub(super) async fn run(arguments: &Status, configuration: &Configuration) -> Re
     let metrics = target.send(Call::get("/metrics")).await?;
     let figures = Samples::parse(&metrics.text());
     let well = readiness.ready && figures.value("tidings_conservation_holds").is_none_or(|holds| holds != 0.0);
-    let held = operator::held(target, &operator::mount(configuration)?).await;
-    let report = Report { well, readiness, figures, held };
+    let mount = operator::mount(configuration)?;
+    let held = operator::held(target, &mount).await;
+    let credentials = operator::credentials(target, &mount).await;
+    let report = Report { well, readiness, figures, held, credentials };
     output::result(&if arguments.json { as_json(&report)? } else { as_text(&report) })?;
     Ok(if well { Exit::Ok } else { Exit::Finding })
 }
@@ -119,6 +123,9 @@ fn as_text(report: &Report) -> String {
     out.push_str(&figures(&report.figures));
     for operator::Held { id, why } in &report.held {
         let _ = writeln!(out, "  held: {id} ({why})");
+    }
+    for credential in &report.credentials {
+        let _ = writeln!(out, "  {}", credential.line());
     }
     output::printable(&out)
 }

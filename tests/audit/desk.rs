@@ -101,13 +101,8 @@ impl Authenticate for Naive {
             _ => Credential::Token,
         };
         Ok(Principal::of(Caller {
-            client_id: "crm".into(),
-            subject: "crm".into(),
-            scopes: BTreeSet::from(["odd".to_owned()]),
             credential,
-            owners: None,
-            contracts: None,
-            publish: None,
+            ..Caller::new("crm".into(), "crm".into(), BTreeSet::from(["odd".to_owned()]))
         }))
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use tidings::auth::{CredentialKind, CredentialReport, KeptSecret};
 use tidings::base::clock::Timestamp;
 use tidings::base::secret::SecretHash;
+use tidings::base::stop::Stop;
+use tidings::store::Store as _;
 
 use crate::support::client::Call;
 use crate::support::{Appliance, START, Setup, just_before};
@@ -95,4 +97,36 @@ async fn what_ends_is_told_thirty_days_ahead() {
     let metrics = appliance.metrics();
     let line = format!("tidings_credential_not_after_seconds{{kind=\"client\",id=\"crm\",entry=\"1\"}} {end}\n");
     assert!(metrics.contains(&line), "{metrics}");
+}
+
+/// What the store has kept of last uses.
+async fn kept(appliance: &Appliance) -> Option<Vec<u8>> {
+    appliance.store.secret("last-use").await.unwrap()
+}
+
+#[tokio::test]
+async fn last_uses_are_written_once_an_hour_and_at_the_end() {
+    let appliance = Appliance::plain().await;
+    let stop = Stop::new();
+    let work = tokio::spawn(appliance.caretaker.clone().run(stop.clone()));
+    appliance.token("crm");
+    appliance.clock.advance(just_before(Duration::from_hours(1)));
+    assert_eq!(kept(&appliance).await, None);
+    appliance.clock.advance(Duration::from_mins(1));
+    until_kept(&appliance, None).await;
+    let first = kept(&appliance).await;
+    appliance.token("erp");
+    stop.stop();
+    work.await.unwrap();
+    assert_ne!(kept(&appliance).await, first);
+}
+
+async fn until_kept(appliance: &Appliance, before: Option<Vec<u8>>) {
+    for _ in 0..10_000 {
+        if kept(appliance).await != before {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("nothing was written in time");
 }

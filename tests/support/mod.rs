@@ -131,7 +131,7 @@ pub(crate) struct Appliance {
     metrics: HttpMetrics,
     api_metrics: ApiMetrics,
     auth_metrics: AuthMetrics,
-    pub(crate) caretaker: Caretaker,
+    pub(crate) caretaker: Arc<Caretaker>,
     folder: Option<TempDir>,
 }
 
@@ -187,7 +187,7 @@ impl Appliance {
             clock: Arc::new(clock.clone()),
         };
         let outbound = Arc::new(Outbound::new(TrustSettings { system: false, certificates: Vec::new() }));
-        let caretaker = Caretaker::begin(parts).await.unwrap();
+        let caretaker = Arc::new(Caretaker::begin(parts).await.unwrap());
         let token_service = || TokenService::new(&auth, keys.clone(), gate.clone(), random.clone());
         let polling = PollingContract::new(polling_settings(&setup), engine.clone(), &api_metrics);
         let token_paths = vec!["/oauth2/token".to_owned()];

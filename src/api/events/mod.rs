@@ -21,7 +21,7 @@ mod structured;
 use std::time::Duration;
 
 pub use self::contract::EventsContract;
-pub use self::operator::{LateEngine, OperatorContract, OperatorSettings};
+pub use self::operator::{LateCaretaker, LateEngine, OperatorContract, OperatorSettings};
 
 /// `[api.events]`
 #[derive(Clone, Debug)]

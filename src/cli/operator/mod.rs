@@ -5,10 +5,13 @@ mod consent;
 mod desk;
 pub(super) mod explain;
 pub(super) mod hold;
+mod last_uses;
 mod notification;
 pub(super) mod peek;
 pub(super) mod purge;
+pub(super) mod rotate_keys;
 pub(super) mod subscriptions;
 
 pub(super) use self::desk::{Admin, mount};
+pub(super) use self::last_uses::{CredentialUse, credentials};
 pub(super) use self::subscriptions::{Held, held};

@@ -4,14 +4,32 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 
-use super::{Operation, ROUTES};
+use super::{ROUTES, credentials};
 use crate::api::events::error::Error;
 use crate::api::problem::Problem;
+use crate::auth::Caretaker;
 use crate::engine::Engine;
 use crate::http::contract::{Contract, Refusal, Request, Response, Route};
 
 /// An engine that is there once the store has been opened: the admin listener answers before that.
 pub type LateEngine = Arc<OnceLock<Arc<Engine>>>;
+
+/// Who looks after the credentials, once the store has been opened.
+pub type LateCaretaker = Arc<OnceLock<Arc<Caretaker>>>;
+
+/// An operation of one of the parts.
+#[derive(Clone, Copy, Debug)]
+enum Operation {
+    Operator(super::Operation),
+    Credentials(credentials::Operation),
+}
+
+/// The table of the admin listener.
+fn table() -> Vec<Route<Operation>> {
+    let operator = ROUTES.into_iter().map(|route| route.map(Operation::Operator));
+    let credentials = credentials::ROUTES.into_iter().map(|route| route.map(Operation::Credentials));
+    operator.chain(credentials).collect()
+}
 
 /// What the operator half is told where it stands alone.
 #[derive(Clone, Debug)]
@@ -27,29 +45,35 @@ pub struct OperatorSettings {
 pub struct OperatorContract {
     settings: OperatorSettings,
     engine: LateEngine,
+    caretaker: LateCaretaker,
+    table: Vec<Route<Operation>>,
 }
 
 impl OperatorContract {
-    /// The operator half over an engine that may still come; until then it answers 503.
+    /// The operator half over an engine and a caretaker that may still come; until then it answers 503.
     #[must_use]
-    pub const fn new(settings: OperatorSettings, engine: LateEngine) -> Self {
-        Self { settings, engine }
+    pub fn new(settings: OperatorSettings, engine: LateEngine, caretaker: LateCaretaker) -> Self {
+        Self { settings, engine, caretaker, table: table() }
     }
 
     async fn dispatch(&self, route: usize, request: &Request) -> Result<Response, Error> {
-        let operation = operation(route)?;
+        let route =
+            self.table.get(route).ok_or_else(|| Error::new(Problem::NotFound, "There is no such operation."))?;
         let caller =
             request.principal.as_ref().ok_or_else(|| Error::new(Problem::Unauthenticated, "A token is needed."))?;
-        let engine = self.engine.get().ok_or_else(|| {
-            Error::new(Problem::Unavailable, "The appliance is starting: /health/ready says how far it is.")
-        })?;
-        super::call(operation, request, caller, engine).await
+        match route.operation {
+            Operation::Operator(operation) => {
+                super::call(operation, request, caller, self.engine.get().ok_or_else(starting)?).await
+            }
+            Operation::Credentials(operation) => {
+                credentials::call(operation, request, self.caretaker.get().ok_or_else(starting)?).await
+            }
+        }
     }
 }
 
-fn operation(route: usize) -> Result<Operation, Error> {
-    let route = ROUTES.get(route).ok_or_else(|| Error::new(Problem::NotFound, "There is no such operation."))?;
-    Ok(route.operation)
+fn starting() -> Error {
+    Error::new(Problem::Unavailable, "The appliance is starting: /health/ready says how far it is.")
 }
 
 #[async_trait]
@@ -63,7 +87,7 @@ impl Contract for OperatorContract {
     }
 
     fn routes(&self) -> Vec<Route<()>> {
-        ROUTES.into_iter().map(Route::without_operation).collect()
+        self.table.iter().map(|route| route.without_operation()).collect()
     }
 
     fn max_body(&self) -> usize {
@@ -93,8 +117,8 @@ mod tests {
     #[tokio::test]
     async fn before_there_is_an_engine_it_cannot_be_done_now() {
         let settings = OperatorSettings { mount: "/v1".to_owned(), public_url: "http://t".to_owned() };
-        let contract = OperatorContract::new(settings, LateEngine::default());
-        for route in 0..ROUTES.len() {
+        let contract = OperatorContract::new(settings, LateEngine::default(), LateCaretaker::default());
+        for route in 0..contract.routes().len() {
             let request = Request {
                 id: "r".to_owned(),
                 peer: None,

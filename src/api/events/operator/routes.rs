@@ -42,7 +42,8 @@ pub(in crate::api::events) const ROUTES: [Route<Operation>; 13] = [
     act("/clients/{id}/purge", Operation::Purge, "purge", "client.purge"),
 ];
 
-const fn look(path: &'static str, operation: Operation, label: &'static str) -> Route<Operation> {
+/// A route that shows something.
+pub(super) const fn look<O>(path: &'static str, operation: O, label: &'static str) -> Route<O> {
     Route {
         method: Verb::Get,
         path,
@@ -54,7 +55,8 @@ const fn look(path: &'static str, operation: Operation, label: &'static str) -> 
     }
 }
 
-const fn act(path: &'static str, operation: Operation, label: &'static str, change: &'static str) -> Route<Operation> {
+/// A route that changes something, which the audit trail calls `change`.
+pub(super) const fn act<O>(path: &'static str, operation: O, label: &'static str, change: &'static str) -> Route<O> {
     Route {
         method: Verb::Post,
         path,
