@@ -23,7 +23,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 pub(super) fn show(request: &Request, parameters: &mut Parameters) -> Result<ShownClient, Failure> {
     let id = parameters.take("client_id");
     let secret = parameters.take_secret("client_secret");
-    let origin = Origin { address: request.peer.map(|peer| peer.ip()), certificate: request.certificate };
+    let origin = Origin { address: request.address, certificate: request.certificate };
     let (id, secrets) = match (basic(&request.headers)?, id, secret) {
         (Some(_), _, Some(_)) => Err(Failure::invalid_request(
             "the client authenticates twice: send its secret in the Authorization header or in the body, not in both",
