@@ -1,8 +1,7 @@
 //! RFC 9457 `application/problem+json`: the error body of the events contract and of every path outside the mounts.
 
-use std::fmt::Write as _;
-
 use hyper::StatusCode;
+use serde::Serialize;
 
 use crate::http::contract::{Refusal, Response};
 
@@ -245,7 +244,7 @@ pub(super) fn too_large(limit: usize) -> String {
 }
 
 /// One problem of a body and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldError {
     /// A JSON Pointer (RFC 6901) into the body.
     pub pointer: String,
@@ -253,28 +252,22 @@ pub struct FieldError {
     pub detail: String,
 }
 
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
+}
+
 /// The answer for `problem`; `public_url` has no slash at its end.
 #[must_use]
 pub fn answer(public_url: &str, problem: Problem, detail: &str, errors: &[FieldError]) -> Response {
-    let body = body(public_url, problem, detail, errors);
-    Response::with_body(problem.text().status, "application/problem+json", body)
-}
-
-fn body(public_url: &str, problem: Problem, detail: &str, errors: &[FieldError]) -> String {
-    let text = problem.text();
-    let quote = |text: &str| serde_json::Value::from(text).to_string();
-    let mut out = format!(
-        "{{\"type\":{},\"title\":{},\"status\":{},\"detail\":{}",
-        quote(&format!("{public_url}/problems/{}", text.name)),
-        quote(text.title),
-        text.status.as_u16(),
-        quote(detail),
-    );
-    for (index, error) in errors.iter().enumerate() {
-        out.push_str(if index == 0 { ",\"errors\":[" } else { "," });
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{{\"pointer\":{},\"detail\":{}}}", quote(&error.pointer), quote(&error.detail));
-    }
-    out.push_str(if errors.is_empty() { "}" } else { "]}" });
-    out
+    let ProblemText { name, title, status, explanation: _ } = problem.text();
+    let r#type = format!("{public_url}/problems/{name}");
+    let body = Body { r#type, title, status: status.as_u16(), detail, errors };
+    let body = serde_json::to_vec(&body).expect("texts and a number always have a JSON form");
+    Response::with_body(status, "application/problem+json", body)
 }
