@@ -114,13 +114,22 @@ pub(super) fn to_http2(answered: Answered, now: Timestamp) -> Answer {
     let mut head = hyper::Response::new(());
     *head.status_mut() = response.status;
     *head.headers_mut() = response.headers;
-    Answer { head, body: response.body, report: response.delivery.map(|delivery| Report(Some(delivery))) }
+    Answer { head, body: response.body, report: response.delivery.map(Report::new) }
 }
 
 /// Tells somebody that an answer was written, or, when it is dropped before, that it is lost.
 pub(super) struct Report(Option<Arc<dyn Delivery>>);
 
 impl Report {
+    pub(super) fn new(delivery: Arc<dyn Delivery>) -> Self {
+        Self(Some(delivery))
+    }
+
+    /// Whom to tell; others see to that from now on.
+    pub(super) fn put_off(mut self) -> Option<Arc<dyn Delivery>> {
+        self.0.take()
+    }
+
     pub(super) fn written(&mut self) {
         if let Some(delivery) = self.0.take() {
             delivery.written();

@@ -18,7 +18,7 @@ use hyper::service::Service;
 use hyper::{Method, Uri};
 use tracing::Instrument as _;
 
-use super::answer::{self, AnswerBody, Answered};
+use super::answer::{self, AnswerBody, Answered, Report};
 use super::audit::{Account, Subject};
 use super::body::Inbound;
 use super::connection::{Connection, Limits};
@@ -194,11 +194,14 @@ impl<'d> Exchange<'d> {
         };
         let contract: &dyn Contract = &*self.mount.contract;
         let outcome = survive(async move { contract.call(admitted.entry.index, request).await }).await;
-        let response = outcome.unwrap_or_else(|panic| {
+        let mut response = outcome.unwrap_or_else(|panic| {
             tracing::error!(id = self.id, method = %self.method, path = self.uri.path(), panic, "a call panicked");
             self.refuse(&Refusal::Internal)
         });
+        // Whoever hangs up while the line is written has no answer.
+        let report = response.delivery.take().map(Report::new);
         account.answered(&response).await;
+        response.delivery = report.and_then(Report::put_off);
         response
     }
 

@@ -1,6 +1,12 @@
 //! Each answer that somebody wants to know about is reported once, as written or as lost.
 
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
+
+use tidings::base::audit::{Opening, Output, Short, Sink, Trail};
+use tidings::base::clock::SystemClock;
 
 use crate::client::request;
 use crate::toy::{BIG, Event, Running, settings};
@@ -86,4 +92,45 @@ async fn answers_to_requests_sent_ahead_are_reported_each() {
     }
     assert_eq!(events.iter().filter(|event| **event == Event::Written).count(), 3, "{events:?}");
     assert_eq!(server.end().await.1, []);
+}
+
+/// An output of the audit trail that takes its first line, and then nothing while the other end is there.
+struct Slow {
+    first: bool,
+    released: Receiver<()>,
+}
+
+impl Sink for Slow {
+    fn prepare(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&mut self, _: &[u8]) -> Result<(), Short> {
+        if !std::mem::take(&mut self.first) {
+            let _ = self.released.recv();
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A change is written down before it is answered: whoever hangs up meanwhile has no answer either.
+#[tokio::test]
+async fn an_answer_whose_reader_hangs_up_before_its_line_is_written_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let (release, released) = std::sync::mpsc::channel();
+    let trail = Trail::new(Arc::new(SystemClock));
+    let opening = Opening { output: &Output::Journal, data_dir: folder.path(), version: "test" };
+    let _keeper = trail.open_on(Box::new(Slow { first: true, released }), &opening).unwrap();
+    let mut server = Running::start_audited(&settings(), &["/toy"], Duration::from_secs(30), trail).unwrap();
+    let mut client = server.connect().await;
+    client.send(request("DELETE", "/toy/empty", "", "")).await;
+    assert_eq!(server.event().await, Event::Called("empty"));
+    drop(client);
+    assert_eq!(server.event().await, Event::Lost);
+    assert_eq!(server.end().await.1, []);
+    drop(release);
 }

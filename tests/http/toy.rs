@@ -52,7 +52,7 @@ pub(crate) struct Toy {
 
 type Row = (Verb, &'static str, &'static str, Access, BodyRule);
 
-const ROUTES: [Row; 12] = [
+const ROUTES: [Row; 13] = [
     (Verb::Get, "/echo", "echo", Access::Public, BodyRule::None),
     (Verb::Get, "/things/{id}", "echo", Access::Public, BodyRule::None),
     (Verb::Delete, "/things/{id}", "echo", Access::Public, BodyRule::None),
@@ -64,6 +64,7 @@ const ROUTES: [Row; 12] = [
     (Verb::Get, "/wait", "wait", Access::Public, BodyRule::None),
     (Verb::Get, "/big", "big", Access::Public, BodyRule::None),
     (Verb::Get, "/empty", "empty", Access::Public, BodyRule::None),
+    (Verb::Delete, "/empty", "empty", Access::Public, BodyRule::None),
     (Verb::Get, "/overloaded", "overloaded", Access::Public, BodyRule::None),
 ];
 
@@ -79,7 +80,8 @@ impl Contract for Toy {
 
     fn routes(&self) -> Vec<Route<()>> {
         let route = |(method, path, label, access, body)| {
-            let trace = Trace::None;
+            let changes = method == Verb::Delete && label == "empty";
+            let trace = if changes { Trace::Change("toy.empty") } else { Trace::None };
             Route { method, path, operation: (), label, access, body, trace }
         };
         ROUTES.map(route).to_vec()
@@ -227,6 +229,15 @@ impl Running {
         mounts: &[&'static str],
         drain_limit: Duration,
     ) -> Result<Self, BindError> {
+        Self::start_audited(settings, mounts, drain_limit, Trail::off())
+    }
+
+    pub(crate) fn start_audited(
+        settings: &ServerSettings,
+        mounts: &[&'static str],
+        drain_limit: Duration,
+        audit: Trail,
+    ) -> Result<Self, BindError> {
         let (sender, events) = unbounded_channel();
         let gate = watch::Sender::new(false);
         let toy = |mount| Arc::new(Toy { mount, events: sender.clone(), gate: gate.subscribe() }) as Arc<dyn Contract>;
@@ -240,7 +251,7 @@ impl Running {
                 contracts,
                 authenticator: Arc::new(Table),
                 metrics,
-                audit: Trail::off(),
+                audit,
                 clock: Arc::new(SystemClock),
                 random: Arc::new(SystemRandomness::default()),
                 stop: stop.clone(),
