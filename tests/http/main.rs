@@ -12,6 +12,7 @@ mod drain;
 mod floods;
 mod heads;
 mod http2;
+mod http2_delivery;
 mod listeners;
 mod peer;
 #[path = "../support/pki.rs"]
