@@ -47,7 +47,7 @@ impl TrustedProxies {
             return peer;
         }
         let entries = match self.header {
-            ProxyHeader::XForwardedFor => entries(headers, &X_FORWARDED_FOR, |entry| address(entry)),
+            ProxyHeader::XForwardedFor => entries(headers, &X_FORWARDED_FOR, address),
             ProxyHeader::Forwarded => entries(headers, &FORWARDED, forwarded_for),
         };
         let mut caller = peer;
@@ -115,6 +115,7 @@ mod tests {
         headers
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as callers are told")]
     fn ip(text: &str) -> Option<IpAddr> {
         Some(text.parse().unwrap())
     }
