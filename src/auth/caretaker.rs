@@ -48,6 +48,7 @@ pub struct Caretaker {
     parts: CaretakerParts,
     /// The record as it was written last.
     saved: Mutex<Vec<u8>>,
+    began: Timestamp,
 }
 
 /// One line of the record.
@@ -64,7 +65,8 @@ impl Caretaker {
     /// anew: nothing depends on it.
     pub async fn begin(parts: CaretakerParts) -> Result<Self, StoreError> {
         let saved = parts.store.secret(SECRET_NAME).await?.unwrap_or_default();
-        let caretaker = Self { parts, saved: Mutex::new(saved) };
+        let began = parts.clock.now();
+        let caretaker = Self { parts, saved: Mutex::new(saved), began };
         match decode(&caretaker.saved.lock()) {
             Ok(lines) => caretaker.recall(lines),
             Err(reason) => tracing::warn!(reason, "when credentials were last used cannot be read: it is begun anew"),
@@ -104,7 +106,7 @@ impl Caretaker {
     /// Works until the stop is given, and writes the last uses once more then.
     pub async fn run(self: Arc<Self>, stop: Stop) {
         let clock = &self.parts.clock;
-        let (mut saved, mut warned) = (clock.now(), None);
+        let (mut saved, mut warned) = (self.began, None);
         while !stop.is_stopped() {
             let now = clock.now();
             if warned.is_none_or(|at| is_due(at, WARN_INTERVAL, now)) {
