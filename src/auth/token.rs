@@ -76,8 +76,14 @@ impl TokenService {
 
     /// Ends a token of the client before its time; once this is answered it is refused, also after a restart. What is no
     /// token of ours, or has ended, needs nothing (RFC 7009, 2.2).
-    pub async fn revoke(&self, client: &ShownClient, token: &SecretString, now: Timestamp) -> Result<(), RevokeError> {
+    pub async fn revoke(
+        &self,
+        client: &ShownClient,
+        token: Option<&SecretString>,
+        now: Timestamp,
+    ) -> Result<(), RevokeError> {
         self.authenticate(&self.parts.clients.current(), client, now)?;
+        let token = token.ok_or(RevokeError::NoToken)?;
         let Ok((_, claims)) = read_claims(&self.keys, &self.validation, token.expose_secret(), now) else {
             return Ok(());
         };

@@ -95,6 +95,9 @@ pub enum RevokeError {
     /// The client does not show who it is, or may not ask now.
     #[error(transparent)]
     Client(#[from] TokenError),
+    /// None is named.
+    #[error("the parameter `token` is missing")]
+    NoToken,
     /// The token is another client's.
     #[error("the token was issued to another client")]
     ForeignToken,

@@ -45,6 +45,14 @@ pub(crate) async fn recipe(stage: &Stage, target: &Target, token: &str) -> Recip
             let body = format!("grant_type=client_credentials&client_id=driver&client_secret={SECRET}");
             Recipe { call: target.call(&[]).form(&body), object: Object::None }
         }
+        ("root", "revoke") => {
+            let body = format!("token={token}x&client_id=driver&client_secret={SECRET}");
+            Recipe { call: target.call(&[]).form(&body), object: Object::Known("driver".to_owned()) }
+        }
+        ("events", "rotate_keys") => Recipe {
+            call: target.call(&[]).bearer(token).json("{}"),
+            object: Object::Told(|answer| text(&answer["keyId"])),
+        },
         ("polling", "subscribe") => Recipe {
             call: subscribe(target.call(&[])).bearer(token),
             object: Object::Told(|answer| text(&answer["id"])),

@@ -73,6 +73,7 @@ data_dir = "{0}/data"
 server.listen = ["127.0.0.1:0"]
 admin.listen = ["127.0.0.1:0"]
 audit.output = "{0}/audit.log"
+limits.auth_failures = "1000/s"
 clients = [
     {{ id = "driver", secret = {{ value = "{SECRET}" }}, scopes = {scopes:?} }},
     {{ id = "watcher", secret = {{ value = "{SECRET}" }}, scopes = ["nothing:here"] }},

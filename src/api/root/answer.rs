@@ -8,6 +8,7 @@ use hyper::header::{CACHE_CONTROL, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENT
 use serde::Serialize;
 
 use crate::auth::{IssuedToken, RevokeError, TokenError};
+use crate::base::audit::Actor;
 use crate::base::secret::ExposeSecret;
 use crate::http::contract::{Note, Response};
 
@@ -110,6 +111,7 @@ impl Failure {
         let description = error.to_string();
         match error {
             RevokeError::Client(error) => Self::from_service(&error, request_id),
+            RevokeError::NoToken => Some(Self::invalid_request(description)),
             RevokeError::ForeignToken => Some(Self::new("invalid_grant", StatusCode::BAD_REQUEST, description)),
             // RFC 7009, 2.2.1.
             RevokeError::Full { wait } => Some(Self::later(StatusCode::SERVICE_UNAVAILABLE, description, wait)),
@@ -121,11 +123,20 @@ impl Failure {
         }
     }
 
-    /// The answer with this error.
+    /// The answer with this error, to a caller of whom nothing is known.
     pub(super) fn answer(&self) -> Response {
+        self.noted(None)
+    }
+
+    /// The answer with this error to a caller whom the audit trail is told.
+    pub(super) fn answer_to(&self, caller: Actor) -> Response {
+        self.noted(Some(caller))
+    }
+
+    fn noted(&self, principal: Option<Actor>) -> Response {
         let body = ErrorAnswer { error: self.error, error_description: printable(&self.description) };
         // Only the code: a description may hold what was sent.
-        let note = Note { reason: Some(self.error.to_owned()), ..Note::default() };
+        let note = Note { principal, reason: Some(self.error.to_owned()), ..Note::default() };
         let mut response = json(self.status, &body).noted(note);
         if self.status == StatusCode::UNAUTHORIZED {
             // RFC 9110, 15.5.2 wants it with every 401, RFC 6749 where the client tried Basic.

@@ -26,17 +26,13 @@ pub(super) fn issue(tokens: &TokenService, request: &Request, now: Timestamp) ->
             let note = Note { principal: Some(Actor::client(&id)), details, reason: None };
             Some(granted(&token).noted(note))
         }
-        Err(error) => Failure::from_service(&error, &request.id).map(|failure| noted(&failure, id, &error)),
+        Err(error) => refused(id, &error, &request.id),
     }
 }
 
-/// The answer with who it was refused, for the audit trail.
-fn noted(failure: &Failure, id: String, error: &TokenError) -> Response {
-    let mut response = failure.answer();
-    if let Some(note) = &mut response.audit {
-        note.principal = Some(asker(id, error));
-    }
-    response
+/// The refusal, with who asked for the audit trail; `None` if the server failed, which the log tells.
+fn refused(id: String, error: &TokenError, request_id: &str) -> Option<Response> {
+    Failure::from_service(error, request_id).map(|failure| failure.answer_to(asker(id, error)))
 }
 
 /// Who asked, as far as it is shown: the service looks at the secret before all else.
@@ -59,23 +55,22 @@ fn asker(id: String, error: &TokenError) -> Actor {
 pub(super) async fn revoke(tokens: &TokenService, request: &Request, now: Timestamp) -> Option<Response> {
     let read = || {
         let mut parameters = Parameters::parse(&request.headers, &request.body, REVOCATION_PARAMETERS)?;
-        let client = show(request, &mut parameters)?;
-        let token = parameters.take_secret("token");
-        Ok((client, token.ok_or_else(|| Failure::invalid_request("the parameter `token` is missing"))?))
+        Ok((show(request, &mut parameters)?, parameters.take_secret("token")))
     };
     let (client, token) = match read() {
         Ok(read) => read,
         Err(failure) => return Some(Failure::answer(&failure)),
     };
-    match tokens.revoke(&client, &token, now).await {
+    match tokens.revoke(&client, token.as_ref(), now).await {
         Ok(()) => {
             let note = Note { principal: Some(Actor::client(&client.id)), ..Note::default() };
             Some(revoked(&client.id).noted(note))
         }
-        Err(RevokeError::Client(error)) => {
-            Failure::from_service(&error, &request.id).map(|failure| noted(&failure, client.id, &error))
+        Err(RevokeError::Client(error)) => refused(client.id, &error, &request.id),
+        Err(error) => {
+            let failure = Failure::from_revocation(error, &request.id);
+            failure.map(|failure| failure.answer_to(Actor::client(&client.id)))
         }
-        Err(error) => Failure::from_revocation(error, &request.id).map(|failure| failure.answer()),
     }
 }
 
