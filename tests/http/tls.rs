@@ -96,6 +96,8 @@ async fn who_shows_a_certificate_is_known_by_its_thumbprint() {
         for _ in 0..2 {
             let answer = client.ask("GET", "/toy/secret", WHO, "").await;
             assert!(answer.body.ends_with(&format!("who=reader+{thumbprint}")), "{answer:?}");
+            let answer = client.ask("GET", "/toy/echo", "", "").await;
+            assert!(answer.body.ends_with(&format!("who=nobody+{thumbprint}")), "{answer:?}");
         }
     }
     let answer = site.caller().connect(&server).await.ask("GET", "/toy/secret", WHO, "").await;

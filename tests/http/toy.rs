@@ -11,6 +11,7 @@ use tidings::auth::Principal;
 use tidings::base::audit::Trail;
 use tidings::base::clock::SystemClock;
 use tidings::base::random::SystemRandomness;
+use tidings::base::secret::to_hex;
 use tidings::base::stop::Stop;
 use tidings::http::contract::{Access, BodyRule, Contract, Delivery, Refusal, Request, Response, Route, Trace, Verb};
 use tidings::http::metrics::HttpMetrics;
@@ -134,7 +135,10 @@ impl Toy {
 
     fn echo(&self, request: &Request) -> String {
         let id = request.param("id");
-        let who = request.principal.as_ref().map_or("nobody", |p| &*p.subject);
+        // Whom nobody has asked for a credential may have shown a certificate all the same.
+        let nobody =
+            || request.certificate.map_or("nobody".to_owned(), |thumbprint| format!("nobody+{}", to_hex(&thumbprint)));
+        let who = request.principal.as_ref().map_or_else(nobody, |p| p.subject.clone());
         format!("{} {} id={id} query={} who={who}", self.name(), request.path, request.query)
     }
 
