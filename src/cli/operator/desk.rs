@@ -29,10 +29,10 @@ pub(in crate::cli) struct Admin {
     )]
     url: Option<String>,
     /// Over TCP: the client to act as; its secret is taken from the configuration's [[clients]] entry
-    #[arg(long = "as", value_name = "CLIENT")]
+    #[arg(id = "acts_as", long = "as", value_name = "CLIENT")]
     client: Option<String>,
     /// Over TCP: an access token of scope notifications:operate
-    #[arg(long, value_name = "TOKEN", env = "TIDINGS_TOKEN", hide_env_values = true, conflicts_with = "client")]
+    #[arg(long, value_name = "TOKEN", env = "TIDINGS_TOKEN", hide_env_values = true, conflicts_with = "acts_as")]
     token: Option<String>,
 }
 
