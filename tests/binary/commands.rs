@@ -191,7 +191,7 @@ fn check_names_what_was_read_and_skipped() {
 fn wrong_usage_is_64_and_help_is_none() {
     let site = Site::new();
     for wrong in
-        ["", "bogus", "serve --bogus", "publish", "poll", "poll s --consume --size 0", "token", "poll s --client crm"]
+        ["", "bogus", "serve --bogus", "publish", "poll", "poll s --consume --size 0", "token", "keygen --bogus"]
     {
         let arguments: Vec<_> = wrong.split_whitespace().collect();
         let ended = site.run(&arguments).expect(64);
@@ -201,7 +201,8 @@ fn wrong_usage_is_64_and_help_is_none() {
     site.run(&["publish", "--client", "crm", "--type", "301", "--data", "{"]).expect(64).says("--data is not JSON");
     site.run(&["publish", "--client", "crm", "--type", "301", "--data", "@/nowhere"]).expect(74).says("/nowhere");
     site.run(&["publish", "--type", "301"]).expect(64).says("say who acts");
-    site.run(&["poll", "s", "--client", "crm"]).expect(64).says("--consume");
+    // Without --consume or --ack it peeks, through the admin listener.
+    site.run(&["poll", "s", "--client", "crm"]).expect(69).says("admin.sock");
     for help in ["--help", "--version", "help", "poll --help"] {
         let ended = site.run(&help.split(' ').collect::<Vec<_>>()).expect(0);
         assert_eq!(ended.stderr, "", "{help}");
