@@ -13,14 +13,18 @@ const MAX_REASON: usize = 1024;
 
 /// `state`, `reason`, `type`, `subscription`, `from` and `to`.
 pub(super) fn read(given: &mut Given<'_>) -> Filter {
-    Filter {
+    let filter = Filter {
         state: given.text("state", state),
         reason: given.text("reason", |text| bounded(text, MAX_REASON).map(str::to_owned)),
         event_type: given.text("type", |text| bounded(text, MAX_NAME).map(EventTypeId::new)),
         subscription: given.text("subscription", |text| bounded(text, MAX_NAME).map(SubscriptionId::new)),
         from: given.text("from", moment),
         to: given.text("to", moment),
+    };
+    if filter.from.zip(filter.to).is_some_and(|(from, to)| from >= to) {
+        given.refuse("to", "must be after from");
     }
+    filter
 }
 
 /// `cursor`.
