@@ -326,6 +326,40 @@ async fn credentials_are_looked_at_and_keys_replaced_on_the_admin_listener_only(
     assert_eq!(running.stop().await, [""; 0]);
 }
 
+#[tokio::test]
+async fn a_clock_in_doubt_is_shown_and_accepted_on_the_admin_listener_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = ManualClock::new(Timestamp::parse_rfc3339("2026-11-22T10:00:00Z").unwrap());
+    clock.set_synchronised(Some(false));
+    let parts = Parts { clock: Arc::new(clock.clone()), ..Parts::system() };
+    let running = app::start(settings(folder.path(), ""), parts).await.unwrap();
+    let (admin, api) = (tcp(running.admin_addresses()), tcp(running.addresses()));
+    let (crm, ops) = (token(&running).await, token_of("ops", &running).await);
+    let bearer = |host: &str, token: &str| format!("Host: {host}\r\nAuthorization: Bearer {token}\r\n");
+    for (method, path) in [("GET", "/v1/clock"), ("POST", "/v1/clock/accept")] {
+        is(&send(&admin, &request(method, path, &format!("Host: {admin}\r\n"))).await, 401);
+        is(&send(&admin, &request(method, path, &bearer(&admin, &crm))).await, 403);
+        is(&send(&api, &request(method, path, &bearer(&api, &ops))).await, 404);
+        is(&send(&admin, &request(method, &format!("{path}?x=1"), &bearer(&admin, &ops))).await, 400);
+    }
+    let socket = folder.path().join("admin.sock");
+    let ask = async |method: &str, path: &str| {
+        let answer = exchange(UnixStream::connect(&socket).await.unwrap(), &request(method, path, "Host: x\r\n")).await;
+        is(&answer, 200);
+        answer.rsplit("\r\n\r\n").next().unwrap().to_owned()
+    };
+    assert_eq!(ask("GET", "/v1/clock").await, r#"{"inDoubt":false}"#);
+    assert_eq!(ask("POST", "/v1/clock/accept").await, r#"{"accepted":false}"#);
+    clock.leap(48 * 3_600_000);
+    let doubt = ask("GET", "/v1/clock").await;
+    let expected =
+        r#"{"inDoubt":true,"doubt":{"wall":"2026-11-24T10:00:00.000Z","ledger":"2026-11-22T10:00:00.000Z","since":"#;
+    assert!(doubt.starts_with(expected) && doubt.contains(r#""cause":""#), "{doubt}");
+    assert_eq!(ask("POST", "/v1/clock/accept").await, r#"{"accepted":true}"#);
+    assert_eq!(ask("GET", "/v1/clock").await, r#"{"inDoubt":false}"#);
+    assert_eq!(running.stop().await, [""; 0]);
+}
+
 /// What `promtool check metrics` asks for, as far as it can be told without it (tests/interop runs the real one).
 #[tokio::test]
 async fn every_metric_has_its_help_and_type_and_a_proper_name() {

@@ -1,6 +1,7 @@
 //! The operator's commands: they look at everything and act on it, through the admin listener of a running appliance.
 
 pub(super) mod bulk;
+pub(super) mod clock;
 mod consent;
 mod desk;
 pub(super) mod explain;

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 
-use super::{ROUTES, credentials};
+use super::{ROUTES, clock, credentials};
 use crate::api::events::error::Error;
 use crate::api::problem::Problem;
 use crate::auth::Caretaker;
@@ -22,13 +22,15 @@ pub type LateCaretaker = Arc<OnceLock<Arc<Caretaker>>>;
 enum Operation {
     Operator(super::Operation),
     Credentials(credentials::Operation),
+    Clock(clock::Operation),
 }
 
 /// The table of the admin listener.
 fn table() -> Vec<Route<Operation>> {
     let operator = ROUTES.into_iter().map(|route| route.map(Operation::Operator));
     let credentials = credentials::ROUTES.into_iter().map(|route| route.map(Operation::Credentials));
-    operator.chain(credentials).collect()
+    let clock = clock::ROUTES.into_iter().map(|route| route.map(Operation::Clock));
+    operator.chain(credentials).chain(clock).collect()
 }
 
 /// What the operator half is told where it stands alone.
@@ -67,6 +69,9 @@ impl OperatorContract {
             }
             Operation::Credentials(operation) => {
                 credentials::call(operation, request, self.caretaker.get().ok_or_else(starting)?).await
+            }
+            Operation::Clock(operation) => {
+                clock::call(operation, request, self.engine.get().ok_or_else(starting)?).await
             }
         }
     }

@@ -1,12 +1,14 @@
 //! The operator half of the contract: look and act (contracts/events.md, "Look and act").
 //!
 //! It is served twice: with the rest of the contract, and alone on the admin listener ([`OperatorContract`]), where a
-//! process on this machine needs no token, and where credentials are looked at and keys replaced besides. Whoever may call it sees and does everything, whoever that belongs to.
+//! process on this machine needs no token, and where credentials are looked at, keys replaced and a doubtful clock
+//! accepted besides. Whoever may call it sees and does everything, whoever that belongs to.
 //!
 //! What is asked for is read strictly: an unknown parameter or member is refused, because a filter that was misspelt
 //! would mean more than was meant. All that is wrong is said at once.
 
 mod acting;
+mod clock;
 mod contract;
 mod credentials;
 mod cursor;
