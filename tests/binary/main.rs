@@ -9,6 +9,7 @@ mod audit;
 mod canary;
 mod commands;
 mod credentials;
+mod operator;
 mod program;
 mod refusals;
 mod serving;

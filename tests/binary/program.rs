@@ -17,7 +17,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// The sample client's secret.
 pub(crate) const SECRET: &str = "s3cret-of-the-tests";
 
-/// A folder with a configuration: a client `crm`, a read-only client `reader`, and a subscription `crm-accounts`.
+/// A folder with a configuration: a client `crm`, a read-only client `reader`, an operator's client `ops`, and a
+/// subscription `crm-accounts`.
 pub(crate) struct Site {
     folder: TempDir,
 }
@@ -42,6 +43,7 @@ log = {{ format = "text", level = "trace" }}
 clients = [
     {{ id = "crm", secret = {{ value = "{SECRET}" }}, scopes = ["events:publish", "notification:consent:consumer"] }},
     {{ id = "reader", secret = {{ value = "another" }}, scopes = ["notification:consent:consumer"] }},
+    {{ id = "ops", secret = {{ value = "third" }}, scopes = ["notification:consent:administrator", "notifications:operate"] }},
 ]
 subscriptions = [{{ id = "crm-accounts", client_id = "crm", event_types = ["301"], poll = {{}} }}]
 {more}

@@ -180,23 +180,25 @@ async fn go_through(
 ) -> Result<Outcome, Failure> {
     let mut all = Outcome { dry_run, ..Outcome::default() };
     let mut left = which.limit.unwrap_or(u64::MAX);
-    let progress = Progress::new();
+    let mut progress = Progress::new();
     loop {
         let mut body = filter.clone();
         body.insert("dryRun".to_owned(), dry_run.into());
         body.insert("limit".to_owned(), left.min(STEP).into());
-        if let Some(cursor) = all.cursor.take() {
-            body.insert("cursor".to_owned(), cursor.into());
+        let whence = all.cursor.take();
+        if let Some(cursor) = &whence {
+            body.insert("cursor".to_owned(), cursor.as_str().into());
         }
         let answer = desk.post(&format!("{} them", action.verb), action.many, &body.into()).await;
         let outcome: Outcome =
             answer.and_then(|answer| answer.read("the answer")).map_err(|f| all.before(f, action))?;
         left = left.saturating_sub(outcome.matched);
         all.add(outcome);
-        progress.show(&all);
-        if all.cursor.is_none() || left == 0 {
+        // A server that does not get on would keep us for ever.
+        if all.cursor.is_none() || all.cursor == whence || left == 0 {
             return Ok(all);
         }
+        progress.show(&all);
     }
 }
 
@@ -291,15 +293,17 @@ fn capital(verb: &str) -> String {
 /// How far it has come, on stderr where that is a terminal; gone when it is dropped.
 struct Progress {
     seen: bool,
+    shown: bool,
 }
 
 impl Progress {
     fn new() -> Self {
-        Self { seen: io::stderr().is_terminal() }
+        Self { seen: io::stderr().is_terminal(), shown: false }
     }
 
-    fn show(&self, outcome: &Outcome) {
-        if self.seen && outcome.cursor.is_some() {
+    fn show(&mut self, outcome: &Outcome) {
+        if self.seen {
+            self.shown = true;
             let mut err = io::stderr();
             // If stderr is closed there is nobody to show it to.
             let _ = write!(err, "\r{} notifications so far", outcome.matched).and_then(|()| err.flush());
@@ -309,7 +313,7 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.seen {
+        if self.shown {
             let _ = write!(io::stderr(), "\r\u{1b}[K");
         }
     }

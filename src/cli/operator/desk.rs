@@ -29,8 +29,8 @@ pub(in crate::cli) struct Admin {
     )]
     url: Option<String>,
     /// Over TCP: the client to act as; its secret is taken from the configuration's [[clients]] entry
-    #[arg(id = "acts_as", long = "as", value_name = "CLIENT")]
-    client: Option<String>,
+    #[arg(long = "as", value_name = "CLIENT")]
+    acts_as: Option<String>,
     /// Over TCP: an access token of scope notifications:operate
     #[arg(long, value_name = "TOKEN", env = "TIDINGS_TOKEN", hide_env_values = true, conflicts_with = "acts_as")]
     token: Option<String>,
@@ -54,8 +54,8 @@ pub(in crate::cli) fn mount(configuration: &Configuration) -> Result<String, Fai
 
 impl Admin {
     /// That of a command that asks for it by other names.
-    pub(in crate::cli) const fn of(url: Option<String>, client: Option<String>, token: Option<String>) -> Self {
-        Self { url, client, token }
+    pub(in crate::cli) const fn of(url: Option<String>, acts_as: Option<String>, token: Option<String>) -> Self {
+        Self { url, acts_as, token }
     }
 
     /// The operator half that is meant, with a token where one is needed.
@@ -69,14 +69,14 @@ impl Admin {
     }
 
     async fn authorize(&self, configuration: &Configuration) -> Result<String, Failure> {
-        if self.client.is_none() && self.token.is_none() {
+        if self.acts_as.is_none() && self.token.is_none() {
             return Err(Failure::new(
                 Exit::Usage,
                 "over TCP a token is needed: say who acts with --as CLIENT (its secret is taken from the configuration), \
                  or give --token or TIDINGS_TOKEN; the admin unix socket needs none",
             ));
         }
-        let credentials = Credentials::of(self.client.clone(), self.token.clone());
+        let credentials = Credentials::of(self.acts_as.clone(), self.token.clone());
         credentials.authorize_at(|| Server::default().find(configuration), configuration).await
     }
 }

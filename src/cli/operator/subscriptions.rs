@@ -1,5 +1,6 @@
 //! `tidings subscriptions`: all of them, or one.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use clap::Args;
@@ -12,6 +13,7 @@ use crate::cli::credentials::segment;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
 use crate::cli::settings::Configuration;
+use crate::model::notification::State;
 
 /// How many are asked for at a time.
 const PAGE: usize = 1000;
@@ -65,7 +67,7 @@ pub(super) struct Subscription {
     endpoints: Vec<String>,
     pub(super) holds: Vec<Hold>,
     pub(super) queue: Queue,
-    sums: serde_json::Map<String, Value>,
+    sums: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -111,10 +113,10 @@ async fn list(arguments: &Subscriptions, desk: &Desk) -> Result<(), Failure> {
             let lines = page.subscriptions.into_iter().map(|one| Ok(read(one)?.line()));
             output::result(&output::printable(&lines.collect::<Result<String, Failure>>()?))?;
         }
-        cursor = page.cursor;
-        if cursor.is_none() {
+        if page.cursor.is_none() || page.cursor == cursor {
             break;
         }
+        cursor = page.cursor;
     }
     if arguments.json { output::result(&format!("{:#}\n", json!({ "subscriptions": all }))) } else { Ok(()) }
 }
@@ -161,6 +163,16 @@ impl Subscription {
         out
     }
 
+    /// For example `3 created = 1 queued + 2 consumed`.
+    fn sums(&self) -> String {
+        let of = |name: &str| self.sums.get(name).copied().unwrap_or_default();
+        let named = |state: State| Some((of(state.as_str()), state.as_str())).filter(|&(count, _)| count > 0);
+        let states: Vec<_> =
+            State::ALL.into_iter().filter_map(named).map(|(count, name)| format!("{count} {name}")).collect();
+        let states = if states.is_empty() { "0".to_owned() } else { states.join(" + ") };
+        format!("{} created = {states}", of("created"))
+    }
+
     fn whole(&self) -> String {
         let Self { id, contract, client, event_types, owners, origin, intake, .. } = self;
         let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
@@ -180,8 +192,7 @@ impl Subscription {
         tell("last polled", self.queue.last_polled.as_deref().unwrap_or("never"));
         let Queue { waiting, leased, held, .. } = self.queue;
         tell("queue", &format!("{waiting} waiting, {leased} leased, {held} held"));
-        let sums: Vec<_> = self.sums.iter().map(|(state, count)| format!("{count} {state}")).collect();
-        tell("since it was made", &sums.join(", "));
+        tell("in all", &self.sums());
         out
     }
 }
