@@ -7,6 +7,7 @@ pub mod events;
 mod instant;
 mod media_type;
 pub mod metrics;
+mod openapi;
 pub mod polling;
 mod prefer;
 pub mod problem;

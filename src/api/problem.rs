@@ -2,8 +2,12 @@
 
 use hyper::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::http::contract::{Refusal, Response};
+
+/// The media type of a problem.
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// The problems that we name, each explained at `{public_url}/problems/{name}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -244,7 +248,7 @@ pub(super) fn too_large(limit: usize) -> String {
 }
 
 /// One problem of a body and where it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     /// A JSON Pointer (RFC 6901) into the body.
     pub pointer: String,
@@ -252,12 +256,21 @@ pub struct FieldError {
     pub detail: String,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// What went wrong (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Body<'a> {
+    /// Which problem it is: a URL that leads to an explanation.
+    #[schema(format = "uri-reference")]
     r#type: String,
+    /// The same in a few words.
     title: &'a str,
+    /// The answer's status.
+    #[schema(minimum = 400, maximum = 599)]
     status: u16,
+    /// What is wrong here, and what to do.
     detail: &'a str,
+    /// All that is wrong with the body, each with its place.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [FieldError],
 }
@@ -269,5 +282,5 @@ pub fn answer(public_url: &str, problem: Problem, detail: &str, errors: &[FieldE
     let r#type = format!("{public_url}/problems/{name}");
     let body = Body { r#type, title, status: status.as_u16(), detail, errors };
     let body = serde_json::to_vec(&body).expect("texts and a number always have a JSON form");
-    Response::with_body(status, "application/problem+json", body)
+    Response::with_body(status, MEDIA_TYPE, body)
 }

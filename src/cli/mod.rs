@@ -9,6 +9,7 @@ mod client;
 mod credentials;
 mod exit;
 mod keygen;
+mod openapi;
 mod operator;
 mod output;
 mod poll;
@@ -60,6 +61,7 @@ enum Command {
     Purge(purge::Purge),
     Clock(clock::Clock),
     Verify(verify::Verify),
+    Openapi(openapi::Openapi),
 }
 
 /// Runs the command that the process's arguments name.
@@ -102,6 +104,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Command::Purge(arguments) => blocking(purge::run(arguments, configuration)),
         Command::Clock(arguments) => blocking(clock::run(arguments, configuration)),
         Command::Verify(arguments) => verify::run(arguments, configuration),
+        Command::Openapi(arguments) => openapi::run(arguments),
     }
 }
 

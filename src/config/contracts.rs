@@ -8,7 +8,7 @@ use crate::api::polling::{PollingSettings, UnknownMembers};
 use crate::api::root::RootSettings;
 
 /// Paths at the root that are ours, whatever is mounted (contracts/events.md).
-const RESERVED: [&str; 4] = ["/problems", "/.well-known", "/oauth2/revoke", "/oauth2/jwks"];
+const RESERVED: [&str; 5] = ["/problems", "/.well-known", "/oauth2/revoke", "/oauth2/jwks", "/openapi.json"];
 
 /// Paths of the admin listener, on which the events contract has its operator half (design.md, "Admin listener").
 const RESERVED_ON_ADMIN: [&str; 3] = ["/health", "/metrics", "/console"];
@@ -24,12 +24,17 @@ pub(super) struct Contracts {
 
 /// Reads `[api.polling]` and `[api.events]`; `token_paths` is that of `[auth]`.
 pub(super) fn read(top: &Section<'_>, servers: &Servers, token_paths: Vec<Located<String>>) -> Contracts {
+    // Without one the list has been refused.
+    let token_path = token_paths.first().map(|path| path.value.clone()).unwrap_or_default();
     let (polling, events) = top.section("api", |api| {
-        let polling = api.section("polling", |section| read_polling(section, servers));
-        (polling, api.section("events", |section| read_events(section, servers)))
+        let polling = api.section("polling", |section| read_polling(section, servers, &token_path));
+        (polling, api.section("events", |section| read_events(section, servers, &token_path)))
     });
-    let operator =
-        OperatorSettings { mount: events.2.clone().unwrap_or_default().value, public_url: servers.public_url.clone() };
+    let operator = OperatorSettings {
+        mount: events.2.clone().unwrap_or_default().value,
+        public_url: servers.public_url.clone(),
+        token_path: token_path.clone(),
+    };
     let mounts = [&polling.1, &events.1];
     check_mounts(top, mounts);
     if let Some(mount) = &events.2 {
@@ -46,7 +51,7 @@ pub(super) fn read(top: &Section<'_>, servers: &Servers, token_paths: Vec<Locate
 /// Where a contract that is enabled is mounted.
 type Mount = Option<Located<String>>;
 
-fn read_polling(section: &Section<'_>, servers: &Servers) -> (Option<PollingSettings>, Mount) {
+fn read_polling(section: &Section<'_>, servers: &Servers, token_path: &str) -> (Option<PollingSettings>, Mount) {
     let enabled = section.required("enabled", boolean);
     let mount = section.optional("mount", super::kind::located(path));
     let settings = PollingSettings {
@@ -56,12 +61,13 @@ fn read_polling(section: &Section<'_>, servers: &Servers) -> (Option<PollingSett
         unknown_members: section
             .choice("unknown_members", &[("ignore", UnknownMembers::Ignore), ("refuse", UnknownMembers::Refuse)]),
         public_url: servers.public_url.clone(),
+        token_path: token_path.to_owned(),
     };
     (enabled.then_some(settings), mount.filter(|_| enabled))
 }
 
 /// The contract where it is enabled, with its mount; and that mount, enabled or not.
-fn read_events(section: &Section<'_>, servers: &Servers) -> (Option<EventsSettings>, Mount, Mount) {
+fn read_events(section: &Section<'_>, servers: &Servers, token_path: &str) -> (Option<EventsSettings>, Mount, Mount) {
     let enabled = section.required("enabled", boolean);
     let mount = section.optional("mount", super::kind::located(path));
     let settings = EventsSettings {
@@ -71,6 +77,7 @@ fn read_events(section: &Section<'_>, servers: &Servers) -> (Option<EventsSettin
         max_handouts: section.required("max_handouts", handouts),
         max_wait: section.required("max_wait", duration(SECOND..=HOUR)),
         public_url: servers.public_url.clone(),
+        token_path: token_path.to_owned(),
     };
     // 0 stands for one that has been refused already.
     if (1..settings.max_event).contains(&settings.max_batch) {

@@ -39,6 +39,12 @@ pub(super) fn assemble(sources: &Sources) -> Layered {
     Layered { values: values_of(&figment), places, files, problems, complete }
 }
 
+/// The defaults without any source.
+pub(super) fn built_in_alone() -> (Dict, Places) {
+    let mut places = Places::default();
+    (built_in(&mut places), places)
+}
+
 fn values_of(figment: &Figment) -> Dict {
     // Every layer is a table in memory: there is nothing to fail.
     figment.find_value("").ok().and_then(Value::into_dict).unwrap_or_default()

@@ -37,6 +37,14 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     Ok(Loaded { settings, warnings: problems, files_read: files.read, files_skipped: files.skipped })
 }
 
+/// What holds where no source says anything.
+#[must_use]
+pub fn defaults() -> Settings {
+    let (values, places) = layers::built_in_alone();
+    let reader = Reader::new(&places, true);
+    Section::root(&reader, &values, |top| settings::read(top, &Sources::default()))
+}
+
 /// The secret of the client `id` that is right for the longest, for a command that acts as it; `None` if there is no such
 /// client, or only the hash of its secret is there. Settings hold only what secrets are compared with; here one is read again to be shown to a server.
 #[must_use]

@@ -39,7 +39,7 @@ mod subscriptions;
 mod tls;
 mod trust;
 
-pub use load::{Loaded, client_secret, load};
+pub use load::{Loaded, client_secret, defaults, load};
 pub use log::{LogFormat, LogSettings};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use settings::{Sample, Settings};

@@ -29,7 +29,7 @@ pub(crate) const LAYERS: [Layer; 11] = [
 ];
 
 /// Crates that only some layers may name.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 10] = [
     ("redb", &["store"]),
     ("hyper", &["http", "api", "app", "cli"]),
     ("hyper_util", &["http", "app", "cli"]),
@@ -38,6 +38,7 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("figment", &["config"]),
     ("toml", &["config"]),
     ("clap", &["cli"]),
+    ("utoipa", &["api"]),
     // Everything but the nouns, which are pure.
     ("tokio", &["base", "store", "auth", "channel", "engine", "http", "api", "app", "cli"]),
 ];
@@ -51,10 +52,14 @@ const EMPTY_NAMES: [&str; 5] = ["util", "helpers", "common", "manager", "misc"];
 /// The most lines of `main.rs`.
 const MAIN_LINES: usize = 30;
 
-/// The folders of `api/`: the contracts, which never name one another.
+/// What the contracts share, where it is more than a file.
+const SHARED: [&str; 1] = ["openapi"];
+
+/// The folders of `api/` but for [`SHARED`]: the contracts, which never name one another.
 pub(crate) fn contracts<'a>(paths: impl Iterator<Item = &'a Path>) -> BTreeSet<String> {
     let segments = paths.map(|path| path.iter().map(|s| s.to_string_lossy().into_owned()).collect::<Vec<_>>());
-    segments.filter(|s| s.len() > 2 && s[0] == "api").map(|mut s| s.swap_remove(1)).collect()
+    let folders = segments.filter(|s| s.len() > 2 && s[0] == "api").map(|mut s| s.swap_remove(1));
+    folders.filter(|folder| !SHARED.contains(&folder.as_str())).collect()
 }
 
 /// A file of `src/`.

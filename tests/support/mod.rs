@@ -49,6 +49,9 @@ pub(crate) const START: &str = "2026-11-22T10:00:00.250Z";
 /// `server.public_url`: not where it listens, so that a test sees where it is used.
 pub(crate) const PUBLIC_URL: &str = "https://notify.example.com/base";
 
+/// The first of `auth.token_paths`.
+pub(crate) const TOKEN_PATH: &str = "/oauth2/token";
+
 /// The secret of every client.
 pub(crate) const SECRET: &str = "a secret of the tests";
 
@@ -190,7 +193,7 @@ impl Appliance {
         let caretaker = Arc::new(Caretaker::begin(parts).await.unwrap());
         let token_service = || TokenService::new(&auth, keys.clone(), gate.clone(), random.clone());
         let polling = PollingContract::new(polling_settings(&setup), engine.clone(), &api_metrics);
-        let token_paths = vec!["/oauth2/token".to_owned()];
+        let token_paths = vec![TOKEN_PATH.to_owned()];
         let root = RootSettings { token_paths, public_url: PUBLIC_URL.to_owned(), certificates: false };
         let parts = ServerParts {
             contracts: vec![
@@ -342,6 +345,7 @@ fn polling_settings(setup: &Setup) -> PollingSettings {
         max_wait: setup.max_wait,
         unknown_members: setup.unknown_members,
         public_url: PUBLIC_URL.to_owned(),
+        token_path: TOKEN_PATH.to_owned(),
     }
 }
 
@@ -353,6 +357,7 @@ fn events_settings(setup: &Setup) -> EventsSettings {
         max_handouts: 10,
         max_wait: setup.max_wait,
         public_url: PUBLIC_URL.to_owned(),
+        token_path: TOKEN_PATH.to_owned(),
     }
 }
 

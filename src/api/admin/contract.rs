@@ -7,9 +7,13 @@ use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use prometheus_client::registry::Registry;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::exposition::expose;
-use super::readiness::Health;
+use super::openapi::document;
+use super::readiness::{Health, Readiness};
+use crate::api::openapi::{self, Served};
 use crate::api::problem::{self, Problem};
 use crate::http::contract::{Access, BodyRule, Contract, Refusal, Request, Response, Route, Trace, Verb};
 use crate::http::settings::ListenAddress;
@@ -24,16 +28,18 @@ pub struct AdminSettings {
 }
 
 #[derive(Clone, Copy)]
-enum Operation {
+pub(super) enum Operation {
     Live,
     Ready,
     Metrics,
+    Document,
 }
 
-const ROUTES: [Route<Operation>; 3] = [
+pub(super) const ROUTES: [Route<Operation>; 4] = [
     route("/health/live", Operation::Live, "health_live"),
     route("/health/ready", Operation::Ready, "health_ready"),
     route("/metrics", Operation::Metrics, "metrics"),
+    openapi::route(Operation::Document),
 ];
 
 const fn route(path: &'static str, operation: Operation, label: &'static str) -> Route<Operation> {
@@ -53,19 +59,18 @@ pub struct AdminContract {
     public_url: String,
     health: Arc<dyn Health>,
     registry: Arc<Registry>,
+    document: Served,
 }
 
 impl AdminContract {
     /// The contract that tells what `health` and `registry` say.
     #[must_use]
     pub fn new(settings: &AdminSettings, health: Arc<dyn Health>, registry: Arc<Registry>) -> Self {
-        Self { public_url: settings.public_url.clone(), health, registry }
+        Self { public_url: settings.public_url.clone(), health, registry, document: Served::default() }
     }
 
     fn ready(&self) -> Response {
-        let readiness = self.health.readiness();
-        let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        answer(status, "application/json", readiness.to_json().to_string())
+        ready(&self.health.readiness())
     }
 
     fn metrics(&self, accept: Option<&str>) -> Response {
@@ -73,13 +78,9 @@ impl AdminContract {
             Ok((media_type, text)) => answer(StatusCode::OK, media_type, text),
             Err(error) => {
                 tracing::error!("the metrics cannot be written: {error}");
-                self.problem(Problem::Internal, "The metrics cannot be written; the log says why.")
+                problem(&self.public_url, Problem::Internal, "The metrics cannot be written; the log says why.")
             }
         }
-    }
-
-    fn problem(&self, problem: Problem, detail: &str) -> Response {
-        not_stored(problem::answer(&self.public_url, problem, detail, &[]))
     }
 }
 
@@ -103,24 +104,51 @@ impl Contract for AdminContract {
 
     async fn call(&self, route: usize, request: Request) -> Response {
         match ROUTES.get(route).map(|r| r.operation) {
-            Some(Operation::Live) => answer(StatusCode::OK, "application/json", r#"{"live":true}"#),
+            Some(Operation::Live) => live(),
             Some(Operation::Ready) => self.ready(),
             Some(Operation::Metrics) => self.metrics(request.header("accept")),
+            Some(Operation::Document) => self.document.answer(|| document(&self.public_url)),
             None => self.refuse(&Refusal::NoSuchPath, &request.id),
         }
     }
 
     fn refuse(&self, refusal: &Refusal, _request_id: &str) -> Response {
-        let (problem, detail) = problem::refused(
-            refusal,
-            "The admin listener has /health/live, /health/ready and /metrics, and the operator's part of the \
-                 events contract where that is mounted.",
-        );
-        self.problem(problem, &detail)
+        refused(refusal, &self.public_url)
     }
 }
 
-fn answer(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Response {
+/// What is answered to what the server refuses.
+pub(super) fn refused(refusal: &Refusal, public_url: &str) -> Response {
+    let (kind, detail) = problem::refused(
+        refusal,
+        "The admin listener has /health/live, /health/ready, /metrics, /openapi.json, and the operator's part of the \
+         events contract where that is mounted.",
+    );
+    problem(public_url, kind, &detail)
+}
+
+pub(super) fn problem(public_url: &str, kind: Problem, detail: &str) -> Response {
+    not_stored(problem::answer(public_url, kind, detail, &[]))
+}
+
+/// It answers: that is all that is asked.
+pub(super) fn live() -> Response {
+    let live = serde_json::to_vec(&Live { live: true }).expect("a truth value has a JSON form");
+    answer(StatusCode::OK, "application/json", live)
+}
+
+pub(super) fn ready(readiness: &Readiness) -> Response {
+    let status = if readiness.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    answer(status, "application/json", readiness.to_json())
+}
+
+/// That the process answers.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Live {
+    live: bool,
+}
+
+pub(super) fn answer(status: StatusCode, media_type: &'static str, body: impl Into<Bytes>) -> Response {
     not_stored(Response::with_body(status, media_type, body))
 }
 

@@ -8,9 +8,11 @@
 mod contract;
 mod exposition;
 mod guard;
+mod openapi;
 mod origin;
 mod readiness;
 
 pub use contract::{AdminContract, AdminSettings};
 pub use guard::Guarded;
+pub use openapi::document;
 pub use readiness::{Health, Readiness};

@@ -1,6 +1,8 @@
 //! Whether the appliance can do its work now.
 
+use serde::Serialize;
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 /// Tells whether the appliance can do its work; asked at every request, so it must not block.
 pub trait Health: Send + Sync + 'static {
@@ -26,7 +28,22 @@ impl Readiness {
 
     /// The body of `/health/ready`.
     #[must_use]
-    pub fn to_json(&self) -> Value {
-        serde_json::json!({"ready": self.is_ready(), "reasons": self.reasons, "details": self.details})
+    pub fn to_json(&self) -> String {
+        let Self { reasons, details } = self;
+        let wire = Wire { details, ready: self.is_ready(), reasons };
+        serde_json::to_string(&wire).expect("texts and JSON have a JSON form")
     }
+}
+
+/// Whether the appliance can do its work now.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Readiness)]
+pub(super) struct Wire<'a> {
+    /// Details that do not make it unready, by name.
+    #[schema(value_type = Object, additional_properties)]
+    details: &'a Map<String, Value>,
+    /// Whether there is no reason against it.
+    ready: bool,
+    /// Why it is not ready.
+    reasons: &'a [String],
 }

@@ -5,25 +5,28 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::error::Error;
+use super::openapi::document;
 use super::{EventsSettings, lease, operator, publish};
+use crate::api::openapi::{self, Served};
 use crate::api::problem::Problem;
 use crate::engine::Engine;
 use crate::http::contract::{Contract, Refusal, Request, Response, Route};
 
 /// An operation of one of the parts.
 #[derive(Clone, Copy, Debug)]
-enum Operation {
+pub(super) enum Operation {
     Publish(publish::Operation),
     Lease(lease::Operation),
     Operator(operator::Operation),
+    Document,
 }
 
-/// The contract's table: routing, scopes and metric labels follow from it.
-fn table() -> Vec<Route<Operation>> {
+/// The contract's table: routing, scopes, metric labels and the document follow from it.
+pub(super) fn table() -> Vec<Route<Operation>> {
     let publish = publish::ROUTES.into_iter().map(|route| route.map(Operation::Publish));
     let lease = lease::ROUTES.into_iter().map(|route| route.map(Operation::Lease));
     let operator = operator::ROUTES.into_iter().map(|route| route.map(Operation::Operator));
-    publish.chain(lease).chain(operator).collect()
+    publish.chain(lease).chain(operator).chain([openapi::route(Operation::Document)]).collect()
 }
 
 /// The events contract over an engine.
@@ -31,26 +34,30 @@ pub struct EventsContract {
     settings: EventsSettings,
     engine: Arc<Engine>,
     table: Vec<Route<Operation>>,
+    document: Served,
 }
 
 impl EventsContract {
     /// The contract as `settings` say.
     #[must_use]
     pub fn new(settings: EventsSettings, engine: Arc<Engine>) -> Self {
-        Self { settings, engine, table: table() }
+        Self { settings, engine, table: table(), document: Served::default() }
     }
 
     async fn dispatch(&self, route: usize, request: &Request) -> Result<Response, Error> {
         let route =
             self.table.get(route).ok_or_else(|| Error::new(Problem::NotFound, "There is no such operation."))?;
         let caller =
-            request.principal.as_ref().ok_or_else(|| Error::new(Problem::Unauthenticated, "A token is needed."))?;
+            || request.principal.as_ref().ok_or_else(|| Error::new(Problem::Unauthenticated, "A token is needed."));
         match route.operation {
             Operation::Publish(operation) => {
-                publish::call(operation, request, caller, &self.settings, &self.engine).await
+                publish::call(operation, request, caller()?, &self.settings, &self.engine).await
             }
-            Operation::Lease(operation) => lease::call(operation, request, caller, &self.settings, &self.engine).await,
-            Operation::Operator(operation) => operator::call(operation, request, caller, &self.engine).await,
+            Operation::Lease(operation) => {
+                lease::call(operation, request, caller()?, &self.settings, &self.engine).await
+            }
+            Operation::Operator(operation) => operator::call(operation, request, caller()?, &self.engine).await,
+            Operation::Document => Ok(self.document.answer(|| document(&self.settings))),
         }
     }
 }

@@ -97,7 +97,8 @@ impl Error {
         Self { errors, ..Self::new(Problem::Forbidden, detail) }
     }
 
-    fn conflict(pointer: String) -> Self {
+    /// The event at `pointer` has another one's identity.
+    pub(super) fn conflict(pointer: String) -> Self {
         let detail = "has the id and source of an event with another type, subject, audience or data".to_owned();
         Self {
             errors: vec![FieldError { pointer, detail }],

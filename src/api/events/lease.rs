@@ -48,6 +48,11 @@ pub(super) async fn call(
     }
 }
 
+/// The body is not said to be JSON.
+pub(super) fn no_json() -> Error {
+    Error::new(Problem::UnsupportedMediaType, "Content-Type must be application/json, in UTF-8.")
+}
+
 async fn lease(
     request: &Request,
     caller: &Principal,
@@ -55,7 +60,7 @@ async fn lease(
     engine: &Engine,
 ) -> Result<Response, Error> {
     if !MediaType::of(&request.headers).is_some_and(|t| t.is("application/json")) {
-        return Err(Error::new(Problem::UnsupportedMediaType, "Content-Type must be application/json, in UTF-8."));
+        return Err(no_json());
     }
     let Body { max, return_immediately, acks, errors, duration } = safe_poll::read(&request.body)?;
     let preferred = prefer::wait(&request.headers, settings.max_wait);

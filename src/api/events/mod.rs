@@ -11,6 +11,7 @@ mod contract;
 mod error;
 mod form;
 mod lease;
+mod openapi;
 mod operator;
 mod problems;
 mod publish;
@@ -21,6 +22,7 @@ mod structured;
 use std::time::Duration;
 
 pub use self::contract::EventsContract;
+pub use self::openapi::{document, operator_document};
 pub use self::operator::{LateCaretaker, LateEngine, OperatorContract, OperatorSettings};
 
 /// `[api.events]`
@@ -38,4 +40,6 @@ pub struct EventsSettings {
     pub max_wait: Duration,
     /// `server.public_url`, without a slash at the end.
     pub public_url: String,
+    /// The path at which callers get their tokens: the first of `auth.token_paths`.
+    pub token_path: String,
 }

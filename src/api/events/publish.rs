@@ -46,13 +46,7 @@ async fn publish(
     settings: &EventsSettings,
     engine: &Engine,
 ) -> Result<Response, Error> {
-    let form = Form::of(&request.headers).ok_or_else(|| {
-        Error::new(
-            Problem::UnsupportedMediaType,
-            "Content-Type must be application/json, application/cloudevents+json or \
-             application/cloudevents-batch+json in UTF-8, or the event's attributes must come in ce- headers.",
-        )
-    })?;
+    let form = Form::of(&request.headers).ok_or_else(no_form)?;
     let limit = form.max_body(settings);
     if request.body.len() > limit {
         return Err(Error::too_large(limit));
@@ -64,4 +58,13 @@ async fn publish(
         Ok(receipts) => Ok(Response::json(StatusCode::ACCEPTED, receipt::body(form, &receipts))),
         Err(error) => Err(Error::not_published(error, form)),
     }
+}
+
+/// The body is none of the forms of an event.
+pub(super) fn no_form() -> Error {
+    Error::new(
+        Problem::UnsupportedMediaType,
+        "Content-Type must be application/json, application/cloudevents+json or application/cloudevents-batch+json in \
+         UTF-8, or the event's attributes must come in ce- headers.",
+    )
 }

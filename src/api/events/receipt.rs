@@ -2,12 +2,56 @@
 
 use std::io::Write as _;
 
+use utoipa::ToSchema;
+
 use super::form::Form;
 use crate::api::instant;
 use crate::engine::Receipt;
 
 /// Bytes of a receipt, roughly.
 const RECEIPT_BYTES: usize = 176;
+
+/// What became of the event, or of those of a batch.
+#[derive(ToSchema)]
+#[schema(as = Published)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "only its schema is used: the bytes are written by hand")]
+pub(super) enum Published {
+    /// What became of the one event.
+    One(WireReceipt),
+    /// What became of the events of a batch, in their order.
+    Batch(Vec<WireReceipt>),
+}
+
+/// What became of an event.
+#[derive(ToSchema)]
+#[schema(as = Receipt)]
+#[expect(dead_code, reason = "only its schema is used: the bytes are written by hand")]
+pub(super) struct WireReceipt {
+    /// Our id of the event.
+    #[schema(format = "uuid")]
+    id: String,
+    /// Whether it was published before; then this is what was answered to the first.
+    duplicate: bool,
+    /// How many subscriptions it matched.
+    matched: u64,
+    notifications: Notifications,
+    /// The latest deadline of its notifications; left out if there are none.
+    #[schema(format = DateTime, nullable = false)]
+    expires: Option<String>,
+}
+
+/// How many endpoints get it, by kind.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used: the bytes are written by hand")]
+struct Notifications {
+    /// Queues to be polled.
+    poll: u64,
+    /// Webhooks.
+    webhook: u64,
+    /// E-mail addresses.
+    email: u64,
+}
 
 /// The body of the answer: an array for a batch, else the one receipt.
 pub(super) fn body(form: Form, receipts: &[Receipt]) -> Vec<u8> {

@@ -1,12 +1,14 @@
 //! The safe poll's body and answer (contracts/events.md, "Poll safely"): the shape of RFC 8936 with JSON events in
 //! place of signed tokens.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
+use super::openapi::CloudEvent;
 use super::problems::Problems;
 use crate::engine::Leased;
 use crate::model::cloud_event;
@@ -28,6 +30,54 @@ const MAX_DESCRIPTION: usize = 900;
 const DEPTH: usize = 3;
 /// Bytes of an answer besides its events.
 const FRAME_BYTES: usize = 64;
+
+/// What is acknowledged, and what is wanted.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used: a body is read member by member, to say all that is wrong")]
+pub(super) struct SafePoll {
+    /// The most notifications that are wanted; 0 to acknowledge only.
+    #[schema(minimum = 0, maximum = 1000, default = 100, nullable = false)]
+    max_events: Option<u64>,
+    /// Whether an answer is wanted at once though nothing waits.
+    #[schema(default = false, nullable = false)]
+    return_immediately: Option<bool>,
+    /// The ids of notifications that have been taken care of.
+    #[schema(max_items = 1000, nullable = false)]
+    ack: Option<Vec<String>>,
+    /// The ids of at most 1000 notifications that could not be taken care of, with the reason: they are failed.
+    #[schema(nullable = false)]
+    set_errs: Option<BTreeMap<String, SetErr>>,
+    /// How long the lease is to run.
+    #[schema(minimum = 1, maximum = 3600, default = 60, nullable = false)]
+    lease_seconds: Option<u64>,
+}
+
+/// Why a notification could not be taken care of (RFC 8936, 2.6).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used: a body is read member by member, to say all that is wrong")]
+struct SetErr {
+    /// Which error it is.
+    #[schema(max_length = 64)]
+    err: String,
+    /// More about it.
+    #[schema(max_length = 900, nullable = false)]
+    description: Option<String>,
+}
+
+/// Notifications that have been leased.
+#[derive(ToSchema)]
+#[schema(as = Leased)]
+#[serde(rename_all = "camelCase")]
+#[expect(dead_code, clippy::zero_sized_map_values, reason = "only its schema is used: the bytes are written by hand")]
+pub(super) struct Page {
+    /// Their events, by the notification's id.
+    sets: BTreeMap<String, CloudEvent>,
+    /// Their ids, oldest first.
+    order: Vec<String>,
+    /// Whether more wait.
+    more_available: bool,
+}
 
 /// What a body asks for.
 #[derive(Debug, PartialEq, Eq)]

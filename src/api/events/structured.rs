@@ -10,7 +10,7 @@ use crate::model::event::EventDraft;
 use crate::model::json::{MAX_DEPTH, Members, RawJson, check_depth};
 
 /// The most events in a batch.
-const MAX_EVENTS: usize = 1000;
+pub(super) const MAX_EVENTS: usize = 1000;
 
 /// The one event of `body`.
 pub(super) fn read_one(body: &Bytes, context: &Context<'_>, problems: &mut Problems) -> Option<EventDraft> {

@@ -8,9 +8,11 @@ use hyper::header::{CACHE_CONTROL, HeaderMap, HeaderValue, LOCATION};
 use prometheus_client::metrics::counter::Counter;
 
 use super::error::{Error, no_such_subscription, not_ended, not_polled, not_read};
+use super::openapi::document;
 use super::{PollingSettings, create, page, subscription};
 use crate::api::media_type::MediaType;
 use crate::api::metrics::ApiMetrics;
+use crate::api::openapi::{self, Served};
 use crate::api::prefer;
 use crate::auth::{Principal, scope};
 use crate::engine::{AnswerWatch, Engine, IdempotencyKey, PollRequest, SubscribeRequest};
@@ -19,7 +21,7 @@ use crate::model::id::is_name;
 use crate::model::subscription::ContractName;
 
 /// The largest page that a poll can ask for.
-const MAX_SIZE: usize = 1000;
+pub(super) const MAX_SIZE: usize = 1000;
 
 /// Its name in metrics and logs.
 const NAME: &str = "polling";
@@ -29,15 +31,16 @@ const MAX_LOGGED: usize = 16;
 const MAX_LOGGED_CHARACTERS: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
-enum Operation {
+pub(super) enum Operation {
     Subscribe,
     Read,
     Unsubscribe,
     Poll,
+    Document,
 }
 
-/// The contract's table: routing, scopes and metric labels follow from it.
-const ROUTES: [Route<Operation>; 4] = [
+/// The contract's table: routing, scopes, metric labels and the document follow from it.
+pub(super) const ROUTES: [Route<Operation>; 5] = [
     Route {
         method: Verb::Post,
         path: "/subscriptions",
@@ -74,6 +77,7 @@ const ROUTES: [Route<Operation>; 4] = [
         body: BodyRule::None,
         trace: Trace::None,
     },
+    openapi::route(Operation::Document),
 ];
 
 /// The polling contract over an engine.
@@ -81,24 +85,26 @@ pub struct PollingContract {
     settings: PollingSettings,
     engine: Arc<Engine>,
     ignored_members: Counter,
+    document: Served,
 }
 
 impl PollingContract {
     /// The contract as `settings` say; what it counts goes to `metrics`.
     #[must_use]
     pub fn new(settings: PollingSettings, engine: Arc<Engine>, metrics: &ApiMetrics) -> Self {
-        Self { settings, engine, ignored_members: metrics.ignored_members(NAME) }
+        Self { settings, engine, ignored_members: metrics.ignored_members(NAME), document: Served::default() }
     }
 
     async fn dispatch(&self, route: usize, request: &Request) -> Result<Response, Error> {
         let route = ROUTES.get(route).ok_or(Error::NoSuchPath)?;
         let caller =
-            request.principal.as_ref().ok_or_else(|| Error::Unauthenticated("A token is needed.".to_owned()))?;
+            || request.principal.as_ref().ok_or_else(|| Error::Unauthenticated("A token is needed.".to_owned()));
         match route.operation {
-            Operation::Subscribe => self.subscribe(request, caller).await,
-            Operation::Read => self.read(request, caller),
-            Operation::Unsubscribe => self.unsubscribe(request, caller).await,
-            Operation::Poll => self.poll(request, caller).await,
+            Operation::Subscribe => self.subscribe(request, caller()?).await,
+            Operation::Read => self.read(request, caller()?),
+            Operation::Unsubscribe => self.unsubscribe(request, caller()?).await,
+            Operation::Poll => self.poll(request, caller()?).await,
+            Operation::Document => Ok(self.document.answer(|| document(&self.settings))),
         }
     }
 
@@ -210,7 +216,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, String
 }
 
 /// What a caller gets is for it alone, and for once.
-fn not_stored(response: Response) -> Response {
+pub(super) fn not_stored(response: Response) -> Response {
     response.header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
 }
 

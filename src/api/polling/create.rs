@@ -4,11 +4,32 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Array, ArrayBuilder, ObjectBuilder, Type};
 
 use super::UnknownMembers;
 use super::error::Error;
 use crate::model::id::{ClientId, EventTypeId, MAX_NAME, is_name};
 use crate::model::json::{Members, check, string};
+
+/// A subscription that is to be made.
+#[derive(ToSchema)]
+#[schema(as = Subscribe)]
+#[expect(dead_code, reason = "only its schema is used: a body is read member by member, to say all that is wrong")]
+pub(super) struct Body {
+    /// The event types that are wanted, each once.
+    #[schema(schema_with = event_type_ids)]
+    event_type_ids: Vec<String>,
+    /// The client that the subscription is for.
+    #[schema(pattern = r"^[\p{L}0-9\._\-]+$", min_length = 1, max_length = 255)]
+    client_id: String,
+}
+
+fn event_type_ids() -> Array {
+    let id = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX_NAME));
+    let ids = ArrayBuilder::new().items(id.build()).min_items(Some(1)).unique_items(true);
+    ids.description(Some("The event types that are wanted, each once.")).build()
+}
 
 /// What is asked for.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, RETRY_AFTER};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::engine::{PollError, ReadError, StoreError, SubscriptionRefused, UnsubscribeError};
 use crate::http::contract::{Refusal, Response};
@@ -58,11 +59,19 @@ struct Row {
     message: &'static str,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// What went wrong.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(super) struct Body<'a> {
+    /// Which error it is.
+    #[schema(pattern = "^NOT0000(0[1-9]|1[0-2])$")]
     code: &'static str,
+    /// The same again: two generations of clients read one or the other.
+    #[schema(pattern = "^NOT0000(0[1-9]|1[0-2])$")]
     error_code: &'static str,
+    /// The same in a few words.
     message: &'static str,
+    /// What is wrong here; for an invalid request, with the names of the members.
     description: &'a str,
 }
 
@@ -131,6 +140,11 @@ impl Error {
             Self::Internal(detail) => tracing::error!(request_id, detail, "a call of the polling API failed"),
             _ => {}
         }
+        self.response()
+    }
+
+    /// The same without a word in the log.
+    pub(super) fn response(&self) -> Response {
         let Row { code, status, message } = self.row();
         let description = self.description();
         let body = Body { code, error_code: code, message, description: &description };

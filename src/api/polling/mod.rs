@@ -7,12 +7,14 @@
 mod contract;
 mod create;
 mod error;
+mod openapi;
 mod page;
 mod subscription;
 
 use std::time::Duration;
 
 pub use self::contract::PollingContract;
+pub use self::openapi::document;
 
 /// What becomes of members of a body that nobody knows (contracts/README.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,4 +38,6 @@ pub struct PollingSettings {
     pub unknown_members: UnknownMembers,
     /// `server.public_url`, without a slash at the end.
     pub public_url: String,
+    /// The path at which callers get their tokens: the first of `auth.token_paths`.
+    pub token_path: String,
 }

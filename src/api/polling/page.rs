@@ -3,6 +3,10 @@
 //! Written by hand: the values of the members of `data` go out byte for byte as they came in, and nothing is built
 //! between the record and the answer.
 
+use std::collections::HashMap;
+
+use utoipa::ToSchema;
+
 use crate::api::instant;
 use crate::base::clock::Timestamp;
 use crate::engine::Handed;
@@ -14,6 +18,53 @@ const ENVELOPE: [&str; 5] = ["version", "event_type_id", "event_type_details", "
 
 /// Bytes of a result besides its data, roughly.
 const ENVELOPE_BYTES: usize = 256;
+
+/// Notifications that are handed out and consumed.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used: the bytes are written by hand")]
+#[expect(clippy::struct_field_names, reason = "the contract calls it so")]
+pub(super) struct Page {
+    /// Always 1: what was handed out is gone, the next page is the first again.
+    #[schema(minimum = 1, maximum = 1)]
+    page: u64,
+    /// The page size in force, not the number of results.
+    #[schema(minimum = 1, maximum = 1000)]
+    size: u64,
+    /// The oldest notifications that waited.
+    #[schema(max_items = 1000)]
+    results: Vec<Notification>,
+}
+
+/// An event. The members of its data lie beside these, in their own form; data that is no object appears whole as
+/// `data`.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used: the bytes are written by hand")]
+struct Notification {
+    /// The version of this form.
+    #[schema(pattern = "^V2$")]
+    version: String,
+    /// What kind of event it is.
+    event_type_id: String,
+    event_type_details: EventTypeDetails,
+    /// When it happened, else when it was accepted.
+    #[schema(format = DateTime)]
+    timestamp: String,
+    /// The producer's id of the event, else ours.
+    id: String,
+    #[schema(additional_properties)]
+    #[serde(flatten)]
+    data: HashMap<String, serde_json::Value>,
+}
+
+/// The catalogue's words for the event type.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used: the bytes are written by hand")]
+struct EventTypeDetails {
+    /// Its category; empty if the catalogue has none.
+    category: String,
+    /// Its name; its id if the catalogue has none.
+    name: String,
+}
 
 /// The body of a page; `size` is the page size in force.
 pub(super) fn body(size: usize, notifications: &[Handed], catalogue: &Catalogue) -> Vec<u8> {

@@ -2,6 +2,7 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::PollingSettings;
 use crate::base::clock::Timestamp;
@@ -12,27 +13,49 @@ use crate::model::subscription::Subscription;
 /// What is not percent-encoded in a segment of a path, besides letters and digits (RFC 3986, 2.3).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-#[derive(Serialize)]
-struct Wire<'a> {
+/// A subscription and what there is of it now.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Subscription)]
+pub(super) struct Wire<'a> {
+    /// Its id, under which it is polled.
+    #[schema(pattern = r"^[\p{L}0-9\._\-]+$")]
     id: &'a str,
     subscription: Details<'a>,
     subscription_status: Status,
 }
 
-#[derive(Serialize)]
+/// What was asked for.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SubscriptionDetails)]
 struct Details<'a> {
+    /// The client that it is for: no other can see it or poll it.
+    #[schema(pattern = r"^[\p{L}0-9\._\-]+$", max_length = 255)]
     client_id: &'a str,
+    /// The event types that it wants.
+    #[schema(min_items = 1)]
     event_type_ids: Vec<&'a str>,
+    /// The subject of the token that it was made with, or `configuration`.
     subscribed_by: &'a str,
+    /// When it was made.
+    #[schema(format = DateTime)]
     subscription_date: String,
+    /// Where its notifications are polled.
+    #[schema(format = "uri-reference")]
     notification_url: String,
+    /// How many notifications a page has at most, if a poll asks for no other number.
+    #[schema(minimum = 1, maximum = 1000)]
     notification_page_size: usize,
 }
 
-#[derive(Serialize)]
+/// How it stands.
+#[derive(Serialize, ToSchema)]
+#[schema(as = SubscriptionStatus)]
 struct Status {
+    /// When it was last polled; left out before the first poll.
+    #[schema(format = DateTime, nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     last_request_date: Option<String>,
+    /// How many notifications wait in its queue, of those that have not expired.
     number_of_remaining_notifications: u64,
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::auth::{IssuedToken, RevokeError, TokenError};
 use crate::base::audit::Actor;
@@ -22,25 +23,37 @@ pub(super) struct Failure {
     retry_after: Option<u64>,
 }
 
-/// RFC 6749, 5.1.
-#[derive(Serialize)]
-struct Answer<'a> {
+/// A token and what it is good for (RFC 6749, 5.1).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Token)]
+pub(super) struct Answer<'a> {
+    /// The token: a JWT (RFC 9068).
     access_token: &'a str,
+    /// How it is used.
+    #[schema(pattern = "^Bearer$")]
     token_type: &'static str,
+    /// How many seconds it is good for.
     expires_in: u64,
+    /// Its scopes, separated by blanks.
     scope: &'a str,
 }
 
-/// RFC 6749, 5.2.
-#[derive(Serialize)]
-struct ErrorAnswer<'a> {
+/// Why there is no token (RFC 6749, 5.2).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(super) struct ErrorAnswer<'a> {
+    /// Which error it is.
+    #[schema(pattern = "^[a-z_]+$")]
     error: &'static str,
+    /// What is wrong, and what to do.
+    #[schema(value_type = String)]
     error_description: Cow<'a, str>,
 }
 
 /// An object without members: RFC 7009 wants none.
-#[derive(Serialize)]
-struct Done {}
+#[derive(Serialize, ToSchema)]
+#[schema(as = Revoked)]
+pub(super) struct Done {}
 
 /// The answer with a token.
 pub(super) fn granted(token: &IssuedToken) -> Response {

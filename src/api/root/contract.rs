@@ -6,8 +6,10 @@ use async_trait::async_trait;
 use hyper::StatusCode;
 
 use super::metadata::{self, Metadata};
+use super::openapi::write;
 use super::settings::RootSettings;
 use super::token;
+use crate::api::openapi::{self, Served};
 use crate::api::problem::{self, Problem, ProblemText};
 use crate::auth::TokenService;
 use crate::base::clock::Clock;
@@ -20,15 +22,17 @@ pub struct RootContract {
     metadata: String,
     tokens: Arc<TokenService>,
     clock: Arc<dyn Clock>,
+    document: Served,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Operation {
+pub(super) enum Operation {
     Token,
     Revoke,
     Metadata,
     Keys,
     Problem,
+    Document,
 }
 
 const REVOKE: Route<Operation> = Route {
@@ -52,23 +56,15 @@ impl RootContract {
     #[must_use]
     pub fn new(settings: RootSettings, tokens: Arc<TokenService>, clock: Arc<dyn Clock>) -> Self {
         let metadata = Metadata::new(&settings).to_json();
-        let inserted = metadata::inserted_path(&settings.public_url);
-        let RootSettings { token_paths, public_url, certificates: _ } = settings;
-        let inserted = inserted.map(|path| page(path.leak(), Operation::Metadata, "metadata"));
-        let routes = token_paths.into_iter().map(|path| token_route(path.leak()));
-        let routes = routes.chain([REVOKE, KEYS, METADATA]).chain(inserted).chain([PROBLEM_PAGE]).collect();
-        Self { public_url, routes, metadata, tokens, clock }
+        let public_url = settings.public_url.clone();
+        let routes = routes(settings);
+        Self { public_url, routes, metadata, tokens, clock, document: Served::default() }
     }
 
     fn problem_page(&self, request: &Request) -> Response {
         match Problem::named(request.param("name")) {
             Some(problem) => explain(problem),
-            None => problem::answer(
-                &self.public_url,
-                Problem::NotFound,
-                "No problem has this name. The `type` of a problem that was answered leads to its page.",
-                &[],
-            ),
+            None => no_such_problem(&self.public_url),
         }
     }
 }
@@ -101,17 +97,39 @@ impl Contract for RootContract {
             Some(Operation::Metadata) => metadata::answer(&self.metadata),
             Some(Operation::Keys) => metadata::keys(&self.tokens.public_keys(now)),
             Some(Operation::Problem) => self.problem_page(&request),
+            Some(Operation::Document) => self.document.answer(|| write(&self.routes, &self.public_url)),
             None => self.refuse(&Refusal::NoSuchPath, &request.id),
         }
     }
 
     fn refuse(&self, refusal: &Refusal, _request_id: &str) -> Response {
-        let (problem, detail) = problem::refused(
-            refusal,
-            "Nothing is served under this path: see the mounts and token paths of the configuration.",
-        );
-        problem::answer(&self.public_url, problem, &detail, &[])
+        refused(refusal, &self.public_url)
     }
+}
+
+/// The root's table. The paths are kept as long as the process runs.
+pub(super) fn routes(settings: RootSettings) -> Vec<Route<Operation>> {
+    let RootSettings { token_paths, public_url, certificates: _ } = settings;
+    let inserted = metadata::inserted_path(&public_url);
+    let inserted = inserted.map(|path| page(path.leak(), Operation::Metadata, "metadata"));
+    let tokens = token_paths.into_iter().map(|path| token_route(path.leak()));
+    let routes = tokens.chain([REVOKE, KEYS, METADATA]).chain(inserted);
+    routes.chain([PROBLEM_PAGE, openapi::route(Operation::Document)]).collect()
+}
+
+/// What is answered to what the server refuses.
+pub(super) fn refused(refusal: &Refusal, public_url: &str) -> Response {
+    let (problem, detail) = problem::refused(
+        refusal,
+        "Nothing is served under this path: see the mounts and token paths of the configuration.",
+    );
+    problem::answer(public_url, problem, &detail, &[])
+}
+
+/// There is no page of this name.
+pub(super) fn no_such_problem(public_url: &str) -> Response {
+    let detail = "No problem has this name. The `type` of a problem that was answered leads to its page.";
+    problem::answer(public_url, Problem::NotFound, detail, &[])
 }
 
 const fn token_route(path: &'static str) -> Route<Operation> {
@@ -133,7 +151,7 @@ const fn page(path: &'static str, operation: Operation, label: &'static str) -> 
 }
 
 /// The page of a problem: plain text, for whoever follows its `type`.
-fn explain(problem: Problem) -> Response {
+pub(super) fn explain(problem: Problem) -> Response {
     let ProblemText { name, title, status, explanation } = problem.text();
     let body = format!("{title}\n\nproblem: {name}\nstatus: {status}\n\n{explanation}\n");
     Response::with_body(StatusCode::OK, "text/plain; charset=utf-8", body)

@@ -1,9 +1,11 @@
 //! What the token endpoint says of itself: metadata (RFC 8414) and public keys (RFC 7517).
 
+use bytes::Bytes;
 use http::Uri;
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::settings::RootSettings;
 use crate::auth::{PublicKeys, scope};
@@ -22,16 +24,19 @@ const METADATA_AGE: HeaderValue = HeaderValue::from_static("public, max-age=3600
 /// know.
 const KEYS_AGE: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
-/// RFC 8414, 2. Every path is below `server.public_url`.
-#[derive(Debug, Serialize)]
+/// What the token endpoint says of itself (RFC 8414, 2). Every path is below `server.public_url`.
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Metadata {
     issuer: String,
     token_endpoint: String,
     jwks_uri: String,
     revocation_endpoint: String,
+    #[schema(value_type = Vec<String>)]
     scopes_supported: &'static [&'static str],
     /// Required, though nothing is offered that needs one.
+    #[schema(value_type = Vec<String>, max_items = 0)]
     response_types_supported: [&'static str; 0],
+    #[schema(value_type = Vec<String>)]
     grant_types_supported: [&'static str; 1],
     token_endpoint_auth_methods_supported: Vec<&'static str>,
     revocation_endpoint_auth_methods_supported: Vec<&'static str>,
@@ -66,6 +71,32 @@ impl Metadata {
     }
 }
 
+/// What [`keys`] answers, for the root's document (RFC 7517, 5).
+#[derive(ToSchema)]
+#[schema(as = Keys)]
+#[expect(dead_code, reason = "only its schema is used: the keys are written by who knows them")]
+pub(super) struct WireKeys {
+    /// The keys in use, the one that signs first.
+    keys: Vec<Key>,
+}
+
+/// A public key (RFC 7517, 4; RFC 7518, 6.2.1).
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only its schema is used: the keys are written by who knows them")]
+struct Key {
+    #[schema(pattern = "^EC$")]
+    kty: String,
+    #[schema(pattern = "^P-256$")]
+    crv: String,
+    x: String,
+    y: String,
+    #[schema(pattern = "^sig$")]
+    r#use: String,
+    #[schema(pattern = "^ES256$")]
+    alg: String,
+    kid: String,
+}
+
 /// The path at which RFC 8414, 3.1 looks for the metadata of an issuer whose URL has a path, in matchit's form: the
 /// well-known part stands before it. A proxy that serves us below that path has to hand it on as it is.
 pub(super) fn inserted_path(public_url: &str) -> Option<String> {
@@ -82,7 +113,11 @@ pub(super) fn answer(metadata: &str) -> Response {
 
 /// The answer with the public keys.
 pub(super) fn keys(keys: &PublicKeys) -> Response {
-    let body = serde_json::to_vec(keys).expect("lists of texts are JSON");
+    key_set(serde_json::to_vec(keys).expect("lists of texts are JSON"))
+}
+
+/// The same with a body that is JSON already.
+pub(super) fn key_set(body: impl Into<Bytes>) -> Response {
     Response::with_body(StatusCode::OK, "application/jwk-set+json", body).header(CACHE_CONTROL, KEYS_AGE)
 }
 

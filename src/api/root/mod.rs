@@ -8,6 +8,7 @@ mod answer;
 mod contract;
 mod credentials;
 mod metadata;
+mod openapi;
 mod parameters;
 mod settings;
 #[cfg(test)]
@@ -15,4 +16,5 @@ mod tests;
 mod token;
 
 pub use contract::RootContract;
+pub use openapi::document;
 pub use settings::RootSettings;

@@ -5,10 +5,42 @@
 
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 use percent_encoding::percent_decode_str;
+use utoipa::ToSchema;
 
 use super::answer::Failure;
 use crate::base::secret::{ExposeSecret, SecretString};
 use crate::model::json;
+
+/// The parameters of a token request. One without a value, in JSON also null, counts as absent.
+#[derive(ToSchema)]
+#[schema(as = TokenRequest)]
+#[expect(dead_code, reason = "only its schema is used: parameters are read one by one, and secrets apart")]
+pub(super) struct Wire {
+    /// The grant.
+    #[schema(pattern = "^client_credentials$")]
+    grant_type: String,
+    /// The client's id; needed without HTTP Basic.
+    client_id: Option<String>,
+    /// The client's secret; needed without HTTP Basic, refused beside it.
+    client_secret: Option<String>,
+    /// The scopes that are wanted, separated by blanks; all of the client's without it.
+    scope: Option<String>,
+}
+
+/// The parameters of a revocation. One without a value, in JSON also null, counts as absent.
+#[derive(ToSchema)]
+#[schema(as = RevocationRequest)]
+#[expect(dead_code, reason = "only its schema is used: parameters are read one by one, and secrets apart")]
+pub(super) struct WireRevocation {
+    /// The token that is to be good for nothing any more.
+    token: String,
+    /// What kind of token it is; not needed.
+    token_type_hint: Option<String>,
+    /// The client's id; needed without HTTP Basic.
+    client_id: Option<String>,
+    /// The client's secret; needed without HTTP Basic, refused beside it.
+    client_secret: Option<String>,
+}
 
 /// What the request's body says. Any of the values may be a secret.
 #[derive(Debug)]

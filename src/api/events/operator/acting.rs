@@ -1,12 +1,14 @@
 //! Requests that change something.
 
 use hyper::StatusCode;
+use utoipa::ToSchema;
 
 use super::error::no_subscription;
 use super::filter::names;
 use super::given::Given;
 use super::looking::{answer, notification_id};
 use super::notification::Notification;
+use super::openapi::state;
 use super::outcome::Outcome;
 use super::subscription::{Purged, Subscription};
 use super::{cursor, filter};
@@ -17,7 +19,52 @@ use crate::model::id::{ClientId, is_name};
 use crate::model::notification::State;
 
 /// How many one call acts on that does not say.
-const LIMIT: usize = 1000;
+pub(super) const LIMIT: usize = 1000;
+
+/// Whether it is only to be said what would be done.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used: a body is read member by member, to say all that is wrong")]
+pub(super) struct DryRun {
+    /// Whether nothing is to be changed.
+    #[schema(default = false, nullable = false)]
+    dry_run: Option<bool>,
+}
+
+/// Which notifications are meant, by at least one of `state`, `reason`, `type`, `subscription`, `from` and `to`; and how
+/// many of them.
+#[derive(ToSchema)]
+#[schema(as = Bulk)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is used: a body is read member by member, to say all that is wrong")]
+pub(super) struct WireBulk {
+    #[schema(schema_with = state)]
+    state: Option<String>,
+    /// Those with this reason.
+    #[schema(min_length = 1, max_length = 1024, nullable = false)]
+    reason: Option<String>,
+    /// Those of events of this type.
+    #[schema(min_length = 1, max_length = 255, nullable = false)]
+    r#type: Option<String>,
+    /// Those of this subscription.
+    #[schema(min_length = 1, max_length = 255, nullable = false)]
+    subscription: Option<String>,
+    /// Those whose event was accepted at this instant or later.
+    #[schema(format = DateTime, nullable = false)]
+    from: Option<String>,
+    /// Those whose event was accepted before this instant.
+    #[schema(format = DateTime, nullable = false)]
+    to: Option<String>,
+    /// Where to go on, as an answer has said.
+    #[schema(nullable = false)]
+    cursor: Option<String>,
+    /// The most to act on.
+    #[schema(minimum = 1, maximum = 100_000, default = 1000, nullable = false)]
+    limit: Option<u64>,
+    /// Whether nothing is to be changed.
+    #[schema(default = false, nullable = false)]
+    dry_run: Option<bool>,
+}
 
 pub(super) async fn retry(request: &Request, by: &str, engine: &Engine) -> Result<Response, Error> {
     let dry_run = dry_run(request)?;

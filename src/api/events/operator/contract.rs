@@ -6,6 +6,8 @@ use async_trait::async_trait;
 
 use super::{ROUTES, clock, credentials};
 use crate::api::events::error::Error;
+use crate::api::events::openapi::operator_document;
+use crate::api::openapi::{self, Served};
 use crate::api::problem::Problem;
 use crate::auth::Caretaker;
 use crate::engine::Engine;
@@ -19,18 +21,19 @@ pub type LateCaretaker = Arc<OnceLock<Arc<Caretaker>>>;
 
 /// An operation of one of the parts.
 #[derive(Clone, Copy, Debug)]
-enum Operation {
+pub(in crate::api::events) enum Alone {
     Operator(super::Operation),
     Credentials(credentials::Operation),
     Clock(clock::Operation),
+    Document,
 }
 
 /// The table of the admin listener.
-fn table() -> Vec<Route<Operation>> {
-    let operator = ROUTES.into_iter().map(|route| route.map(Operation::Operator));
-    let credentials = credentials::ROUTES.into_iter().map(|route| route.map(Operation::Credentials));
-    let clock = clock::ROUTES.into_iter().map(|route| route.map(Operation::Clock));
-    operator.chain(credentials).chain(clock).collect()
+pub(in crate::api::events) fn table_alone() -> Vec<Route<Alone>> {
+    let operator = ROUTES.into_iter().map(|route| route.map(Alone::Operator));
+    let credentials = credentials::ROUTES.into_iter().map(|route| route.map(Alone::Credentials));
+    let clock = clock::ROUTES.into_iter().map(|route| route.map(Alone::Clock));
+    operator.chain(credentials).chain(clock).chain([openapi::route(Alone::Document)]).collect()
 }
 
 /// What the operator half is told where it stands alone.
@@ -40,6 +43,8 @@ pub struct OperatorSettings {
     pub mount: String,
     /// `server.public_url`, without a slash at the end: where problems are explained.
     pub public_url: String,
+    /// The path at which callers get their tokens: the first of `auth.token_paths`.
+    pub token_path: String,
 }
 
 /// The operator half of the events contract. It has the contract's name, so that a credential that is good for the one
@@ -48,31 +53,35 @@ pub struct OperatorContract {
     settings: OperatorSettings,
     engine: LateEngine,
     caretaker: LateCaretaker,
-    table: Vec<Route<Operation>>,
+    table: Vec<Route<Alone>>,
+    document: Served,
 }
 
 impl OperatorContract {
     /// The operator half over an engine and a caretaker that may still come; until then it answers 503.
     #[must_use]
     pub fn new(settings: OperatorSettings, engine: LateEngine, caretaker: LateCaretaker) -> Self {
-        Self { settings, engine, caretaker, table: table() }
+        Self { settings, engine, caretaker, table: table_alone(), document: Served::default() }
     }
 
     async fn dispatch(&self, route: usize, request: &Request) -> Result<Response, Error> {
         let route =
             self.table.get(route).ok_or_else(|| Error::new(Problem::NotFound, "There is no such operation."))?;
         let caller =
-            request.principal.as_ref().ok_or_else(|| Error::new(Problem::Unauthenticated, "A token is needed."))?;
+            || request.principal.as_ref().ok_or_else(|| Error::new(Problem::Unauthenticated, "A token is needed."));
         match route.operation {
-            Operation::Operator(operation) => {
-                super::call(operation, request, caller, self.engine.get().ok_or_else(starting)?).await
+            Alone::Operator(operation) => {
+                super::call(operation, request, caller()?, self.engine.get().ok_or_else(starting)?).await
             }
-            Operation::Credentials(operation) => {
+            Alone::Credentials(operation) => {
+                caller()?;
                 credentials::call(operation, request, self.caretaker.get().ok_or_else(starting)?).await
             }
-            Operation::Clock(operation) => {
+            Alone::Clock(operation) => {
+                caller()?;
                 clock::call(operation, request, self.engine.get().ok_or_else(starting)?).await
             }
+            Alone::Document => Ok(self.document.answer(|| operator_document(&self.settings))),
         }
     }
 }
@@ -121,9 +130,13 @@ mod tests {
 
     #[tokio::test]
     async fn before_there_is_an_engine_it_cannot_be_done_now() {
-        let settings = OperatorSettings { mount: "/v1".to_owned(), public_url: "http://t".to_owned() };
+        let settings = OperatorSettings {
+            mount: "/v1".to_owned(),
+            public_url: "http://t".to_owned(),
+            token_path: "/oauth2/token".to_owned(),
+        };
         let contract = OperatorContract::new(settings, LateEngine::default(), LateCaretaker::default());
-        for route in 0..contract.routes().len() {
+        for route in 0..contract.routes().len() - 1 {
             let request = Request {
                 id: "r".to_owned(),
                 peer: None,

@@ -11,6 +11,11 @@ pub(super) fn no_notification() -> Error {
     Error::new(Problem::NotFound, "There is no such notification, or the history has forgotten it.")
 }
 
+/// There is no such event, or not any more.
+pub(super) fn no_event() -> Error {
+    Error::new(Problem::NotFound, "There is no such event, or the history has let its body go.")
+}
+
 /// There is no such subscription.
 pub(super) fn no_subscription() -> Error {
     Error::new(Problem::NotFound, "There is no such subscription.")

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::notification::Notification;
 use crate::base::clock::Timestamp;
@@ -9,14 +10,16 @@ use crate::engine::EventReport;
 use crate::model::event::{Event, EventDraft};
 use crate::model::owners::Owners;
 
-/// The answer of `GET /events/{id}`: what the producer told, in its own texts, and what became of it. What was not told
-/// is absent.
-#[derive(Debug, Serialize)]
+/// What the producer told, in its own texts, and what became of it. What was not told is absent.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Told<'e> {
     /// Our id.
+    #[schema(format = "uuid")]
     id: String,
     /// When it was accepted.
+    #[schema(format = DateTime)]
     accepted: String,
     /// The client or key that published it.
     publisher: &'e str,
@@ -24,46 +27,56 @@ pub(super) struct Told<'e> {
     #[serde(rename = "type")]
     event_type: &'e str,
     /// The producer's own id.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     producer_id: Option<&'e str>,
     /// Its source.
     source: &'e str,
     /// Its subject.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     subject: Option<&'e str>,
     /// When it happened.
+    #[schema(format = DateTime, nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     time: Option<&'e str>,
     /// The schema of its data.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     dataschema: Option<&'e str>,
     /// The owners that it is for; absent where it is for everyone.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     audience: Option<Vec<&'e str>>,
     /// When it is worth nothing any more.
+    #[schema(format = DateTime, nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     expirytime: Option<String>,
     /// Its W3C trace.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<&'e str>,
     /// Further attributes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     extensions: Vec<Extension<'e>>,
     /// Its data, byte for byte.
+    #[schema(value_type = Value, required = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<&'e RawValue>,
     /// Its notifications, the first 100.
+    #[schema(max_items = 100)]
     notifications: Vec<Notification>,
     /// Whether it has more.
     more: bool,
 }
 
 /// A further attribute of an event.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Extension<'e> {
     /// Its name.
     name: &'e str,
     /// Its value: a string, a number or a boolean.
+    #[schema(value_type = Value)]
     value: Option<&'e RawValue>,
 }
 

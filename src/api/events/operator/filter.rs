@@ -9,7 +9,7 @@ use crate::model::id::{EventTypeId, MAX_NAME, SubscriptionId};
 use crate::model::notification::State;
 
 /// The longest reason that is looked for, in characters: none is longer (contracts/events.md, `setErrs`).
-const MAX_REASON: usize = 1024;
+pub(super) const MAX_REASON: usize = 1024;
 
 /// `state`, `reason`, `type`, `subscription`, `from` and `to`.
 pub(super) fn read(given: &mut Given<'_>) -> Filter {

@@ -43,7 +43,7 @@ impl<'r> Given<'r> {
             return Ok(given);
         }
         if !MediaType::of(&request.headers).is_some_and(|t| t.is("application/json")) {
-            return Err(Error::new(Problem::UnsupportedMediaType, "Content-Type must be application/json."));
+            return Err(no_json());
         }
         // Nothing in these objects is nested.
         match check_depth(&request.body, 1).map(|raw| serde_json::from_str::<Members<'r>>(raw.get())) {
@@ -133,6 +133,11 @@ impl<'r> Given<'r> {
             }
         }
     }
+}
+
+/// The body is not said to be JSON.
+pub(super) fn no_json() -> Error {
+    Error::new(Problem::UnsupportedMediaType, "Content-Type must be application/json.")
 }
 
 /// RFC 6901, 3; the empty one is the whole.

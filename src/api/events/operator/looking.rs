@@ -1,27 +1,32 @@
 //! Requests that only look.
 
+use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, HeaderValue};
 use serde::Serialize;
 
-use super::error::{no_notification, no_subscription};
+use super::error::{no_event, no_notification, no_subscription};
 use super::given::Given;
 use super::{cursor, event, filter, notification, story, subscription};
 use crate::api::events::error::Error;
-use crate::api::problem::Problem;
 use crate::engine::{Engine, SubscriptionFilter};
 use crate::http::contract::{Request, Response};
 use crate::model::id::{ClientId, LedgerId, MAX_NAME};
 
 /// The longest page of a list, and how long it is where the request does not say.
-const MAX_LIMIT: usize = 1000;
-const LIMIT: usize = 100;
+pub(super) const MAX_LIMIT: usize = 1000;
+pub(super) const LIMIT: usize = 100;
 
 /// An answer that tells what holds now, which nobody may keep.
 pub(super) fn answer(body: &impl Serialize) -> Result<Response, Error> {
     let body =
         serde_json::to_vec(body).map_err(|error| Error::inside(format!("an answer cannot be written: {error}")))?;
-    Ok(Response::json(StatusCode::OK, body).header(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+    Ok(not_stored(body))
+}
+
+/// The same with a body that is JSON already.
+pub(super) fn not_stored(body: impl Into<Bytes>) -> Response {
+    Response::json(StatusCode::OK, body).header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
 }
 
 /// The id in the path; one that none can have is that of no notification.
@@ -47,9 +52,8 @@ pub(super) async fn story(request: &Request, engine: &Engine) -> Result<Response
 
 pub(super) async fn event(request: &Request, engine: &Engine) -> Result<Response, Error> {
     Given::query(request).finish()?;
-    let gone = || Error::new(Problem::NotFound, "There is no such event, or the history has let its body go.");
-    let id = LedgerId::parse(request.param("id")).ok_or_else(gone)?;
-    let report = engine.event(id).await?.ok_or_else(gone)?;
+    let id = LedgerId::parse(request.param("id")).ok_or_else(no_event)?;
+    let report = engine.event(id).await?.ok_or_else(no_event)?;
     answer(&event::Told::of(&report))
 }
 

@@ -18,12 +18,18 @@ mod filter;
 mod given;
 mod looking;
 mod notification;
+mod openapi;
 mod outcome;
 mod routes;
+mod samples;
 mod story;
 mod subscription;
 
+pub(super) use self::clock::describe as describe_clock;
+pub(super) use self::contract::{Alone, table_alone};
 pub use self::contract::{LateCaretaker, LateEngine, OperatorContract, OperatorSettings};
+pub(super) use self::credentials::describe as describe_credentials;
+pub(super) use self::openapi::describe;
 pub(super) use self::routes::{Operation, ROUTES};
 
 use super::error::Error;

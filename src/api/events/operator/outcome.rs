@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::cursor;
 use super::story::name;
 use crate::engine::BulkDone;
 
-/// The answer of `POST /notifications/cancellations` and `/replays`.
-#[derive(Debug, Serialize)]
+/// What became of a cancellation or replay of many.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Outcome {
     /// Whether nothing was changed, and the rest says what would have been.
@@ -22,8 +23,10 @@ pub(super) struct Outcome {
     /// `not-found`.
     refused: BTreeMap<&'static str, u64>,
     /// The ids of those that it was done with, the first 1000.
+    #[schema(max_items = 1000)]
     notifications: Vec<String>,
     /// Where to go on: the limit was reached, or it has been enough for one call. Absent if all were looked at.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }

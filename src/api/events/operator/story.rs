@@ -4,14 +4,16 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::notification::Notification;
+use super::openapi::state;
 use crate::base::clock::Timestamp;
 use crate::engine::{HandedOut, Next, NotDone, Round, StoryReport, Why};
 use crate::model::owners::Owners;
 
-/// The answer of `GET /notifications/{id}`: the notification's own members, and these.
-#[derive(Debug, Serialize)]
+/// The whole story of a notification: its own members, and these.
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Story {
     #[serde(flatten)]
     notification: Notification,
@@ -26,18 +28,21 @@ pub(super) struct Story {
 }
 
 /// Why an event was matched, told from the subscription and its owners as they are now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Matched {
     /// For people.
     words: Vec<String>,
     /// The client that the subscription is for; absent where it is not there any more.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     client: Option<String>,
     /// Whether the subscription lists the event's type; absent where one of the two is not there any more.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     type_listed: Option<bool>,
     /// Whom the event is for; absent where it is for everyone, or its body has gone.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     audience: Option<Vec<String>>,
     /// The owners of the subscription.
@@ -47,48 +52,57 @@ struct Matched {
 }
 
 /// One time that a notification was handed out.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Attempt {
     /// When.
+    #[schema(format = DateTime)]
     at: String,
     /// To which client.
     client: String,
     /// In answer to which request (its `X-Request-Id`).
     request_id: String,
     /// Until when it was leased; absent where the hand-out consumed it.
+    #[schema(format = DateTime, nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     leased_until: Option<String>,
     /// Whether the answer reached the socket whole; absent where it was leased: then an acknowledgement says so.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     confirmed: Option<bool>,
 }
 
 /// A round that somebody asked for.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Asked {
     /// When.
+    #[schema(format = DateTime)]
     at: String,
     /// Who.
     by: String,
     /// The state that it was in before.
+    #[schema(schema_with = state)]
     state: &'static str,
     /// The reason of that.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
 }
 
 /// What happens next.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Step {
     /// For people.
     words: String,
     /// `handout`, `lease-end`, `release`, or `none` once it has ended.
+    #[schema(pattern = "^(handout|lease-end|release|none)$")]
     what: &'static str,
     /// When that happens, or for `handout` and `release`, when it expires if it does not.
+    #[schema(format = DateTime, nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<String>,
     /// Of one that has ended: whether a retry or replay could begin a new round of it.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     repeatable: Option<bool>,
 }

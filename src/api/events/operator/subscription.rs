@@ -1,6 +1,7 @@
 //! A subscription as the operator sees it, whichever contract and client it belongs to.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::cursor;
 use crate::base::clock::Timestamp;
@@ -9,7 +10,7 @@ use crate::model::notification::{State, Sums};
 use crate::model::subscription::{Hold, Intake, Origin, Subscription as Stored};
 
 /// A subscription with all that is counted of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Subscription {
     /// Its id.
@@ -23,12 +24,15 @@ pub(super) struct Subscription {
     /// The owners that decide what it may see, as they are now.
     owners: Vec<String>,
     /// `api`, or `configuration` where the files declare it.
+    #[schema(pattern = "^(api|configuration)$")]
     origin: &'static str,
     /// `open`, or `draining` where nothing more is added to it.
+    #[schema(pattern = "^(open|draining)$")]
     intake: &'static str,
     /// Who made it.
     created_by: String,
     /// When it was made.
+    #[schema(format = DateTime)]
     created_at: String,
     /// How it is served: `poll`, `webhook`, `email`; one for each endpoint.
     endpoints: Vec<&'static str>,
@@ -41,16 +45,17 @@ pub(super) struct Subscription {
 }
 
 /// That a subscription is held.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Held {
     /// Why: `paused`, `client-removed`, …
     reason: &'static str,
     /// Since when.
+    #[schema(format = DateTime)]
     since: String,
 }
 
 /// What a queue looks like now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Queue {
     /// Queued and unexpired.
@@ -60,12 +65,13 @@ struct Queue {
     /// Unexpired, but held.
     held: u64,
     /// When it was last polled.
+    #[schema(format = DateTime, nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     last_polled: Option<String>,
 }
 
 /// Notifications by state: `created` is the sum of all others.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct States {
     created: u64,
     queued: u64,
@@ -78,18 +84,20 @@ struct States {
     cancelled: u64,
 }
 
-/// The answer of the list.
-#[derive(Debug, Serialize)]
+/// A page of subscriptions.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SubscriptionPage)]
 pub(super) struct Page {
     /// The subscriptions, in the order of their ids.
     subscriptions: Vec<Subscription>,
     /// Where to go on; absent at the end.
+    #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
 }
 
-/// The answer of a purge.
-#[derive(Debug, Serialize)]
+/// What was ended with a client.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Purged {
     /// Whether nothing was changed.
@@ -101,6 +109,7 @@ pub(super) struct Purged {
     /// How many notifications waited for them, which are cancelled with them.
     waiting: u64,
     /// The ids of the subscriptions, the first 1000.
+    #[schema(max_items = 1000)]
     subscriptions: Vec<String>,
 }
 
