@@ -1,6 +1,9 @@
 //! The application as a library: started in the test's own process, on port 0, with the machine's clock.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+#[path = "support/openapi.rs"]
+mod openapi;
+
 use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -47,7 +50,14 @@ async fn send(address: &str, request: &str) -> String {
     exchange(TcpStream::connect(address).await.unwrap(), request).await
 }
 
-async fn exchange(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> String {
+/// Asks, and holds the answer against the documents.
+async fn exchange(stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> String {
+    let answer = ask(stream, request).await;
+    openapi::check_wire(request, &answer);
+    answer
+}
+
+async fn ask(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &str) -> String {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -277,9 +287,16 @@ async fn the_operator_half_is_on_the_admin_listener_wherever_the_contract_is() {
     let (admin, api) = (tcp(running.admin_addresses()), tcp(running.addresses()));
     let ops = token_of("ops", &running).await;
     let headers = |host: &str| format!("Host: {host}\r\nAuthorization: Bearer {ops}\r\n");
-    is(&get(&admin, "/mine/subscriptions", &headers(&admin)).await, 200);
-    is(&get(&admin, "/v1/subscriptions", &headers(&admin)).await, 404);
-    is(&get(&api, "/mine/subscriptions", &headers(&api)).await, 404);
+    // The documents that are looked into are those of the default mounts.
+    let get = async |address: &str, path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\n{}\r\n", headers(address));
+        ask(TcpStream::connect(address).await.unwrap(), &request).await
+    };
+    is(&get(&admin, "/mine/subscriptions").await, 200);
+    is(&get(&admin, "/v1/subscriptions").await, 404);
+    is(&get(&api, "/mine/subscriptions").await, 404);
+    let document = get(&admin, "/mine/openapi.json").await;
+    assert!(document.contains("\"url\": \"/mine\""), "{document}");
     assert_eq!(running.stop().await, [""; 0]);
 }
 

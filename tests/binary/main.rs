@@ -10,6 +10,8 @@ mod canary;
 mod commands;
 mod credentials;
 mod operator;
+#[path = "../support/openapi.rs"]
+mod openapi;
 mod program;
 mod refusals;
 mod serving;

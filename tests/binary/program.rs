@@ -184,12 +184,17 @@ impl Serving {
     }
 
     pub(crate) fn admin(&self, path: &str) -> Option<Answer> {
-        wire::try_send(&self.admin, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let answer = wire::try_send(&self.admin, &request)?;
+        answer.to(&request).check_admin();
+        Some(answer)
     }
 
     /// Asks the contracts' socket.
     pub(crate) fn send(&self, request: &str) -> Answer {
-        wire::try_send(&self.api, request).unwrap()
+        let answer = wire::try_send(&self.api, request).unwrap();
+        answer.to(request).check();
+        answer
     }
 
     /// Waits until it has logged `text`.

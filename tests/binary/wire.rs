@@ -5,14 +5,17 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
+use hyper::header::HeaderMap;
 use serde_json::Value;
 
+use crate::openapi::{self, Exchange};
 use crate::program::PATIENCE;
 
 /// What came back.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: String,
 }
 
@@ -20,7 +23,14 @@ impl Answer {
     fn parse(text: &str) -> Option<Self> {
         let (head, body) = text.split_once("\r\n\r\n")?;
         let status = head.split(' ').nth(1)?.parse().ok()?;
-        Some(Self { status, body: body.to_owned() })
+        Some(Self { status, headers: openapi::headers(head), body: body.to_owned() })
+    }
+
+    /// This answer with the `request` that it was given to.
+    pub(crate) fn to<'a>(&'a self, request: &'a str) -> Exchange<'a> {
+        let mut words = request.split(' ');
+        let (method, target) = (words.next().unwrap(), words.next().unwrap());
+        Exchange { method, target, status: self.status, headers: &self.headers, body: self.body.as_bytes() }
     }
 
     /// The body, of an answer that must have this status.

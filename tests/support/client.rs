@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 use super::Appliance;
+use super::openapi::Exchange;
 
 /// A request to be sent.
 #[derive(Clone)]
@@ -30,6 +31,10 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    fn exchange<'a>(&'a self, method: &'a Method, target: &'a str) -> Exchange<'a> {
+        Exchange { method: method.as_str(), target, status: self.status, headers: &self.headers, body: &self.body }
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
     }
@@ -90,13 +95,13 @@ impl Call {
 }
 
 impl Appliance {
-    /// Sends `call` and reads the whole answer.
+    /// Sends `call` and reads the whole answer, which the contract's document must describe.
     pub(crate) async fn send(&self, call: Call) -> Answer {
         let stream = TcpStream::connect(self.address).await.unwrap();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
         let mut request =
-            Request::builder().method(call.method).uri(call.path).header("host", self.address.to_string());
+            Request::builder().method(&call.method).uri(&call.path).header("host", self.address.to_string());
         if let Some(client) = call.client {
             request = request.header(AUTHORIZATION, format!("Bearer {}", self.token(client)));
         }
@@ -106,7 +111,9 @@ impl Appliance {
         let response = sender.send_request(request.body(Full::new(call.body)).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };
+        answer.exchange(&call.method, &call.path).check();
+        answer
     }
 
     /// Makes a subscription of `client` and answers its id.
