@@ -190,9 +190,17 @@ fn check_names_what_was_read_and_skipped() {
 #[test]
 fn wrong_usage_is_64_and_help_is_none() {
     let site = Site::new();
-    for wrong in
-        ["", "bogus", "serve --bogus", "publish", "poll", "poll s --consume --size 0", "token", "keygen --bogus"]
-    {
+    for wrong in [
+        "",
+        "bogus",
+        "serve --bogus",
+        "publish",
+        "poll",
+        "poll s --consume --size 0",
+        "token",
+        "keygen --bogus",
+        "openapi",
+    ] {
         let arguments: Vec<_> = wrong.split_whitespace().collect();
         let ended = site.run(&arguments).expect(64);
         assert_eq!(ended.stdout, "", "{wrong}");
@@ -203,6 +211,7 @@ fn wrong_usage_is_64_and_help_is_none() {
     site.run(&["publish", "--type", "301"]).expect(64).says("say who acts");
     // Without --consume or --ack it peeks, through the admin listener.
     site.run(&["poll", "s", "--client", "crm"]).expect(69).says("admin.sock");
+    site.run(&["openapi", "bogus"]).expect(64).says("polling, events, root, admin, operator");
     for help in ["--help", "--version", "help", "poll --help"] {
         let ended = site.run(&help.split(' ').collect::<Vec<_>>()).expect(0);
         assert_eq!(ended.stderr, "", "{help}");
