@@ -214,6 +214,8 @@ pub struct PageId {
     pub endpoint: EndpointNumber,
     /// The store's number of the page.
     pub number: u64,
+    /// Tells pages of one number apart.
+    pub part: u32,
 }
 
 /// A consumed page.

@@ -1,16 +1,19 @@
 //! The test-suite of the `Store` trait, run through the store on redb; a second store is run through the same.
 //!
-//! `suite`, `pages` and `time` ask nothing of a store but what the trait promises, `model` checks random histories
-//! against a model of lists, and `redb` and `faults` look at what only this store has: its file, its faults, its verification.
+//! `suite`, `pages` and `time` ask nothing of a store but what the trait promises, `model` and `courses` check random histories
+//! against models of lists, and `redb` and `faults` look at what only this store has: its file, its faults, its verification.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod clock;
+mod courses;
 mod faults;
+mod lease;
 mod model;
 mod pages;
 mod redb;
 mod room;
+mod rules;
 mod subject;
 mod suite;
 mod time;

@@ -15,7 +15,7 @@ use tidings::model::notification::EndpointKind;
 use tidings::model::subscription::{ContractName, Origin, Subscription, SubscriptionDraft};
 use tidings::store::redb::{Faults, Options, RedbStore};
 use tidings::store::{
-    Append, AppendError, IdempotencyKey, NewEvent, Page, Receipt, Store, StoreMetrics, StoreSettings,
+    Append, AppendError, IdempotencyKey, Lease, NewEvent, Page, Receipt, Store, StoreMetrics, StoreSettings,
     SubscriptionChange, Take, TargetGroup,
 };
 
@@ -143,6 +143,20 @@ pub(crate) fn take(endpoint: EndpointNumber, max: usize, key: Option<&str>) -> T
         client: "crm".into(),
         request_id: "request-1".to_owned(),
         key: key.map(|k| IdempotencyKey::parse(k).unwrap()),
+    }
+}
+
+pub(crate) fn lease(endpoint: EndpointNumber, max: usize) -> Lease {
+    Lease {
+        endpoint,
+        acks: Vec::new(),
+        errors: Vec::new(),
+        max,
+        max_bytes: 4 << 20,
+        duration: Duration::from_mins(1),
+        max_handouts: 10,
+        client: "crm".into(),
+        request_id: "request-2".to_owned(),
     }
 }
 

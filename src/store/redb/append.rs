@@ -241,12 +241,11 @@ impl Overlay {
     /// Whether one more fits into the endpoint's queue, which is then counted.
     fn has_room(&mut self, number: u32, memory: &Memory, settings: &StoreSettings, now: Timestamp) -> bool {
         let Some(endpoint) = memory.endpoints.get(&number) else { return true };
-        if endpoint.queue.len() as u64 + self.events < settings.queue_depth {
+        if endpoint.entries() + self.events < settings.queue_depth {
             return true;
         }
         let own = self.queued_to.entry(number).or_default();
-        let fits = endpoint.queue.len() as u64 + *own < settings.queue_depth
-            || endpoint.queue.live(now) as u64 + *own < settings.queue_depth;
+        let fits = endpoint.entries() + *own < settings.queue_depth || endpoint.live(now) + *own < settings.queue_depth;
         *own += u64::from(fits);
         fits
     }

@@ -204,6 +204,7 @@ fn updated(old: &Subscription, draft: SubscriptionDraft) -> Subscription {
 
 fn apply(writer: &Writer, set: SubscriptionSet, plan: &Plan, now: Timestamp) {
     let mut memory = writer.shared.memory.write();
+    let mut gone = Vec::new();
     for subscription in &plan.created {
         for endpoint in &subscription.endpoints {
             let new = EndpointMemory::new(subscription.id.clone(), endpoint.kind);
@@ -211,9 +212,12 @@ fn apply(writer: &Writer, set: SubscriptionSet, plan: &Plan, now: Timestamp) {
         }
     }
     for endpoint in plan.removed.iter().flat_map(|s| &s.endpoints) {
-        memory.remove_endpoint(endpoint.number.0, now);
+        gone.extend(memory.remove_endpoint(endpoint.number.0, now));
     }
     memory.subscriptions = Arc::new(set);
+    // What waited may be millions: those who wait for memory do not wait for that.
+    drop(memory);
+    drop(gone);
 }
 
 /// Keeps a secret, sealed, unless there is one of that name; answers the one that is there then.

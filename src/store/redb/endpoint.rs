@@ -1,10 +1,12 @@
-//! One endpoint in memory: what waits for it, what of it has ended, and who waits for it.
+//! One endpoint in memory: what waits for it or is leased, what of it has ended, and who waits for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use tokio::sync::Notify;
 
+use super::course::Phase;
+use super::leases::{Leased, Leases};
 use super::queue::{Entry, Queue};
 use crate::base::clock::Timestamp;
 use crate::model::id::{Position, SubscriptionId};
@@ -15,10 +17,14 @@ use crate::model::notification::{EndpointKind, State, Sums};
 pub(super) struct EndpointMemory {
     pub(super) subscription: SubscriptionId,
     pub(super) kind: EndpointKind,
+    /// What nobody has had yet.
     pub(super) queue: Queue,
-    /// The last position that was taken; 0 before the first.
+    /// What waits and has a row of its own: its lease has ended, or it was put back.
+    pub(super) again: Queue,
+    pub(super) leases: Leases,
+    /// The last position that was handed out from the queue; 0 before the first.
     pub(super) cursor: u64,
-    /// What was made, and what of it has ended: what waits is in the queue.
+    /// What was made, and what of it has ended: what waits is in the queues and the leases.
     pub(super) ended: Sums,
     pub(super) last_polled: LastPolled,
     /// Wakes those who wait for something to hand out.
@@ -31,6 +37,8 @@ impl EndpointMemory {
             subscription,
             kind,
             queue: Queue::default(),
+            again: Queue::default(),
+            leases: Leases::default(),
             cursor: 0,
             ended: Sums::default(),
             last_polled: LastPolled::default(),
@@ -40,20 +48,68 @@ impl EndpointMemory {
 
     /// The sums at `now`: what is past its deadline counts as expired, whether or not a sweep has run.
     pub(super) fn sums(&self, now: Timestamp) -> Sums {
-        self.split(now, State::Queued)
+        self.split(now, State::Queued, State::Leased)
     }
 
-    /// The sums of this endpoint if it is removed at `now`: what waits is cancelled.
+    /// The sums of this endpoint if it is removed at `now`: what waits or is leased is cancelled.
     pub(super) fn sums_when_removed(&self, now: Timestamp) -> Sums {
-        self.split(now, State::Cancelled)
+        self.split(now, State::Cancelled, State::Cancelled)
     }
 
-    fn split(&self, now: Timestamp, live_as: State) -> Sums {
-        let live = self.queue.live(now) as u64;
+    fn split(&self, now: Timestamp, live_as: State, leased_as: State) -> Sums {
         let mut sums = self.ended;
-        sums.add(live_as, live);
-        sums.add(State::Expired, self.queue.len() as u64 - live);
+        for queue in [&self.queue, &self.again] {
+            let live = queue.live(now) as u64;
+            sums.add(live_as, live);
+            sums.add(State::Expired, queue.len() as u64 - live);
+        }
+        let mut ended = 0;
+        for leased in self.leases.ended(now) {
+            ended += 1;
+            sums.add(leased.phase(now).end().map_or(live_as, |(state, ..)| state), 1);
+        }
+        sums.add(leased_as, self.leases.len() as u64 - ended);
         sums
+    }
+
+    /// Whether there is something to hand out; what has its deadline until `withheld_to` is withheld.
+    pub(super) fn has_waiting(&self, now: Timestamp, withheld_to: Timestamp) -> bool {
+        let is_ready = |leased: &Leased| leased.phase(now) == Phase::Waiting && leased.entry.is_live(withheld_to);
+        self.queue.has_ready(now, withheld_to)
+            || self.again.first_live(now.max(withheld_to)).is_some()
+            || self.leases.ended(now).any(is_ready)
+    }
+
+    /// How many wait to be handed out.
+    pub(super) fn waiting(&self, now: Timestamp) -> u64 {
+        let released = self.leases.ended(now).filter(|leased| leased.phase(now) == Phase::Waiting).count();
+        (self.queue.live(now) + self.again.live(now) + released) as u64
+    }
+
+    /// How many are leased, and their leases run.
+    pub(super) fn leased(&self, now: Timestamp) -> u64 {
+        (self.leases.len() - self.leases.ended(now).count()) as u64
+    }
+
+    /// How many take room in the queue: expired ones that no sweep has met included.
+    pub(super) fn entries(&self) -> u64 {
+        (self.queue.len() + self.again.len() + self.leases.len()) as u64
+    }
+
+    /// How many of them have not ended.
+    pub(super) fn live(&self, now: Timestamp) -> u64 {
+        self.waiting(now) + self.leased(now)
+    }
+
+    /// The oldest that waits to be handed out.
+    pub(super) fn oldest_waiting(&self, now: Timestamp) -> Option<u64> {
+        let first = [&self.queue, &self.again].map(|queue| queue.first_live(now).map(Entry::position));
+        first.into_iter().flatten().min()
+    }
+
+    /// Whether a row of its own says that the notification at `position` is leased or waits.
+    pub(super) fn is_open(&self, position: u64) -> bool {
+        self.leases.contains(position) || self.again.contains(position)
     }
 
     pub(super) fn push(&mut self, position: Position, size: u64, deadline: Timestamp) {
@@ -62,13 +118,14 @@ impl EndpointMemory {
         self.arrival.notify_waiters();
     }
 
-    /// `taken` notifications up to `last` have been handed out; what else was before it had expired.
-    pub(super) fn take_through(&mut self, last: u64, taken: u64) -> usize {
-        let gone = self.queue.drop_through(last);
+    /// `handed_out` notifications of the queue up to `last` have been handed out; what else was before it had expired.
+    /// Answers how many of them expired.
+    pub(super) fn pass(&mut self, last: u64, handed_out: u64) -> u64 {
+        let gone = self.queue.drop_through(last) as u64;
         self.cursor = self.cursor.max(last);
-        self.ended.add(State::Consumed, taken);
-        self.ended.add(State::Expired, (gone as u64).saturating_sub(taken));
-        gone
+        let expired = gone.saturating_sub(handed_out);
+        self.ended.add(State::Expired, expired);
+        expired
     }
 }
 

@@ -4,20 +4,27 @@
 
 use std::sync::Arc;
 
-use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
+use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable};
 
-use super::account::{self, Known, Standing};
+use super::account::{self, EndpointTables, Known, Standing};
+use super::course::OpenRow;
 use super::endpoint::EndpointMemory;
 use super::memory::Memory;
 use super::page_keys::{KeptPage, PageKey, page_key};
+use super::queue::Entry;
 use super::record::{self, EventRow, Head, Meta, PageRow, SubscriptionRow};
-use super::tables::{ENDPOINTS, EVENTS, HEADS, META, PAGES, POLLED, SUBSCRIPTIONS, TALLIES};
+use super::tables::{ENDPOINTS, EVENTS, HEADS, META, OPEN, OUTCOMES, PAGES, POLLED, PageAt, SUBSCRIPTIONS, TALLIES};
 use super::{Opening, Progress, storage};
 use crate::base::clock::Timestamp;
 use crate::model::id::{ClientId, EndpointNumber, Position, SubscriptionId};
 use crate::model::notification::EndpointKind;
 use crate::model::subscription::SubscriptionSet;
 use crate::store::{IdempotencyKey, StoreError, StoreSettings};
+
+type Rows<K> = ReadOnlyTable<K, &'static [u8]>;
+
+/// The tables of a file that tell of endpoints.
+pub(super) type Tables = EndpointTables<Rows<u32>, Rows<u32>, Rows<PageAt>, Rows<(u32, u64)>>;
 
 /// Reads all that memory needs. `now` is the ledger's time.
 pub(super) fn load(
@@ -32,12 +39,7 @@ pub(super) fn load(
     let mut memory = Memory::empty(meta);
     memory.subscriptions = Arc::new(read_subscriptions(&read)?);
 
-    let mut known = account::known_endpoints(
-        &read.open_table(ENDPOINTS).map_err(storage)?,
-        &read.open_table(TALLIES).map_err(storage)?,
-        &read.open_table(PAGES).map_err(storage)?,
-        memory.meta.settled_to,
-    )?;
+    let mut known = endpoint_tables(&read)?.known(memory.meta.settled_to, now)?;
     for (number, known) in &known {
         if known.removed.is_none() {
             let id = SubscriptionId::new(&known.subscription);
@@ -47,6 +49,7 @@ pub(super) fn load(
     read_older_identities(&read, &mut memory, settings, now)?;
     read_heads(&read, &mut memory, &mut known, settings, now, progress)?;
     settle_sums(&mut memory, known)?;
+    read_open(&read, &mut memory, now)?;
     read_polled(&read, &mut memory)?;
     read_kept_pages(&read, &mut memory, now.minus(settings.page_key_lifetime))?;
     Ok(memory)
@@ -140,6 +143,17 @@ fn read_heads(
     })
 }
 
+/// The tables that tell of endpoints.
+pub(super) fn endpoint_tables(read: &ReadTransaction) -> Result<Tables, StoreError> {
+    Ok(EndpointTables {
+        endpoints: read.open_table(ENDPOINTS).map_err(storage)?,
+        tallies: read.open_table(TALLIES).map_err(storage)?,
+        pages: read.open_table(PAGES).map_err(storage)?,
+        open: read.open_table(OPEN).map_err(storage)?,
+        outcomes: read.open_table(OUTCOMES).map_err(storage)?,
+    })
+}
+
 fn queue_targets(
     memory: &mut Memory,
     known: &mut hashbrown::HashMap<u32, Known>,
@@ -151,7 +165,7 @@ fn queue_targets(
     for group in &head.groups {
         for number in group.endpoints() {
             let Some(known) = known.get_mut(&number) else { continue };
-            if known.count(position, group.deadline(), group.entrance, now) == Standing::Waiting
+            if known.count(position, group.deadline(), group.entrance, now) == (Standing::Waiting { open: false })
                 && let Some(endpoint) = memory.endpoints.get_mut(&number)
             {
                 endpoint.push(at, u64::from(head.body_len), group.deadline());
@@ -183,6 +197,20 @@ fn settle_sums(memory: &mut Memory, known: hashbrown::HashMap<u32, Known>) -> Re
     Ok(())
 }
 
+/// What is leased or waits again; the sums have it already.
+fn read_open(read: &ReadTransaction, memory: &mut Memory, now: Timestamp) -> Result<(), StoreError> {
+    for row in read.open_table(OPEN).map_err(storage)?.iter().map_err(storage)? {
+        let (key, row) = row.map_err(storage)?;
+        let (number, position) = key.value();
+        let row = OpenRow::decode(row.value())?;
+        memory.keep_open(position);
+        if let Some(at) = Position::new(position) {
+            memory.load_open(number, Entry::new(at, row.size, row.deadline()), row.lease(), now);
+        }
+    }
+    Ok(())
+}
+
 fn read_polled(read: &ReadTransaction, memory: &mut Memory) -> Result<(), StoreError> {
     for row in read.open_table(POLLED).map_err(storage)?.iter().map_err(storage)? {
         let (number, at) = row.map_err(storage)?;
@@ -198,7 +226,7 @@ fn read_kept_pages(read: &ReadTransaction, memory: &mut Memory, since: Timestamp
     let pages = read.open_table(PAGES).map_err(storage)?;
     let mut kept: Vec<(Timestamp, PageKey, KeptPage)> = Vec::new();
     for number in memory.endpoints.keys() {
-        for row in pages.range((*number, 0)..=(*number, u64::MAX)).map_err(storage)?.rev() {
+        for row in pages.range((*number, 0, 0)..=(*number, u64::MAX, u32::MAX)).map_err(storage)?.rev() {
             let (key, row) = row.map_err(storage)?;
             let page: PageRow = record::decode(row.value(), "a page")?;
             let taken = Timestamp::from_millis(page.time);
@@ -207,7 +235,7 @@ fn read_kept_pages(read: &ReadTransaction, memory: &mut Memory, since: Timestamp
             }
             if let Some(text) = page.key.as_deref().and_then(IdempotencyKey::parse) {
                 let hash = page_key(EndpointNumber(*number), &ClientId::new(&page.client), &text);
-                kept.push((taken, hash, KeptPage { endpoint: *number, last: key.value().1, first: page.first }));
+                kept.push((taken, hash, KeptPage { at: key.value(), first: page.first() }));
             }
         }
     }

@@ -1,17 +1,20 @@
 //! What the store keeps in memory: it follows a commit, never leads it, and is rebuilt from the file at start.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+use super::course::{Granted, Phase, phase};
 use super::endpoint::EndpointMemory;
 use super::identities::Identities;
+use super::leases::Leased;
 use super::page_keys::PageKeys;
 use super::queue::Entry;
 use super::record::Meta;
+use super::tables::PageAt;
 use crate::base::clock::Timestamp;
-use crate::model::notification::{ByKind, Sums};
+use crate::model::notification::{ByKind, State, Sums};
 use crate::model::subscription::SubscriptionSet;
 
 /// An endpoint that was removed and whose notifications are not all settled yet.
@@ -21,15 +24,17 @@ pub(super) struct Removed {
     pub(super) at: u64,
     /// The ledger's time then.
     pub(super) time: Timestamp,
-    /// The last position that had been taken.
+    /// The last position that had been handed out.
     pub(super) cursor: u64,
+    /// Whether it may have rows of open notifications, which the sweep ends.
+    pub(super) open: bool,
 }
 
 /// What has happened without a transaction of its own and goes along with the next.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    /// Pages whose answers were written whole: endpoint and last position.
-    pub(super) confirmed: Vec<(u32, u64)>,
+    /// Pages whose answers were written whole.
+    pub(super) confirmed: Vec<PageAt>,
     /// Endpoints that were polled.
     pub(super) polled: HashSet<u32>,
 }
@@ -43,8 +48,17 @@ pub(super) struct Memory {
     pub(super) removed: HashMap<u32, Removed>,
     /// The sums of removed endpoints.
     pub(super) gone: ByKind<Sums>,
-    /// Entries in all queues.
+    /// What waits or is leased in all endpoints, expired ones that no sweep has met included.
     pub(super) queued: u64,
+    /// Each endpoint that has leases, by the first end of one.
+    lease_ends: BTreeSet<(Timestamp, u32)>,
+    /// Endpoint and position of open notifications that time has ended: the sweep writes that down.
+    pub(super) lapsed: BTreeSet<(u32, u64)>,
+    /// How many rows of open notifications there are at a position. What is there must stay.
+    pub(super) open: HashMap<u64, u32>,
+    /// Below these positions only what is open has a body or a head.
+    pub(super) bodies_from: u64,
+    pub(super) heads_from: u64,
     /// Up to where the sweep has looked behind the settled point for bodies to remove.
     pub(super) looked_to: u64,
     pub(super) identities: Identities,
@@ -60,6 +74,11 @@ impl Memory {
             removed: HashMap::new(),
             gone: ByKind::default(),
             queued: 0,
+            lease_ends: BTreeSet::new(),
+            lapsed: BTreeSet::new(),
+            open: HashMap::new(),
+            bodies_from: 0,
+            heads_from: 0,
             looked_to: 0,
             identities: Identities::default(),
             page_keys: PageKeys::default(),
@@ -69,21 +88,29 @@ impl Memory {
 
     /// The position of the oldest notification that waits.
     pub(super) fn oldest_waiting(&self, now: Timestamp) -> Option<u64> {
-        self.endpoints.values().filter_map(|e| e.queue.first_live(now)).map(Entry::position).min()
+        self.endpoints.values().filter_map(|e| e.oldest_waiting(now)).min()
     }
 
-    /// Waiting notifications in all.
+    /// What waits or is leased, in all.
     pub(super) fn live(&self, now: Timestamp) -> u64 {
-        self.endpoints.values().map(|e| e.queue.live(now) as u64).sum()
+        self.endpoints.values().map(|e| e.live(now)).sum()
     }
 
-    /// Removes an endpoint: its notifications are cancelled at once, however many wait.
-    pub(super) fn remove_endpoint(&mut self, number: u32, now: Timestamp) {
-        let Some(endpoint) = self.endpoints.remove(&number) else { return };
-        self.queued -= endpoint.queue.len() as u64;
+    /// Removes an endpoint: its notifications are cancelled at once, however many wait. What is left of it is answered,
+    /// to be dropped when nobody waits for memory.
+    pub(super) fn remove_endpoint(&mut self, number: u32, now: Timestamp) -> Option<EndpointMemory> {
+        let endpoint = self.endpoints.remove(&number)?;
+        self.queued -= endpoint.entries();
+        if let Some(end) = endpoint.leases.first_end() {
+            self.lease_ends.remove(&(end, number));
+        }
         self.gone.get_mut(endpoint.kind).merge(&endpoint.sums_when_removed(now));
-        self.removed.insert(number, Removed { at: self.meta.next_position, time: now, cursor: endpoint.cursor });
+        let (at, cursor) = (self.meta.next_position, endpoint.cursor);
+        let lapsed = self.lapsed.range((number, 0)..=(number, u64::MAX)).next().is_some();
+        let open = lapsed || endpoint.leases.len() + endpoint.again.len() > 0;
+        self.removed.insert(number, Removed { at, time: now, cursor, open });
         endpoint.arrival.notify_waiters();
+        Some(endpoint)
     }
 
     /// The sums of all endpoints, for each kind.
@@ -95,8 +122,126 @@ impl Memory {
         sums
     }
 
-    /// Whether the notification at `position` for `endpoint` may still be handed out.
+    /// Whether the notification at `position` for `endpoint` waits in the queue, unexpired.
     pub(super) fn waits(&self, endpoint: u32, position: u64, now: Timestamp) -> bool {
         self.endpoints.get(&endpoint).is_some_and(|e| e.queue.holds_live(position, now))
+    }
+
+    /// Whether leases have ended that are not released.
+    pub(super) fn has_ended_leases(&self, now: Timestamp) -> bool {
+        self.lease_ends.first().is_some_and(|(end, _)| *end <= now)
+    }
+
+    /// Releases leases that have ended by `now`, at most `most`: they wait again or, where time has ended them, are
+    /// counted so. Answers how many have expired.
+    pub(super) fn release(&mut self, now: Timestamp, most: usize) -> u64 {
+        let mut expired = 0;
+        for _ in 0..most {
+            let Some(&(end, number)) = self.lease_ends.first() else { break };
+            if end > now {
+                break;
+            }
+            let popped = self.with_leases(number, |endpoint| endpoint.leases.pop_ended(now)).flatten();
+            match popped {
+                Some(leased) => expired += u64::from(self.place(number, leased, now)),
+                // It has no endpoint: that is never so, but it must not come again.
+                None => drop(self.lease_ends.pop_first()),
+            }
+        }
+        expired
+    }
+
+    /// Places an open notification that was found at start, when the sums were read; where it has ended they have it so.
+    pub(super) fn load_open(&mut self, number: u32, entry: Entry, lease: Option<Granted>, now: Timestamp) {
+        let placed = self.with_leases(number, |endpoint| match (phase(entry.deadline(), lease, now), lease) {
+            (Phase::Leased, Some(lease)) => {
+                endpoint.leases.insert(Leased { entry, lease });
+                true
+            }
+            (Phase::Leased | Phase::Waiting, _) => {
+                endpoint.again.insert(entry);
+                true
+            }
+            (Phase::Expired(_) | Phase::Abandoned(_), _) => false,
+        });
+        match placed {
+            Some(true) => self.queued += 1,
+            Some(false) => drop(self.lapsed.insert((number, entry.position()))),
+            // Its endpoint was removed: the sweep finds it there.
+            None => {}
+        }
+    }
+
+    /// Puts what is leased no more where it belongs; answers whether it has expired.
+    fn place(&mut self, number: u32, leased: Leased, now: Timestamp) -> bool {
+        let Some(endpoint) = self.endpoints.get_mut(&number) else { return false };
+        match leased.phase(now) {
+            Phase::Leased | Phase::Waiting => {
+                endpoint.again.insert(leased.entry);
+                // Those who wait may go by another clock.
+                endpoint.arrival.notify_waiters();
+            }
+            Phase::Expired(_) => endpoint.ended.add(State::Expired, 1),
+            Phase::Abandoned(_) => endpoint.ended.add(State::Failed, 1),
+        }
+        let ended = leased.phase(now).end();
+        if ended.is_some() {
+            self.queued -= 1;
+            self.lapsed.insert((number, leased.entry.position()));
+        }
+        ended.is_some_and(|(state, ..)| state == State::Expired)
+    }
+
+    /// A notification is leased that has left the queue, or waited again.
+    pub(super) fn lease(&mut self, number: u32, leased: Leased) {
+        let position = leased.entry.position();
+        let was_open = self.with_leases(number, |endpoint| {
+            endpoint.leases.insert(leased);
+            endpoint.again.remove(position).is_some()
+        });
+        if was_open == Some(false) {
+            self.keep_open(position);
+        }
+    }
+
+    /// An open notification has ended as `state`, and its row has gone.
+    pub(super) fn end_open(&mut self, number: u32, position: u64, state: State) {
+        let was_open = self.with_leases(number, |endpoint| {
+            let was_open = endpoint.leases.remove(position).is_some() || endpoint.again.remove(position).is_some();
+            endpoint.ended.add(state, u64::from(was_open));
+            was_open
+        });
+        self.queued -= u64::from(was_open.unwrap_or_default());
+        self.close(position);
+    }
+
+    /// One row of an open notification at `position` more.
+    pub(super) fn keep_open(&mut self, position: u64) {
+        *self.open.entry(position).or_default() += 1;
+    }
+
+    /// One less: what is there may go once the history has passed.
+    pub(super) fn close(&mut self, position: u64) {
+        if let hashbrown::hash_map::Entry::Occupied(mut rows) = self.open.entry(position) {
+            *rows.get_mut() -= 1;
+            if *rows.get() == 0 {
+                rows.remove();
+            }
+        }
+        self.bodies_from = self.bodies_from.min(position);
+        self.heads_from = self.heads_from.min(position);
+    }
+
+    /// Changes an endpoint's leases, and keeps up where their ends are found.
+    fn with_leases<T>(&mut self, number: u32, work: impl FnOnce(&mut EndpointMemory) -> T) -> Option<T> {
+        let endpoint = self.endpoints.get_mut(&number)?;
+        let before = endpoint.leases.first_end();
+        let result = work(endpoint);
+        let after = endpoint.leases.first_end();
+        if before != after {
+            before.map(|end| self.lease_ends.remove(&(end, number)));
+            after.map(|end| self.lease_ends.insert((end, number)));
+        }
+        Some(result)
     }
 }

@@ -21,16 +21,25 @@ mod append;
 mod backend;
 mod change;
 mod compact;
+mod course;
+mod courses;
 mod endpoint;
+mod hand;
 mod identities;
+mod lapse;
+mod lease;
+mod leases;
 mod load;
 mod memory;
 mod open;
 mod page;
 mod page_keys;
+mod pin;
 mod queue;
 mod record;
 mod room;
+mod runs;
+mod settle;
 mod sweep;
 mod tables;
 mod take;
@@ -50,7 +59,6 @@ use redb::Database;
 use tokio::sync::{Semaphore, oneshot};
 
 pub use self::backend::Faults;
-use self::endpoint::EndpointMemory;
 use self::memory::{Memory, Pending};
 use self::open::Opened;
 pub use self::open::{CACHE_BYTES, OpenError, Opening, Progress};
@@ -283,12 +291,12 @@ impl Store for RedbStore {
         Ok(Page { id: Some(id), repeated, notifications })
     }
 
-    async fn lease(&self, _: Lease) -> Result<Leased, StoreError> {
-        Err(StoreError::Unavailable { detail: "not built yet".to_owned() })
+    async fn lease(&self, lease: Lease) -> Result<Leased, StoreError> {
+        lease::run_on(self, lease).await
     }
 
     fn confirm(&self, page: PageId) {
-        self.shared.pending.lock().confirmed.push((page.endpoint.0, page.number));
+        self.shared.pending.lock().confirmed.push((page.endpoint.0, page.number, page.part));
     }
 
     fn unconfirmed(&self, page: PageId, notifications: u64) {
@@ -306,11 +314,17 @@ impl Store for RedbStore {
             // From here on an arrival is not missed, so look after it.
             notified.as_mut().enable();
             let (now, withheld_to) = (self.shared.now(), self.shared.time.withheld_to());
-            let ready = |e: &EndpointMemory| e.queue.has_ready(now, withheld_to);
-            if self.shared.memory.read().endpoints.get(&endpoint.0).is_none_or(ready) {
-                return;
+            let next_end = match self.shared.memory.read().endpoints.get(&endpoint.0) {
+                Some(endpoint) if !endpoint.has_waiting(now, withheld_to) => endpoint.leases.next_end(now),
+                _ => return,
+            };
+            match next_end {
+                None => notified.await,
+                Some(end) => tokio::select! {
+                    () = notified => {}
+                    () = self.shared.time.sleep_until(end) => {}
+                },
             }
-            notified.await;
         }
     }
 
@@ -318,8 +332,8 @@ impl Store for RedbStore {
         let now = self.shared.now();
         let memory = self.shared.memory.read();
         memory.endpoints.get(&endpoint.0).map_or_else(QueueStatus::default, |e| QueueStatus {
-            waiting: e.queue.live(now) as u64,
-            leased: 0,
+            waiting: e.waiting(now),
+            leased: e.leased(now),
             held: 0,
             last_polled: e.last_polled.get(),
         })
@@ -443,6 +457,15 @@ impl Store for RedbStore {
             // It ends right after its answer.
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
+    }
+}
+
+/// The result of one operation in a group, where its error is its own: a record that cannot be read. What fails below
+/// is everybody's.
+fn own<T>(result: Result<T, StoreError>) -> Result<Result<T, StoreError>, StoreError> {
+    match result {
+        Err(error @ (StoreError::Unavailable { .. } | StoreError::Closed)) => Err(error),
+        other => Ok(other),
     }
 }
 

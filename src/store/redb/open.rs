@@ -12,7 +12,9 @@ use redb::{Database, ReadableDatabase};
 use super::backend::GrowingFile;
 use super::memory::Memory;
 use super::record::{FORMAT, Meta};
-use super::tables::{ENDPOINTS, EVENTS, HEADS, PAGES, POLLED, SECRETS, SETTLED, SUBSCRIPTIONS, TALLIES};
+use super::tables::{
+    ENDPOINTS, EVENTS, HEADS, OPEN, OUTCOMES, PAGES, POLLED, SECRETS, SETTLED, SUBSCRIPTIONS, TALLIES,
+};
 use super::writer::write_meta;
 use super::{Options, load, storage};
 use crate::base::clock::Timestamp;
@@ -176,6 +178,8 @@ fn create_tables(db: &Database) -> Result<Meta, StoreError> {
     write.open_table(HEADS).map_err(storage)?;
     write.open_table(EVENTS).map_err(storage)?;
     write.open_table(PAGES).map_err(storage)?;
+    write.open_table(OPEN).map_err(storage)?;
+    write.open_table(OUTCOMES).map_err(storage)?;
     write.open_table(ENDPOINTS).map_err(storage)?;
     write.open_table(SUBSCRIPTIONS).map_err(storage)?;
     write.open_table(POLLED).map_err(storage)?;

@@ -43,6 +43,26 @@ pub(super) fn event(db: &Database, id: LedgerId) -> Result<Option<Event>, StoreE
     Ok(found.map(|(_, event)| event).filter(|event| event.id == id))
 }
 
+/// Those of `reports` that are notifications for `endpoint`, each with its position. Their events have bodies.
+pub(super) fn only_of<T>(
+    db: &Database,
+    endpoint: EndpointNumber,
+    reports: Vec<(LedgerId, T)>,
+) -> Result<Vec<(u64, T)>, StoreError> {
+    let read = db.begin_read().map_err(storage)?;
+    let events = read.open_table(EVENTS).map_err(storage)?;
+    let mut found = Vec::with_capacity(reports.len());
+    for (id, report) in reports {
+        let position = id.parts().position.get();
+        let Some(row) = events.get(position).map_err(storage)? else { continue };
+        let (_, head) = record::split_head(row.value())?;
+        if head.target_of(endpoint).is_some_and(|target| head.id(position, target) == id) {
+            found.push((position, report));
+        }
+    }
+    Ok(found)
+}
+
 /// When the event at `position`, which waits, was accepted; `None` if that cannot be read.
 pub(super) fn accepted(db: &Database, position: u64) -> Option<Timestamp> {
     let events = db.begin_read().ok()?.open_table(EVENTS).ok()?;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 
+use super::tables::PageAt;
 use crate::base::clock::Timestamp;
 use crate::base::secret::sha256_fields;
 use crate::model::id::{ClientId, EndpointNumber};
@@ -12,8 +13,8 @@ use crate::store::IdempotencyKey;
 /// Which page an idempotency key stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct KeptPage {
-    pub(super) endpoint: u32,
-    pub(super) last: u64,
+    pub(super) at: PageAt,
+    /// Its first position.
     pub(super) first: u64,
 }
 
@@ -38,8 +39,8 @@ pub(super) fn page_key(endpoint: EndpointNumber, client: &ClientId, key: &Idempo
 #[derive(Debug, Default)]
 pub(super) struct PageKeys {
     pages: HashMap<PageKey, KeptPage>,
-    /// When each was taken, its key and its last position: a key may stand for a newer page meanwhile.
-    by_age: VecDeque<(Timestamp, PageKey, u64)>,
+    /// When each was taken, its key and where it is: a key may stand for a newer page meanwhile.
+    by_age: VecDeque<(Timestamp, PageKey, PageAt)>,
 }
 
 impl PageKeys {
@@ -50,7 +51,7 @@ impl PageKeys {
     /// `taken` must not be before that of earlier pages.
     pub(super) fn keep(&mut self, key: PageKey, page: KeptPage, taken: Timestamp) {
         self.pages.insert(key, page);
-        self.by_age.push_back((taken, key, page.last));
+        self.by_age.push_back((taken, key, page.at));
     }
 
     /// Whether any was taken at or before `since`.
@@ -61,11 +62,11 @@ impl PageKeys {
     /// Drops what was taken at or before `since`, so many in one step.
     pub(super) fn forget(&mut self, since: Timestamp) {
         for _ in 0..FORGOTTEN_AT_ONCE {
-            let Some((taken, key, last)) = self.by_age.front() else { return };
+            let Some((taken, key, at)) = self.by_age.front() else { return };
             if *taken > since {
                 return;
             }
-            if self.pages.get(key).is_some_and(|page| page.last == *last) {
+            if self.pages.get(key).is_some_and(|page| page.at == *at) {
                 self.pages.remove(key);
             }
             self.by_age.pop_front();

@@ -1,7 +1,8 @@
 //! One endpoint's queue in memory: what waits, oldest first, 16 bytes a notification.
 //!
 //! Entries lie in segments that know their earliest and latest deadline, so that counting what is unexpired and
-//! finding what has expired skip whole segments, however long the queue is.
+//! finding what has expired skip whole segments, however long the queue is, and that what is put into its middle or
+//! taken out of it moves one segment only.
 
 use std::collections::VecDeque;
 
@@ -35,6 +36,10 @@ impl Entry {
         (self.packed & ((1 << Self::SIZE_BITS) - 1)) * Self::SIZE_UNIT
     }
 
+    pub(super) const fn deadline(self) -> Timestamp {
+        self.deadline
+    }
+
     pub(super) fn is_live(self, now: Timestamp) -> bool {
         self.deadline > now
     }
@@ -58,6 +63,38 @@ impl Segment {
         self.entries.push_back(entry);
         self.earliest = self.earliest.min(entry.deadline);
         self.latest = self.latest.max(entry.deadline);
+    }
+
+    fn find(&self, position: u64) -> Result<usize, usize> {
+        self.entries.binary_search_by_key(&position, |e| e.position())
+    }
+
+    /// Puts an entry into its place; there is none at its position.
+    fn insert(&mut self, entry: Entry) {
+        let index = self.find(entry.position()).unwrap_or_else(|place| place);
+        self.entries.insert(index, entry);
+        self.earliest = self.earliest.min(entry.deadline);
+        self.latest = self.latest.max(entry.deadline);
+    }
+
+    /// Takes the entries from `index` on into a segment of their own.
+    fn split_off(&mut self, index: usize) -> Self {
+        Self { entries: self.entries.split_off(index), earliest: self.earliest, latest: self.latest }
+    }
+
+    /// Takes out what has expired and tells `each` of its position; answers how many that was.
+    fn prune(&mut self, now: Timestamp, mut each: impl FnMut(u64)) -> usize {
+        let before = self.entries.len();
+        self.entries.retain(|e| {
+            let live = e.is_live(now);
+            if !live {
+                each(e.position());
+            }
+            live
+        });
+        self.entries.shrink_to(Self::LEN.min(self.entries.len().next_power_of_two()));
+        self.earliest = self.entries.iter().map(|e| e.deadline).min().unwrap_or(Timestamp::MAX);
+        before - self.entries.len()
     }
 
     fn live(&self, now: Timestamp) -> usize {
@@ -114,12 +151,46 @@ impl Queue {
         self.len += 1;
     }
 
+    /// Puts an entry into its place. One at its position is replaced.
+    pub(super) fn insert(&mut self, entry: Entry) {
+        self.remove(entry.position());
+        let at = self.segment_of(entry.position());
+        let Some(segment) = self.segments.get_mut(at) else { return self.push(entry) };
+        segment.insert(entry);
+        self.len += 1;
+        if segment.entries.len() > Segment::LEN {
+            let later = segment.split_off(Segment::LEN / 2);
+            self.segments.insert(at + 1, later);
+        }
+    }
+
+    /// Takes out the entry at `position`, expired or not.
+    pub(super) fn remove(&mut self, position: u64) -> Option<Entry> {
+        let at = self.segment_of(position);
+        let segment = self.segments.get_mut(at)?;
+        let index = segment.find(position).ok()?;
+        let entry = segment.entries.remove(index)?;
+        self.len -= 1;
+        if segment.entries.is_empty() {
+            self.segments.remove(at);
+        }
+        Some(entry)
+    }
+
+    /// Where the segment is that has, or would have, the entry at `position`; behind the last one if none.
+    fn segment_of(&self, position: u64) -> usize {
+        self.segments.partition_point(|s| s.entries.back().is_some_and(|e| e.position() < position))
+    }
+
+    /// Whether there is an entry at `position`, expired or not.
+    pub(super) fn contains(&self, position: u64) -> bool {
+        self.segments.get(self.segment_of(position)).is_some_and(|s| s.find(position).is_ok())
+    }
+
     /// Whether the notification at `position` waits and may still be handed out.
     pub(super) fn holds_live(&self, position: u64, now: Timestamp) -> bool {
-        let at = self.segments.partition_point(|s| s.entries.back().is_some_and(|e| e.position() < position));
-        self.segments.get(at).is_some_and(|s| {
-            s.entries.binary_search_by_key(&position, |e| e.position()).is_ok_and(|i| s.entries[i].is_live(now))
-        })
+        let segment = self.segments.get(self.segment_of(position));
+        segment.is_some_and(|s| s.find(position).is_ok_and(|i| s.entries[i].is_live(now)))
     }
 
     /// What may still be handed out, oldest first, behind `position` or from the front.
@@ -152,9 +223,14 @@ impl Queue {
         before - self.len
     }
 
-    /// Takes out what has expired, looking at no more than `budget` entries; answers how many were taken out, and
-    /// whether there may be more.
-    pub(super) fn drop_expired(&mut self, now: Timestamp, budget: &mut usize) -> (usize, bool) {
+    /// Takes out what has expired, looking at no more than `budget` entries, and tells `each` of its position; answers
+    /// how many were taken out, and whether there may be more.
+    pub(super) fn drop_expired(
+        &mut self,
+        now: Timestamp,
+        budget: &mut usize,
+        mut each: impl FnMut(u64),
+    ) -> (usize, bool) {
         let before = self.len;
         let mut more = false;
         for segment in &mut self.segments {
@@ -166,18 +242,10 @@ impl Queue {
                 break;
             }
             *budget = budget.saturating_sub(segment.entries.len());
-            self.len -= Self::prune(segment, now);
+            self.len -= segment.prune(now, &mut each);
         }
         self.segments.retain(|s| !s.entries.is_empty());
         (before - self.len, more)
-    }
-
-    fn prune(segment: &mut Segment, now: Timestamp) -> usize {
-        let before = segment.entries.len();
-        segment.entries.retain(|e| e.is_live(now));
-        segment.entries.shrink_to(Segment::LEN.min(segment.entries.len().next_power_of_two()));
-        segment.earliest = segment.entries.iter().map(|e| e.deadline).min().unwrap_or(Timestamp::MAX);
-        before - segment.entries.len()
     }
 }
 
@@ -204,6 +272,8 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Step {
         Push(u64, i64),
+        Insert(u64, i64),
+        Remove(u64),
         DropThrough(usize),
         DropExpired(i64, usize),
         Count(i64),
@@ -212,6 +282,8 @@ mod tests {
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let step = prop_oneof![
             6 => (1_u64..4, 0_i64..50).prop_map(|(gap, deadline)| Step::Push(gap, deadline)),
+            3 => (0_u64..4000, 0_i64..50).prop_map(|(position, deadline)| Step::Insert(position, deadline)),
+            2 => (0_u64..4000).prop_map(Step::Remove),
             1 => (0_usize..40).prop_map(Step::DropThrough),
             1 => (0_i64..50, 1_usize..2000).prop_map(|(now, budget)| Step::DropExpired(now, budget)),
             2 => (0_i64..50).prop_map(Step::Count),
@@ -233,6 +305,17 @@ mod tests {
                         queue.push(entry(position, deadline));
                         list.push(entry(position, deadline));
                     }
+                    Step::Insert(at, deadline) => {
+                        queue.insert(entry(at, deadline));
+                        list.retain(|e| e.position() != at);
+                        list.insert(list.partition_point(|e| e.position() < at), entry(at, deadline));
+                        position = position.max(at);
+                    }
+                    Step::Remove(at) => {
+                        let expected = list.iter().position(|e| e.position() == at).map(|i| list.remove(i));
+                        prop_assert_eq!(queue.contains(at), expected.is_some());
+                        prop_assert_eq!(queue.remove(at), expected);
+                    }
                     Step::DropThrough(index) => {
                         if let Some(to) = list.get(index).map(|e| e.position()) {
                             prop_assert_eq!(queue.drop_through(to), index + 1);
@@ -241,8 +324,10 @@ mod tests {
                     }
                     Step::DropExpired(now, mut budget) => {
                         let now = Timestamp::from_millis(now);
-                        let (dropped, more) = queue.drop_expired(now, &mut budget);
+                        let mut told = Vec::new();
+                        let (dropped, more) = queue.drop_expired(now, &mut budget, |position| told.push(position));
                         let before = list.len();
+                        let all: Vec<_> = list.iter().map(|e| e.position()).collect();
                         if more {
                             let left: Vec<_> = queue.live_after(None, Timestamp::MIN).map(Entry::position).collect();
                             list.retain(|e| left.contains(&e.position()) || e.is_live(now));
@@ -250,6 +335,8 @@ mod tests {
                             list.retain(|e| e.is_live(now));
                         }
                         prop_assert_eq!(dropped, before - list.len());
+                        let gone = |p: &u64| list.iter().all(|e| e.position() != *p);
+                        prop_assert_eq!(told, all.into_iter().filter(gone).collect::<Vec<_>>());
                     }
                     Step::Count(now) => {
                         let now = Timestamp::from_millis(now);

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 
+use super::runs::Runs;
 use crate::base::clock::Timestamp;
 use crate::base::trace::TraceContext;
 use crate::model::event::{Event, EventDraft, EventTime, Extension};
@@ -65,6 +66,8 @@ pub(super) struct Meta {
     pub(super) filed_to: u64,
     /// Every notification of an event below this position has ended and is in the tallies.
     pub(super) settled_to: u64,
+    /// What is known of notifications below this position may have gone, but for those that are open.
+    pub(super) history_from: u64,
     /// Bytes of the bodies that are there.
     pub(super) body_bytes: u64,
     /// Events ever accepted, and those of them that matched a subscription.
@@ -73,10 +76,11 @@ pub(super) struct Meta {
     /// Of these, those below `settled_to` (the rows of the others are all there).
     pub(super) settled_accepted: u64,
     pub(super) settled_matched: u64,
-    /// Notifications ever made and consumed: what `verify` compares its own sums with.
+    /// Notifications ever made, and those that are consumed now: what `verify` compares its own sums with.
     pub(super) created: u64,
     pub(super) consumed: u64,
-    /// Notifications in pages whose answer is known to have reached the socket whole.
+    /// Notifications ever in consumed pages, and those whose answer is known to have reached the socket whole.
+    pub(super) paged: u64,
     pub(super) confirmed: u64,
     /// The tallies of endpoints that are gone altogether, for each kind.
     pub(super) gone: [Tally; 3],
@@ -85,7 +89,7 @@ pub(super) struct Meta {
 impl Meta {
     /// Notifications in pages that are not known to have been answered.
     pub(super) const fn unconfirmed(&self) -> u64 {
-        self.consumed.saturating_sub(self.confirmed)
+        self.paged.saturating_sub(self.confirmed)
     }
 
     pub(super) fn new() -> Self {
@@ -99,6 +103,7 @@ impl Meta {
             next_endpoint: 1,
             filed_to: 1,
             settled_to: 1,
+            history_from: 1,
             body_bytes: 0,
             accepted: 0,
             matched: 0,
@@ -106,6 +111,7 @@ impl Meta {
             settled_matched: 0,
             created: 0,
             consumed: 0,
+            paged: 0,
             confirmed: 0,
             gone: [Tally::default(); 3],
         }
@@ -146,6 +152,28 @@ impl Tally {
             sums.add(state, count);
         }
         sums
+    }
+}
+
+impl Tally {
+    /// Counts one more, which has ended as `state`.
+    pub(super) fn count(&mut self, state: State) {
+        self.created += 1;
+        if let Some(count) = self.of(state) {
+            *count += 1;
+        }
+    }
+
+    /// The count of an ended state.
+    const fn of(&mut self, state: State) -> Option<&mut u64> {
+        match state {
+            State::Queued | State::Leased | State::Held => None,
+            State::Delivered => Some(&mut self.delivered),
+            State::Consumed => Some(&mut self.consumed),
+            State::Failed => Some(&mut self.failed),
+            State::Expired => Some(&mut self.expired),
+            State::Cancelled => Some(&mut self.cancelled),
+        }
     }
 }
 
@@ -348,67 +376,40 @@ pub(super) fn event(position: u64, row: &EventRow<'_>) -> Result<Event, StoreErr
     Ok(Event { id: head.id(position, 0), accepted: head.accepted(), draft })
 }
 
-/// A consumed page.
+/// A page that was consumed or leased.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct PageRow {
     pub(super) time: i64,
     pub(super) client: String,
     pub(super) request_id: String,
     pub(super) key: Option<String>,
-    /// Whether the answer reached the socket whole.
+    /// Whether the answer reached the socket whole; of a lease that is not asked.
     pub(super) confirmed: bool,
-    /// The first position, then runs of (distance, how many times).
-    pub(super) first: u64,
-    pub(super) runs: Vec<(u64, u32)>,
+    /// When the lease ends; `None`: it was consumed.
+    pub(super) until: Option<i64>,
+    /// What was handed out for the first time. Of a consumed page that is all there is to say of it, unless it has a row
+    /// of its own since.
+    pub(super) fresh: Runs,
+    /// What had been handed out before and waited again: it has rows of its own.
+    pub(super) again: Runs,
 }
 
 impl PageRow {
-    /// `positions` rise and are not empty.
-    pub(super) fn new(
-        time: Timestamp,
-        client: &ClientId,
-        request_id: &str,
-        key: Option<&str>,
-        positions: &[u64],
-    ) -> Self {
-        let mut runs: Vec<(u64, u32)> = Vec::new();
-        for pair in positions.windows(2) {
-            let distance = pair[1] - pair[0];
-            match runs.last_mut() {
-                Some((d, times)) if *d == distance => *times += 1,
-                _ => runs.push((distance, 1)),
-            }
-        }
-        Self {
-            time: time.as_millis(),
-            client: client.as_str().to_owned(),
-            request_id: request_id.to_owned(),
-            key: key.map(str::to_owned),
-            confirmed: false,
-            first: positions.first().copied().unwrap_or_default(),
-            runs,
-        }
-    }
-
+    /// All positions, rising.
     pub(super) fn positions(&self) -> Vec<u64> {
-        let mut at = self.first;
-        let mut out = vec![at];
-        for &(distance, times) in &self.runs {
-            for _ in 0..times {
-                at = at.saturating_add(distance);
-                out.push(at);
-            }
-        }
-        out
+        let mut positions: Vec<u64> = self.fresh.positions().chain(self.again.positions()).collect();
+        positions.sort_unstable();
+        positions
     }
 
-    pub(super) fn count(&self) -> u64 {
-        1 + self.runs.iter().map(|(_, times)| u64::from(*times)).sum::<u64>()
+    /// The first position; 0 of a page without any, which is none.
+    pub(super) fn first(&self) -> u64 {
+        self.fresh.first().into_iter().chain(self.again.first()).min().unwrap_or_default()
     }
 
-    /// How many of its positions are at or behind `from` and before `to`.
-    pub(super) fn count_in(&self, from: u64, to: u64) -> u64 {
-        self.positions().into_iter().filter(|p| (from..to).contains(p)).count() as u64
+    /// How many it consumed.
+    pub(super) fn consumed(&self) -> u64 {
+        if self.until.is_some() { 0 } else { self.fresh.count() + self.again.count() }
     }
 }
 
@@ -527,6 +528,26 @@ fn hold_from_byte(byte: u8) -> Result<HoldReason, StoreError> {
         .ok_or_else(|| StoreError::Corrupt { detail: format!("reason to hold {byte} is not known") })
 }
 
+pub(super) const fn state_to_byte(state: State) -> u8 {
+    match state {
+        State::Queued => 0,
+        State::Leased => 1,
+        State::Held => 2,
+        State::Delivered => 3,
+        State::Consumed => 4,
+        State::Failed => 5,
+        State::Expired => 6,
+        State::Cancelled => 7,
+    }
+}
+
+pub(super) fn state_from_byte(byte: u8) -> Result<State, StoreError> {
+    State::ALL
+        .into_iter()
+        .find(|state| state_to_byte(*state) == byte)
+        .ok_or_else(|| StoreError::Corrupt { detail: format!("state {byte} is not known") })
+}
+
 pub(super) const fn kind_to_byte(kind: EndpointKind) -> u8 {
     match kind {
         EndpointKind::Poll => 0,
@@ -550,20 +571,6 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_page_gives_back_its_positions(
-            gaps in proptest::collection::vec(1_u64..4, 0..1000), first in 1_u64..1 << 40, cut in 0_u64..2000,
-        ) {
-            let positions: Vec<u64> =
-                std::iter::once(first).chain(gaps.iter().scan(first, |at, g| { *at += g; Some(*at) })).collect();
-            let row = PageRow::new(Timestamp::from_millis(5), &"crm".into(), "r", Some("k"), &positions);
-            let read: PageRow = decode(&encode(&row), "page").unwrap();
-            prop_assert_eq!(read.positions(), positions.clone());
-            prop_assert_eq!(read.count(), positions.len() as u64);
-            let (from, to) = (first + cut / 2, first + cut);
-            prop_assert_eq!(read.count_in(from, to), positions.iter().filter(|p| (from..to).contains(p)).count() as u64);
-        }
-
-        #[test]
         fn a_group_gives_back_its_endpoints(endpoints in proptest::collection::btree_set(0_u32.., 0..50)) {
             let endpoints: Vec<u32> = endpoints.into_iter().collect();
             let group = Group::new(EndpointKind::Email, Entrance::QueueFull, Timestamp::from_millis(-3), &endpoints);
@@ -577,6 +584,7 @@ mod tests {
             let _ = decode::<Head>(&bytes, "head");
             let _ = decode::<Body<'_>>(&bytes, "body");
             let _ = decode::<Meta>(&bytes, "meta");
+            let _ = decode::<PageRow>(&bytes, "page");
         }
     }
 

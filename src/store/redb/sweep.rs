@@ -1,22 +1,25 @@
-//! What time brings, in bounded steps: expiry, settling, and the end of the history.
+//! What time brings, in bounded steps: the ends of leases, expiry, settling, and the end of the history.
 //!
+//! *Leases* that have ended are released, and what time has ended with them is written down ([`super::lapse`]).
 //! *Expiry* takes entries out of memory once the ledger's time is on disk, and writes nothing else: that a notification
 //! has expired follows from its deadline. *Settling*
 //! moves the point from which start reads: where all notifications of an event have ended, they are counted into
 //! their endpoints' tallies. *The history* goes in runs from its old end; where `history_max` is exceeded, or where one
-//! old notification keeps the settled point back, ended events behind that point lose their bodies too.
+//! old notification keeps the settled point back, ended events behind that point lose their bodies too. What is open
+//! again below the settled point keeps its own event, and nothing behind it.
 
-use hashbrown::HashMap;
-use redb::{ReadableDatabase, ReadableTable, Table, WriteTransaction};
+use std::ops::Range;
 
-use super::account;
-use super::memory::{Memory, Removed};
+use redb::{Key, ReadableDatabase, ReadableTable, Table, Value, WriteTransaction};
+
+use super::lapse::{self, Lapsed};
+use super::memory::Memory;
 use super::record::{self, Entrance, EventRow, Head, Meta, Tally};
-use super::storage;
-use super::tables::{ENDPOINTS, EVENTS, HEADS, PAGES, POLLED, SETTLED, TALLIES};
+use super::tables::{ENDPOINTS, EVENTS, HEADS, OUTCOMES, PAGES, POLLED, PageAt, SETTLED, TALLIES};
 use super::writer::Writer;
-use super::{append, take};
+use super::{append, settle, storage, take};
 use crate::base::clock::Timestamp;
+use crate::model::notification::State;
 use crate::store::{StoreError, StoreSettings, Swept};
 
 /// Queue entries looked at in one step.
@@ -48,33 +51,41 @@ pub(super) fn run(writer: &mut Writer) -> Result<Swept, StoreError> {
     if !due && !has_work(writer, &settings, keep, now)? {
         return Ok(Swept::default());
     }
-    let mut step = Step { keep, ..Step::default() };
+    let mut step = Step::new(keep, &writer.shared.memory.read());
     let shared = std::sync::Arc::clone(&writer.shared);
     let meta = writer.transaction("sweep", false, |write, meta, now| {
         let memory = shared.memory.read();
         step.file_heads(write, meta)?;
+        step.lapsed = lapse::run(write, meta, &memory, ROWS)?;
+        step.more |= step.lapsed.more;
         step.settle(write, meta, &memory, now)?;
         step.end_history(write, meta, &memory, &settings, now)?;
         step.end_endpoints(write, meta, &memory)?;
         // It looks at every endpoint, so once in a sweep is enough: in its last step.
-        if step.more { Ok(()) } else { step.end_pages(write, &memory) }
+        if step.more { Ok(()) } else { step.end_courses(write, meta, &memory) }
     })?;
     let mut memory = shared.memory.write();
     memory.looked_to = step.looked_to;
+    (memory.bodies_from, memory.heads_from) = (step.bodies_from, step.heads_from);
+    step.lapsed.apply(&mut memory);
     for number in &step.gone {
         memory.removed.remove(number);
     }
     // The ledger's time is on disk: what has ended by it has ended for good.
-    let (expired, left) = expire(&mut memory, Timestamp::from_millis(meta.ledger_time));
+    let now = Timestamp::from_millis(meta.ledger_time);
+    let released = memory.release(now, EXPIRE_BUDGET);
+    let (expired, left) = expire(&mut memory, now);
     append::forget(&mut memory, &settings, &meta);
     take::forget(&mut memory, &settings, &meta);
     // What was forgotten may have kept rows that can go now.
-    Ok(Swept { expired, removed: step.removed, more: step.more || left || due })
+    let more = step.more || left || due || lapse::is_due(&memory);
+    Ok(Swept { expired: released + expired, removed: step.removed, more })
 }
 
 /// Whether time has brought something to memory.
 fn is_due(memory: &Memory, settings: &StoreSettings, now: Timestamp) -> bool {
-    memory.endpoints.values().any(|e| e.queue.may_have_expired(now))
+    memory.has_ended_leases(now)
+        || memory.endpoints.values().any(|e| e.queue.may_have_expired(now) || e.again.may_have_expired(now))
         || memory.identities.has_older(now.minus(settings.duplicate_window))
         || memory.page_keys.has_older(now.minus(settings.page_key_lifetime))
 }
@@ -83,11 +94,14 @@ fn is_due(memory: &Memory, settings: &StoreSettings, now: Timestamp) -> bool {
 fn expire(memory: &mut Memory, now: Timestamp) -> (u64, bool) {
     let mut budget = EXPIRE_BUDGET;
     let (mut expired, mut more) = (0, false);
-    for endpoint in memory.endpoints.values_mut() {
-        let (dropped, left) = endpoint.queue.drop_expired(now, &mut budget);
-        endpoint.ended.add(crate::model::notification::State::Expired, dropped as u64);
-        expired += dropped as u64;
-        more |= left;
+    for (number, endpoint) in &mut memory.endpoints {
+        let (dropped, left) = endpoint.queue.drop_expired(now, &mut budget, |_| {});
+        let (lapsed, left_again) = endpoint.again.drop_expired(now, &mut budget, |position| {
+            memory.lapsed.insert((*number, position));
+        });
+        endpoint.ended.add(State::Expired, (dropped + lapsed) as u64);
+        expired += (dropped + lapsed) as u64;
+        more |= left || left_again;
     }
     memory.queued -= expired;
     (expired, more)
@@ -107,22 +121,33 @@ fn has_work(writer: &Writer, settings: &StoreSettings, keep: u64, now: Timestamp
     {
         return Ok(true);
     }
-    if memory.removed.values().any(|r| r.at <= memory.meta.settled_to) || memory.meta.body_bytes > settings.history_max
+    if lapse::is_due(&memory)
+        || memory.removed.values().any(|r| r.at <= memory.meta.history_from)
+        || memory.meta.body_bytes > settings.history_max
     {
         return Ok(true);
     }
-    let Some(first) = read.open_table(EVENTS).map_err(storage)?.first().map_err(storage)?.map(|(k, _)| k.value())
-    else {
-        return Ok(heads.first().map_err(storage)?.is_some_and(|(k, _)| k.value() < heads_end(None, &memory)));
+    let first_head = first_from(&heads, memory.heads_from)?;
+    let Some(first) = first_from(&read.open_table(EVENTS).map_err(storage)?, memory.bodies_from)? else {
+        return Ok(first_head.is_some_and(|first| first < heads_end(None, &memory)));
     };
     let settled = read.open_table(SETTLED).map_err(storage)?;
     Ok(first < history_end(&settled, &memory, settings, now)?.min(keep)
         || lacks_checkpoint(&settled, memory.meta.settled_to, now)?
-        || heads.first().map_err(storage)?.is_some_and(|(k, _)| k.value() < heads_end(Some(first), &memory)))
+        || first_head.is_some_and(|head| head < heads_end(Some(first), &memory)))
 }
 
-/// Whether all notifications of the event have ended.
+/// The first position at or behind `from` that has a row.
+fn first_from(table: &impl ReadableTable<u64, &'static [u8]>, from: u64) -> Result<Option<u64>, StoreError> {
+    let first = table.range(from..).map_err(storage)?.next();
+    Ok(first.transpose().map_err(storage)?.map(|(position, _)| position.value()))
+}
+
+/// Whether all notifications of the event have ended, and what has a row of its own says so.
 fn has_ended(position: u64, head: &Head, memory: &Memory, now: Timestamp) -> bool {
+    if memory.open.contains_key(&position) {
+        return false;
+    }
     head.groups
         .iter()
         .filter(|g| g.entrance == Entrance::Queued && g.deadline() > now)
@@ -163,10 +188,13 @@ fn kept_from(writer: &Writer) -> u64 {
 }
 
 /// What a step has done.
-#[derive(Default)]
 struct Step {
     /// Bodies at or behind this position stay.
     keep: u64,
+    /// Below these only what is open has a body or a head.
+    bodies_from: u64,
+    heads_from: u64,
+    lapsed: Lapsed,
     /// Where the next step looks on for ended events behind the settled point; 0: from its front.
     looked_to: u64,
     removed: u64,
@@ -175,15 +203,20 @@ struct Step {
     gone: Vec<u32>,
 }
 
-/// What is counted of one endpoint while settling.
-#[derive(Default)]
-struct Counted {
-    created: u64,
-    failed: u64,
-    cancelled: u64,
-}
-
 impl Step {
+    fn new(keep: u64, memory: &Memory) -> Self {
+        Self {
+            keep,
+            bodies_from: memory.bodies_from,
+            heads_from: memory.heads_from,
+            lapsed: Lapsed::default(),
+            looked_to: 0,
+            removed: 0,
+            more: false,
+            gone: Vec::new(),
+        }
+    }
+
     /// Files the heads of new events, so that start finds them without the bodies.
     fn file_heads(&mut self, write: &WriteTransaction, meta: &mut Meta) -> Result<(), StoreError> {
         let events = write.open_table(EVENTS).map_err(storage)?;
@@ -207,9 +240,9 @@ impl Step {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let from = meta.settled_to;
-        let mut counted: HashMap<u32, Counted> = HashMap::new();
+        let mut ended = Vec::new();
+        let mut targets = 0;
         let heads = write.open_table(HEADS).map_err(storage)?;
-        let (mut rows, mut targets) = (0, 0);
         for row in heads.range(from..).map_err(storage)? {
             let (position, row) = row.map_err(storage)?;
             let position = position.value();
@@ -217,19 +250,18 @@ impl Step {
             if !has_ended(position, &head, memory, now) {
                 break;
             }
-            if rows >= ROWS || targets >= TARGETS {
+            if ended.len() >= ROWS || targets >= TARGETS {
                 self.more = true;
                 break;
             }
-            rows += 1;
-            targets += count(position, &head, memory, &mut counted);
+            targets += head.groups.iter().map(|g| g.endpoints.len()).sum::<usize>();
             meta.settled_to = position + 1;
             meta.settled_accepted += 1;
             meta.settled_matched += u64::from(head.matched > 0);
+            ended.push((position, head));
         }
-        if meta.settled_to > from {
-            write_tallies(write, &counted, from, meta.settled_to)?;
-        }
+        drop(heads);
+        settle::count(write, &ended, memory, from..meta.settled_to)?;
         checkpoint(write, meta.settled_to, now)
     }
 
@@ -245,34 +277,35 @@ impl Step {
         let mut bodies = write.open_table(EVENTS).map_err(storage)?;
         let mut settled = write.open_table(SETTLED).map_err(storage)?;
         let end = history_end(&settled, memory, settings, now)?.min(self.keep);
-        self.remove_bodies(&mut bodies, meta, end, u64::MAX)?;
+        self.remove_bodies(&mut bodies, meta, memory, end, u64::MAX)?;
         self.looked_to = memory.looked_to;
         if meta.body_bytes > settings.history_max {
             let surplus = meta.body_bytes - settings.history_max;
-            self.remove_bodies(&mut bodies, meta, meta.settled_to.min(self.keep), surplus)?;
+            self.remove_bodies(&mut bodies, meta, memory, meta.settled_to.min(self.keep), surplus)?;
             if meta.body_bytes > settings.history_max {
                 self.remove_inside(write, &mut bodies, meta, memory, settings, now)?;
             }
         }
-        let first_body = bodies.first().map_err(storage)?.map(|(k, _)| k.value());
+        let first_body = first_from(&bodies, self.bodies_from)?;
         let end = heads_end(first_body, memory).min(meta.settled_to);
-        let mut heads = write.open_table(HEADS).map_err(storage)?;
-        let removed = remove_run(&mut heads, end)?;
-        self.more |= removed == ROWS;
+        self.remove_heads(&mut write.open_table(HEADS).map_err(storage)?, memory, end)?;
         settled.retain_in(..end, |_, _| false).map_err(storage)?;
         Ok(())
     }
 
-    /// Removes the oldest bodies before `end`, at most `surplus` bytes of them (and the one that reaches it).
+    /// Removes the oldest bodies before `end`, at most `surplus` bytes of them (and the one that reaches it). What is
+    /// open keeps its own.
     fn remove_bodies(
         &mut self,
         bodies: &mut Table<'_, u64, &'static [u8]>,
         meta: &mut Meta,
+        memory: &Memory,
         end: u64,
         surplus: u64,
     ) -> Result<(), StoreError> {
-        let (mut rows, mut bytes, mut last) = (0, 0, None);
-        for row in bodies.range(..end).map_err(storage)? {
+        let from = self.bodies_from;
+        let (mut rows, mut removed, mut bytes) = (0, 0, 0);
+        for row in bodies.range(from..end.max(from)).map_err(storage)? {
             let (position, body) = row.map_err(storage)?;
             if rows == ROWS {
                 self.more = true;
@@ -282,15 +315,33 @@ impl Step {
                 break;
             }
             rows += 1;
-            bytes += body_len(body.value())?;
-            last = Some(position.value());
+            self.bodies_from = position.value() + 1;
+            if !memory.open.contains_key(&position.value()) {
+                removed += 1;
+                bytes += body_len(body.value())?;
+            }
         }
-        if let Some(last) = last {
-            bodies.retain_in(..=last, |_, _| false).map_err(storage)?;
-            self.removed += rows as u64;
-            meta.body_bytes -= bytes;
-        }
+        remove_but_open(bodies, from..self.bodies_from, memory)?;
+        self.removed += removed;
+        meta.body_bytes -= bytes;
         Ok(())
+    }
+
+    /// Removes the first heads before `end`. What is open keeps its own.
+    fn remove_heads(
+        &mut self,
+        heads: &mut Table<'_, u64, &'static [u8]>,
+        memory: &Memory,
+        end: u64,
+    ) -> Result<(), StoreError> {
+        let from = self.heads_from;
+        let mut rows = 0;
+        for row in heads.range(from..end.max(from)).map_err(storage)?.take(ROWS) {
+            self.heads_from = row.map_err(storage)?.0.value() + 1;
+            rows += 1;
+        }
+        self.more |= rows == ROWS;
+        remove_but_open(heads, from..self.heads_from, memory)
     }
 
     /// Removes bodies of ended events behind the settled point, which an older waiting one keeps back. What waits may
@@ -330,26 +381,28 @@ impl Step {
         Ok(())
     }
 
-    /// Removes pages of which no event is left, but never an endpoint's last: it is its cursor.
-    fn end_pages(&mut self, write: &WriteTransaction, memory: &Memory) -> Result<(), StoreError> {
+    /// Removes what is known of single notifications and of pages of which no event is left.
+    fn end_courses(&mut self, write: &WriteTransaction, meta: &mut Meta, memory: &Memory) -> Result<(), StoreError> {
         let heads = write.open_table(HEADS).map_err(storage)?;
-        let first = heads.first().map_err(storage)?.map_or(memory.meta.settled_to, |(k, _)| k.value());
+        let first = first_from(&heads, self.heads_from)?.unwrap_or(meta.settled_to).min(meta.settled_to);
         let first = first.min(self.keep);
-        let mut pages = write.open_table(PAGES).map_err(storage)?;
+        meta.history_from = meta.history_from.max(first);
         let mut left = ROWS;
+        let mut pages = write.open_table(PAGES).map_err(storage)?;
         for (number, endpoint) in &memory.endpoints {
-            left -= remove_pages(&mut pages, *number, first.min(endpoint.cursor), left)?;
-            if left == 0 {
-                self.more = true;
-                break;
-            }
+            left -= remove_pages(&mut pages, *number, first, endpoint.cursor, left)?;
         }
+        let mut outcomes = write.open_table(OUTCOMES).map_err(storage)?;
+        for number in memory.endpoints.keys().chain(memory.removed.keys()) {
+            left -= remove_first(&mut outcomes, (*number, 0)..(*number, first), left)?;
+        }
+        self.more |= left == 0;
         Ok(())
     }
 
-    /// Removed endpoints whose notifications are all settled: their tallies are added up and their rows go.
+    /// Removed endpoints of whose notifications the history tells no more: their tallies are added up and their rows go.
     fn end_endpoints(&mut self, write: &WriteTransaction, meta: &mut Meta, memory: &Memory) -> Result<(), StoreError> {
-        let done = memory.removed.iter().filter(|(_, r)| r.at <= meta.settled_to).map(|(n, _)| *n);
+        let done = memory.removed.iter().filter(|(_, r)| !r.open && r.at <= meta.history_from).map(|(n, _)| *n);
         let done: Vec<u32> = done.take(ENDPOINTS_AT_ONCE).collect();
         if done.is_empty() {
             return Ok(());
@@ -358,12 +411,14 @@ impl Step {
         let mut endpoints = write.open_table(ENDPOINTS).map_err(storage)?;
         let mut tallies = write.open_table(TALLIES).map_err(storage)?;
         let mut pages = write.open_table(PAGES).map_err(storage)?;
+        let mut outcomes = write.open_table(OUTCOMES).map_err(storage)?;
         let mut polled = write.open_table(POLLED).map_err(storage)?;
         let mut left = ROWS;
         for number in done {
-            left -= remove_pages(&mut pages, number, u64::MAX, left)?;
+            left -= remove_first(&mut pages, (number, 0, 0)..(number, u64::MAX, u32::MAX), left)?;
+            left -= remove_first(&mut outcomes, (number, 0)..(number, u64::MAX), left)?;
             if left == 0 {
-                // There may be more of its pages: the next step finds out.
+                // There may be more of it: the next step finds out.
                 self.more = true;
                 break;
             }
@@ -388,52 +443,6 @@ fn body_len(row: &[u8]) -> Result<u64, StoreError> {
     Ok(row.body.len() as u64)
 }
 
-/// Counts the notifications of an ended event; answers how many there are.
-fn count(position: u64, head: &Head, memory: &Memory, counted: &mut HashMap<u32, Counted>) -> usize {
-    let mut targets = 0;
-    for group in &head.groups {
-        for number in group.endpoints() {
-            targets += 1;
-            let counted = counted.entry(number).or_default();
-            counted.created += 1;
-            if group.entrance == Entrance::QueueFull {
-                counted.failed += 1;
-            } else if let Some(Removed { time, cursor, .. }) = memory.removed.get(&number)
-                && position > *cursor
-                && group.deadline() > *time
-            {
-                counted.cancelled += 1;
-            }
-        }
-    }
-    targets
-}
-
-/// Adds what was counted in `from..to` to the tallies.
-fn write_tallies(
-    write: &WriteTransaction,
-    counted: &HashMap<u32, Counted>,
-    from: u64,
-    to: u64,
-) -> Result<(), StoreError> {
-    let pages = write.open_table(PAGES).map_err(storage)?;
-    let mut tallies = write.open_table(TALLIES).map_err(storage)?;
-    for (number, Counted { created, failed, cancelled }) in counted {
-        let consumed = account::taken_in(&pages, *number, from, to)?;
-        let expired = created.checked_sub(failed + cancelled + consumed).ok_or_else(|| StoreError::Corrupt {
-            detail: format!("endpoint {number}: more notifications were taken before position {to} than made"),
-        })?;
-        let mut tally: Tally = match tallies.get(*number).map_err(storage)? {
-            Some(row) => record::decode(row.value(), "a tally")?,
-            None => Tally::default(),
-        };
-        let (failed, cancelled) = (*failed, *cancelled);
-        tally.merge(&Tally { created: *created, delivered: 0, consumed, failed, expired, cancelled });
-        tallies.insert(*number, record::encode(&tally).as_slice()).map_err(storage)?;
-    }
-    Ok(())
-}
-
 /// Notes that everything before `position` had ended at `now`.
 fn checkpoint(write: &WriteTransaction, position: u64, now: Timestamp) -> Result<(), StoreError> {
     let mut settled = write.open_table(SETTLED).map_err(storage)?;
@@ -449,35 +458,45 @@ fn lacks_checkpoint(settled: &impl ReadableTable<u64, i64>, position: u64, now: 
     Ok(last.is_none_or(|(noted, at)| noted < position && now.as_millis() - at >= CHECKPOINT_MILLIS))
 }
 
-/// Removes the first rows before `end`, at most [`ROWS`]; answers how many.
-fn remove_run(table: &mut Table<'_, u64, &'static [u8]>, end: u64) -> Result<usize, StoreError> {
-    let mut last = None;
-    let mut rows = 0;
-    for row in table.range(..end).map_err(storage)?.take(ROWS) {
-        last = Some(row.map_err(storage)?.0.value());
-        rows += 1;
-    }
-    if let Some(last) = last {
-        table.retain_in(..=last, |_, _| false).map_err(storage)?;
-    }
-    Ok(rows)
+/// Removes the rows in `positions`, but not those of what is open.
+fn remove_but_open(
+    table: &mut Table<'_, u64, &'static [u8]>,
+    positions: Range<u64>,
+    memory: &Memory,
+) -> Result<(), StoreError> {
+    table.retain_in(positions, |position, _| memory.open.contains_key(&position)).map_err(storage)
 }
 
-/// Removes the endpoint's first pages before `end`, at most `most`; answers how many.
+/// Removes the endpoint's first pages before `end`, at most `most`, but never the one that is its cursor; answers how
+/// many.
 fn remove_pages(
-    pages: &mut Table<'_, (u32, u64), &'static [u8]>,
+    pages: &mut Table<'_, PageAt, &'static [u8]>,
     number: u32,
     end: u64,
+    cursor: u64,
     most: usize,
 ) -> Result<usize, StoreError> {
-    let mut last = None;
-    let mut rows = 0;
-    for row in pages.range((number, 0)..(number, end)).map_err(storage)?.take(most) {
+    let removed = remove_first(pages, (number, 0, 0)..(number, end.min(cursor), 0), most)?;
+    if cursor >= end {
+        return Ok(removed);
+    }
+    // Those that did not move the cursor may go, though there is none behind them.
+    Ok(removed + remove_first(pages, (number, cursor, 1)..(number, cursor, u32::MAX), most - removed)?)
+}
+
+/// Removes the first rows in `keys`, at most `most`; answers how many.
+fn remove_first<K: Key + Copy + for<'a> Value<SelfType<'a> = K> + 'static>(
+    table: &mut Table<'_, K, &'static [u8]>,
+    keys: Range<K>,
+    most: usize,
+) -> Result<usize, StoreError> {
+    let (mut last, mut rows) = (None, 0);
+    for row in table.range(keys.start..keys.end).map_err(storage)?.take(most) {
         last = Some(row.map_err(storage)?.0.value());
         rows += 1;
     }
     if let Some(last) = last {
-        pages.retain_in((number, 0)..=last, |_, _| false).map_err(storage)?;
+        table.retain_in(keys.start..=last, |_, _| false).map_err(storage)?;
     }
     Ok(rows)
 }

@@ -4,7 +4,7 @@
 //! touches. So an event is one row of one table in order of position, which a commit appends to, and the store's own
 //! state goes along in the last row of the commit. A poll is one row. Nothing else is written for an event, a
 //! notification, a match or an expiry: queues, identities and sums are memory, rebuilt at start from the heads behind
-//! [`super::record::Meta::settled_to`].
+//! [`super::record::Meta::settled_to`]. Only what is leased, put back or cancelled by itself has rows of its own.
 //!
 //! With one caller a commit writes seven pages where rows for heads, bodies and state took ten. With 64 connections it
 //! takes 0.4 of what a bare hyper server answers (`cargo bench --bench gates`), where the journal's prototype took 0.36.
@@ -24,9 +24,20 @@ pub(super) const HEADS: TableDefinition<u64, &[u8]> = TableDefinition::new("head
 /// Position → [`super::record::EventRow`]; gone once the history has passed.
 pub(super) const EVENTS: TableDefinition<u64, &[u8]> = TableDefinition::new("events");
 
-/// (endpoint, last position in the page) → [`super::record::PageRow`]. The endpoint's last row is its cursor: what is
-/// not behind it has been consumed or has expired.
-pub(super) const PAGES: TableDefinition<(u32, u64), &[u8]> = TableDefinition::new("pages");
+/// [`PageAt`] → [`super::record::PageRow`], consumed or leased. The cursor of the endpoint's last row is its own: what
+/// is not behind it has been handed out or has expired, unless it has a row of its own below.
+pub(super) const PAGES: TableDefinition<PageAt, &[u8]> = TableDefinition::new("pages");
+
+/// (endpoint, its cursor after the page, n): n is 0 for the page that moved the cursor there, and counts from 1 for
+/// those that took only what had been handed out before.
+pub(super) type PageAt = (u32, u64, u32);
+
+/// (endpoint, position) → [`super::course::OpenRow`]: leased, or waiting again. All of it is read at start.
+pub(super) const OPEN: TableDefinition<(u32, u64), &[u8]> = TableDefinition::new("open");
+
+/// (endpoint, position) → [`super::course::OutcomeRow`]: ended otherwise than by a plain page or by time. It holds
+/// against what pages and cursor say. Start reads it from the settled point on; it goes when the history has passed.
+pub(super) const OUTCOMES: TableDefinition<(u32, u64), &[u8]> = TableDefinition::new("outcomes");
 
 /// Endpoint → [`super::record::EndpointRow`].
 pub(super) const ENDPOINTS: TableDefinition<u32, &[u8]> = TableDefinition::new("endpoints");

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
 use super::record::Meta;
-use crate::base::clock::{Clock, Timestamp};
+use crate::base::clock::{BoxFuture, Clock, Timestamp};
 use crate::base::timekeeper::{Change, Doubt, Reading, Timekeeper, Trust};
 use crate::store::ClockDoubt;
 
@@ -59,6 +59,11 @@ impl LedgerTime {
     /// may not have ended.
     pub(super) fn withheld_to(&self) -> Timestamp {
         self.keeper.load().withheld_to(Reading::of(&*self.clock)).unwrap_or(Timestamp::MIN)
+    }
+
+    /// Resolves when the ledger's time is about `time`: the wall clock may run ahead of it, or wait for it.
+    pub(super) fn sleep_until(&self, time: Timestamp) -> BoxFuture<'static, ()> {
+        self.clock.sleep_until(self.clock.now().plus(time.since(self.now())))
     }
 
     /// Has the machine look at the clocks; answers the ledger's time.

@@ -4,15 +4,17 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use redb::{Database, ReadableDatabase, ReadableTable};
 
-use super::account::{self, Known};
+use super::account::{self, Known, Standing};
 use super::backend::GrowingFile;
-use super::load::read_meta;
+use super::load::{Tables, endpoint_tables, read_meta};
 use super::record::{self, Body, EventRow, Meta, Tally};
-use super::tables::{ENDPOINTS, EVENTS, HEADS, PAGES, TALLIES};
+use super::tables::{EVENTS, HEADS, PageAt};
 use super::{OpenError, Opening, Progress, open, storage};
 use crate::base::clock::Timestamp;
+use crate::model::id::EndpointNumber;
 use crate::model::notification::{ByKind, EndpointKind, State, Sums};
 use crate::store::{StoreError, SubscriptionSums};
 
@@ -56,10 +58,8 @@ fn recompute(db: &Database, report: &mut Report, progress: &Progress) -> Result<
     let read = db.begin_read().map_err(storage)?;
     let meta = read_meta(&read)?;
     let now = Timestamp::from_millis(meta.ledger_time);
-    let pages = read.open_table(PAGES).map_err(storage)?;
-    let endpoints = read.open_table(ENDPOINTS).map_err(storage)?;
-    let tallies = read.open_table(TALLIES).map_err(storage)?;
-    let mut known = account::known_endpoints(&endpoints, &tallies, &pages, meta.settled_to)?;
+    let tables = endpoint_tables(&read)?;
+    let mut known = tables.known(meta.settled_to, now)?;
     let heads = read.open_table(HEADS).map_err(storage)?;
     let events = read.open_table(EVENTS).map_err(storage)?;
 
@@ -79,7 +79,7 @@ fn recompute(db: &Database, report: &mut Report, progress: &Progress) -> Result<
                 match known.get_mut(&number) {
                     Some(known) => {
                         let standing = known.count(position, group.deadline(), group.entrance, now);
-                        waits |= standing == account::Standing::Waiting;
+                        waits |= !matches!(standing, Standing::Ended(_));
                     }
                     None => {
                         findings.push(format!("the event at {position} goes to endpoint {number}, which is not there"));
@@ -104,26 +104,68 @@ fn recompute(db: &Database, report: &mut Report, progress: &Progress) -> Result<
         findings.push(format!("events from position {next} to {} are missing", meta.next_position));
     }
     report.findings.append(&mut findings);
-    count_unconfirmed(&pages, report)?;
+    count_unconfirmed(&tables.pages, report)?;
+    check_own_rows(&tables, &known, &meta, &events, report)?;
     sum_up(&meta, known, report)?;
     compare(&meta, &events, report)
 }
 
-fn count_unconfirmed(
-    pages: &impl ReadableTable<(u32, u64), &'static [u8]>,
-    report: &mut Report,
-) -> Result<(), StoreError> {
+fn count_unconfirmed(pages: &impl ReadableTable<PageAt, &'static [u8]>, report: &mut Report) -> Result<(), StoreError> {
     for row in pages.iter().map_err(storage)? {
         let (_, row) = row.map_err(storage)?;
         let page: record::PageRow = record::decode(row.value(), "a page")?;
         if !page.confirmed {
-            report.answer_unconfirmed += page.count();
+            report.answer_unconfirmed += page.consumed();
         }
     }
     Ok(())
 }
 
-fn sum_up(meta: &Meta, known: hashbrown::HashMap<u32, Known>, report: &mut Report) -> Result<(), StoreError> {
+/// Looks for rows of single notifications that belong to nothing, or contradict one another.
+fn check_own_rows(
+    tables: &Tables,
+    known: &HashMap<u32, Known>,
+    meta: &Meta,
+    events: &redb::ReadOnlyTable<u64, &'static [u8]>,
+    report: &mut Report,
+) -> Result<(), StoreError> {
+    for (number, known) in known {
+        for position in known.own.keys() {
+            report.findings.push(format!(
+                "endpoint {number}: there is a row of the notification at {position}, which was never made"
+            ));
+        }
+    }
+    for row in tables.open.iter().map_err(storage)? {
+        let (number, position) = row.map_err(storage)?.0.value();
+        if tables.outcomes.get((number, position)).map_err(storage)?.is_some() {
+            report.findings.push(format!("endpoint {number}: the notification at {position} is open and has ended"));
+        }
+        if !known.contains_key(&number) {
+            report.findings.push(format!("an open notification is for endpoint {number}, which is not there"));
+        } else if !is_for(events, position, number)? {
+            report.findings.push(format!("endpoint {number}: the open notification at {position} has no event"));
+        }
+    }
+    for row in tables.outcomes.iter().map_err(storage)? {
+        let (number, position) = row.map_err(storage)?.0.value();
+        if !known.contains_key(&number) {
+            report.findings.push(format!("an ended notification is for endpoint {number}, which is not there"));
+        } else if position >= meta.next_position {
+            report.findings.push(format!("endpoint {number}: a notification ended at {position}, ahead of all events"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the event at `position` has its body and goes to the endpoint.
+fn is_for(events: &redb::ReadOnlyTable<u64, &'static [u8]>, position: u64, number: u32) -> Result<bool, StoreError> {
+    let Some(row) = events.get(position).map_err(storage)? else { return Ok(false) };
+    let (_, head) = record::split_head(row.value())?;
+    Ok(head.target_of(EndpointNumber(number)).is_some())
+}
+
+fn sum_up(meta: &Meta, known: HashMap<u32, Known>, report: &mut Report) -> Result<(), StoreError> {
     for (kind, gone) in EndpointKind::ALL.into_iter().zip(meta.gone) {
         report.sums.get_mut(kind).merge(&gone.to_sums());
     }
@@ -131,6 +173,7 @@ fn sum_up(meta: &Meta, known: hashbrown::HashMap<u32, Known>, report: &mut Repor
         let tally: Tally = known.tally()?;
         let mut sums = tally.to_sums();
         sums.add(State::Queued, known.rows.waiting);
+        sums.add(State::Leased, known.rows.leased);
         if !sums.is_conserved() {
             report.findings.push(format!("subscription {}: the states do not add up: {sums:?}", known.subscription));
         }

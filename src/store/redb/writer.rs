@@ -14,12 +14,14 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::append::{self, Prepared, Stored};
+use super::courses::Courses;
 use super::memory::{Memory, Pending};
 use super::open::Opened;
+use super::pin::Unread;
 use super::record::{self, Head, Meta};
-use super::tables::{EVENTS, HEADS, META, PAGES, POLLED};
-use super::take::{self, Taken, Unread};
-use super::{Shared, change, compact, open, storage, sweep};
+use super::tables::{EVENTS, HEADS, META, PAGES, POLLED, PageAt};
+use super::take::{self, Taken};
+use super::{Shared, change, compact, hand, lease, open, storage, sweep};
 use crate::base::clock::Timestamp;
 use crate::model::subscription::Subscription;
 use crate::store::{AppendError, Receipt, StoreError, SubscribeError, SubscriptionChange, Swept, Take};
@@ -41,6 +43,9 @@ const MAX_GROUP: usize = 1024;
 /// Bytes of bodies at which a group is closed.
 const MAX_GROUP_BYTES: usize = 4 << 20;
 
+/// Leases that are released before a group: those who read wait meanwhile.
+const RELEASED_AT_ONCE: usize = 20_000;
+
 /// How often the file is tried again after a fault.
 const REOPEN_EVERY: Duration = Duration::from_millis(500);
 
@@ -56,6 +61,7 @@ pub(super) type Answer<T> = oneshot::Sender<T>;
 pub(super) enum Operation {
     Append { append: Prepared, reply: Answer<Result<Vec<Receipt>, AppendError>> },
     Take { take: Take, reply: Answer<Result<Option<Unread>, StoreError>> },
+    Lease { order: Box<lease::Order>, reply: Answer<Result<lease::Answer, StoreError>> },
     Change { changes: Vec<SubscriptionChange>, reply: Answer<Result<Vec<Arc<Subscription>>, SubscribeError>> },
     KeepSecret { name: String, value: Vec<u8>, reply: Answer<Result<Vec<u8>, StoreError>> },
     ReplaceSecret { name: String, value: Vec<u8>, reply: Answer<Result<(), StoreError>> },
@@ -133,7 +139,7 @@ impl Group {
                 self.bytes += append.bytes();
                 self.appends_and_takes.push(operation);
             }
-            Operation::Take { .. } => self.appends_and_takes.push(operation),
+            Operation::Take { .. } | Operation::Lease { .. } => self.appends_and_takes.push(operation),
             other => self.then = Some(other),
         }
     }
@@ -258,7 +264,7 @@ impl Writer {
                 compact::run(self);
                 let _ = reply.send(result);
             }
-            Operation::Append { .. } | Operation::Take { .. } | Operation::Close { .. } => {}
+            Operation::Append { .. } | Operation::Take { .. } | Operation::Lease { .. } | Operation::Close { .. } => {}
         }
     }
 
@@ -382,7 +388,7 @@ impl Writer {
         }
         Arc::make_mut(&mut memory.subscriptions).succeed(current.subscriptions.version());
         // What was consumed by a transaction that failed and is on disk all the same was answered to nobody.
-        let in_doubt = memory.meta.consumed.saturating_sub(current.meta.consumed);
+        let in_doubt = memory.meta.paged.saturating_sub(current.meta.paged);
         self.shared.unconfirmed.fetch_add(in_doubt, Ordering::Relaxed);
         self.shared.time.raise(Timestamp::from_millis(memory.meta.ledger_time));
         let old = std::mem::replace(&mut *current, memory);
@@ -471,16 +477,18 @@ fn last_polls(pending: &Pending, memory: &Memory) -> Vec<(u32, Timestamp)> {
 pub(super) struct GroupTables<'txn> {
     write: &'txn WriteTransaction,
     pub(super) events: Table<'txn, u64, &'static [u8]>,
-    pages: Option<Table<'txn, (u32, u64), &'static [u8]>>,
+    pages: Option<Table<'txn, PageAt, &'static [u8]>>,
+    pub(super) courses: Courses<'txn>,
 }
 
 impl<'txn> GroupTables<'txn> {
     fn open(write: &'txn WriteTransaction) -> Result<Self, StoreError> {
-        Ok(Self { write, events: write.open_table(EVENTS).map_err(storage)?, pages: None })
+        let events = write.open_table(EVENTS).map_err(storage)?;
+        Ok(Self { write, events, pages: None, courses: Courses::new(write) })
     }
 
     /// The pages: many groups need none.
-    pub(super) fn pages(&mut self) -> Result<&mut Table<'txn, (u32, u64), &'static [u8]>, StoreError> {
+    pub(super) fn pages(&mut self) -> Result<&mut Table<'txn, PageAt, &'static [u8]>, StoreError> {
         match &mut self.pages {
             Some(pages) => Ok(pages),
             empty => Ok(empty.insert(self.write.open_table(PAGES).map_err(storage)?)),
@@ -504,13 +512,14 @@ struct GroupRun<'a> {
     operations: Vec<Operation>,
     results: Vec<Outcome>,
     appends: append::Overlay,
-    takes: take::Overlay,
+    hands: hand::Overlay,
 }
 
 /// What became of one operation of a group.
 enum Outcome {
     Append(Result<Stored, AppendError>),
     Take(Result<Option<Taken>, StoreError>),
+    Lease(Result<lease::Done, StoreError>),
 }
 
 impl<'a> GroupRun<'a> {
@@ -518,14 +527,15 @@ impl<'a> GroupRun<'a> {
         let results = Vec::with_capacity(operations.len());
         let events = operations.iter().map(|o| if let Operation::Append { append, .. } = o { append.len() } else { 0 });
         let appends = append::Overlay::new(events.sum());
-        Self { shared, operations, results, appends, takes: take::Overlay::default() }
+        Self { shared, operations, results, appends, hands: hand::Overlay::default() }
     }
 
     fn run(&mut self, write: &WriteTransaction, meta: &mut Meta) -> Result<(), StoreError> {
         let mut tables = GroupTables::open(write)?;
+        self.release(Timestamp::from_millis(meta.ledger_time));
         let memory = self.shared.memory.read();
         let settings = &self.shared.options.settings;
-        self.takes.withheld_to = self.shared.time.withheld_to();
+        self.hands.withheld_to = self.shared.time.withheld_to();
         if self.operations.iter().any(|o| matches!(o, Operation::Append { .. })) {
             self.shared.look_at_room(false, meta, memory.queued);
         }
@@ -542,17 +552,25 @@ impl<'a> GroupRun<'a> {
                 }
                 Operation::Take { take, reply } => {
                     let wanted = !reply.is_closed();
-                    match take::run(take, wanted, &mut self.takes, &memory, &mut tables, meta, settings) {
-                        Err(error @ StoreError::Unavailable { .. }) => return Err(error),
-                        // A kept page that cannot be read is its own caller's matter: nothing was written for it.
-                        result => Outcome::Take(result),
-                    }
+                    Outcome::Take(take::run(take, wanted, &mut self.hands, &memory, &mut tables, meta, settings)?)
+                }
+                Operation::Lease { order, reply } => {
+                    let wanted = !reply.is_closed();
+                    Outcome::Lease(lease::run(order, wanted, &mut self.hands, &memory, &mut tables, meta)?)
                 }
                 // `Group::add` lets nothing else in.
                 _ => Outcome::Take(Ok(None)),
             });
         }
         Ok(())
+    }
+
+    /// What leases end by `now` waits again before anybody asks. This alone is before the commit: it follows from the
+    /// time and what is on disk, and if the commit fails memory is read anew.
+    fn release(&self, now: Timestamp) {
+        if self.shared.memory.read().has_ended_leases(now) {
+            self.shared.memory.write().release(now, RELEASED_AT_ONCE);
+        }
     }
 
     /// The group is on disk: memory follows, then everybody is answered.
@@ -563,7 +581,8 @@ impl<'a> GroupRun<'a> {
             match outcome {
                 Outcome::Append(Ok(stored)) => append::apply(stored, &mut memory, self.shared, &mut queued),
                 Outcome::Take(Ok(Some(taken))) => take::apply(taken, &mut memory, meta),
-                Outcome::Append(Err(_)) | Outcome::Take(_) => {}
+                Outcome::Lease(Ok(done)) => lease::apply(done, &mut memory),
+                Outcome::Append(Err(_)) | Outcome::Take(_) | Outcome::Lease(_) => {}
             }
         }
         append::forget(&mut memory, &self.shared.options.settings, meta);
@@ -578,6 +597,9 @@ impl<'a> GroupRun<'a> {
                 (Operation::Take { reply, .. }, Outcome::Take(result)) => {
                     let _ = reply.send(result.map(|taken| taken.map(|taken| Unread::new(taken, self.shared))));
                 }
+                (Operation::Lease { reply, .. }, Outcome::Lease(result)) => {
+                    let _ = reply.send(result.map(|done| lease::Answer::new(done, self.shared)));
+                }
                 _ => {}
             }
         }
@@ -590,6 +612,9 @@ impl<'a> GroupRun<'a> {
                     let _ = reply.send(Err(AppendError::Store(error.clone())));
                 }
                 Operation::Take { reply, .. } => {
+                    let _ = reply.send(Err(error.clone()));
+                }
+                Operation::Lease { reply, .. } => {
                     let _ = reply.send(Err(error.clone()));
                 }
                 _ => {}

@@ -1,0 +1,229 @@
+//! The course of a notification that has a row of its own: leased, waiting again, or ended otherwise than by a plain
+//! page or by time.
+//!
+//! Nothing is written for what time brings to an open one: where it stands is a function of its row and the time
+//! ([`phase`]). A sweep, or the next transaction that touches it, writes down how it ended.
+
+use serde::{Deserialize, Serialize};
+
+use super::record::{decode, encode, state_from_byte, state_to_byte};
+use super::tables::PageAt;
+use crate::base::clock::Timestamp;
+use crate::model::notification::State;
+use crate::store::StoreError;
+
+/// How many hand-outs and rounds a row tells of: the last ones. A client that never acknowledges must not make a row
+/// grow for ever.
+const TOLD: usize = 64;
+
+/// Why a notification ended, where nobody has said it in words of their own.
+pub(super) const POLLED: &str = "polled";
+pub(super) const ACKNOWLEDGED: &str = "acknowledged";
+pub(super) const ABANDONED: &str = "abandoned";
+pub(super) const DEADLINE: &str = "deadline";
+pub(super) const SUBSCRIPTION_REMOVED: &str = "subscription-removed";
+
+/// Where an open notification stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Its lease runs.
+    Leased,
+    /// It may be handed out.
+    Waiting,
+    /// Its deadline passed while it waited, or its lease ended after it: at this instant.
+    Expired(Timestamp),
+    /// The last lease that was permitted ended without an acknowledgement, at this instant.
+    Abandoned(Timestamp),
+}
+
+impl Phase {
+    /// State, reason and instant of the end, if that is what it is.
+    pub(super) const fn end(self) -> Option<(State, &'static str, Timestamp)> {
+        match self {
+            Self::Leased | Self::Waiting => None,
+            Self::Expired(at) => Some((State::Expired, DEADLINE, at)),
+            Self::Abandoned(at) => Some((State::Failed, ABANDONED, at)),
+        }
+    }
+}
+
+/// A lease of one notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Granted {
+    /// When it ends.
+    pub(super) until: Timestamp,
+    /// Whether it is the last one that is permitted.
+    pub(super) last: bool,
+}
+
+/// What time has made of an open notification.
+pub(super) fn phase(deadline: Timestamp, lease: Option<Granted>, now: Timestamp) -> Phase {
+    match lease {
+        Some(Granted { until, .. }) if now < until => Phase::Leased,
+        Some(Granted { until, .. }) if deadline <= until => Phase::Expired(until),
+        Some(Granted { until, last: true }) => Phase::Abandoned(until),
+        _ if deadline <= now => Phase::Expired(deadline),
+        _ => Phase::Waiting,
+    }
+}
+
+/// What came before: goes along from row to row.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Past {
+    /// How many rounds there were before this one.
+    pub(super) rounds_before: u32,
+    /// The last of those that somebody asked for, oldest first.
+    rounds: Vec<RoundRow>,
+    /// The last pages that handed it out, oldest first: cursor and n of their keys.
+    pages: Vec<(u64, u32)>,
+}
+
+/// A round that somebody asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct RoundRow {
+    at: i64,
+    by: String,
+    /// The state and the reason before.
+    state: u8,
+    reason: Option<String>,
+}
+
+impl Past {
+    /// It is in this page.
+    pub(super) fn handed_out(&mut self, (_, cursor, n): PageAt) {
+        push_bounded(&mut self.pages, (cursor, n));
+    }
+}
+
+fn push_bounded<T>(list: &mut Vec<T>, item: T) {
+    if list.len() >= TOLD {
+        list.remove(0);
+    }
+    list.push(item);
+}
+
+/// A notification that is leased or waits again. Whether it has ended since is what the time says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct OpenRow {
+    deadline: i64,
+    /// Bytes of its event, for pages to end where they must.
+    pub(super) size: u64,
+    /// Leases in this round.
+    pub(super) handouts: u32,
+    /// When the last of them ends, and whether it is the last that is permitted.
+    lease: Option<(i64, bool)>,
+    pub(super) past: Past,
+}
+
+impl OpenRow {
+    /// One that nobody has had yet in its round.
+    pub(super) fn new(deadline: Timestamp, size: u64, past: Past) -> Self {
+        Self { deadline: deadline.as_millis(), size, handouts: 0, lease: None, past }
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        decode(bytes, "an open notification")
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    pub(super) const fn deadline(&self) -> Timestamp {
+        Timestamp::from_millis(self.deadline)
+    }
+
+    pub(super) fn lease(&self) -> Option<Granted> {
+        self.lease.map(|(until, last)| Granted { until: Timestamp::from_millis(until), last })
+    }
+
+    pub(super) fn phase(&self, now: Timestamp) -> Phase {
+        phase(self.deadline(), self.lease(), now)
+    }
+
+    /// It is handed out once more, under a lease: of at most `most` in this round.
+    pub(super) fn grant(&mut self, until: Timestamp, most: u32, page: PageAt) -> Granted {
+        self.handouts = self.handouts.saturating_add(1);
+        let last = self.handouts >= most;
+        self.lease = Some((until.as_millis(), last));
+        self.past.handed_out(page);
+        Granted { until, last }
+    }
+
+    /// It has ended.
+    pub(super) fn end(self, state: State, reason: &str, at: Timestamp) -> OutcomeRow {
+        let Self { deadline, size: _, handouts, lease: _, past } = self;
+        let reason = reason.to_owned();
+        OutcomeRow { state: state_to_byte(state), reason, at: at.as_millis(), deadline, handouts, past }
+    }
+}
+
+/// How a notification ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct OutcomeRow {
+    state: u8,
+    pub(super) reason: String,
+    at: i64,
+    deadline: i64,
+    pub(super) handouts: u32,
+    pub(super) past: Past,
+}
+
+impl OutcomeRow {
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        let row: Self = decode(bytes, "the end of a notification")?;
+        row.state()?;
+        Ok(row)
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    pub(super) fn state(&self) -> Result<State, StoreError> {
+        state_from_byte(self.state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    #[test]
+    fn time_decides_to_the_millisecond() {
+        let lease = |until, last| Some(Granted { until: at(until), last });
+        for (deadline, lease, now, expected) in [
+            (100, None, 99, Phase::Waiting),
+            (100, None, 100, Phase::Expired(at(100))),
+            (100, lease(50, false), 49, Phase::Leased),
+            (100, lease(50, false), 50, Phase::Waiting),
+            (100, lease(50, false), 100, Phase::Expired(at(100))),
+            (100, lease(50, true), 49, Phase::Leased),
+            (100, lease(50, true), 50, Phase::Abandoned(at(50))),
+            (100, lease(50, true), 100, Phase::Abandoned(at(50))),
+            (100, lease(99, false), 99, Phase::Waiting),
+            (100, lease(100, false), 99, Phase::Leased),
+            (100, lease(100, false), 100, Phase::Expired(at(100))),
+            (100, lease(100, true), 100, Phase::Expired(at(100))),
+            (100, lease(150, true), 149, Phase::Leased),
+            (100, lease(150, true), 150, Phase::Expired(at(150))),
+        ] {
+            assert_eq!(phase(at(deadline), lease, at(now)), expected, "{deadline} {lease:?} at {now}");
+        }
+    }
+
+    #[test]
+    fn a_row_tells_of_the_last_hand_outs_only() {
+        let mut row = OpenRow::new(at(9), 1, Past::default());
+        for n in 0..200 {
+            let granted = row.grant(at(5), 150, (1, 7, n));
+            assert_eq!(granted.last, n >= 149);
+        }
+        assert_eq!((row.handouts, row.past.pages.len()), (200, TOLD));
+        assert_eq!(row.past.pages.last(), Some(&(7, 199)));
+    }
+}
