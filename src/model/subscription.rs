@@ -131,6 +131,12 @@ pub struct Subscription {
 }
 
 impl Subscription {
+    /// Whether nothing of it is handed out for now.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        !self.holds.is_empty()
+    }
+
     /// The queue that a client polls, where it has one.
     #[must_use]
     pub fn poll_endpoint(&self) -> Option<EndpointNumber> {

@@ -1,5 +1,5 @@
 //! Random courses of notifications against the rules in lists: publishes, leases, acknowledgements, polls with and
-//! without keys, time, sweeps, removals, restarts, kills and faults of the disk.
+//! without keys, holds, time, sweeps, removals, restarts, kills and faults of the disk.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tidings::model::id::{EndpointNumber, LedgerId, LedgerIdParts};
 use tidings::model::notification::State;
+use tidings::model::subscription::HoldReason;
 use tidings::store::redb::verify;
 use tidings::store::{Handed, Lease, Store, StoreError, SubscriptionChange};
 
@@ -41,6 +42,10 @@ enum Step {
     Renew {
         queue: usize,
     },
+    Hold {
+        queue: usize,
+        hold: bool,
+    },
     /// The disk fails after so many operations below, while this is asked.
     Fail {
         operations: u8,
@@ -71,6 +76,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => Just(Step::Reopen),
         4 => Just(Step::Kill),
         4 => (0..QUEUES).prop_map(|queue| Step::Renew { queue }),
+        4 => (0..QUEUES, any::<bool>()).prop_map(|(queue, hold)| Step::Hold { queue, hold }),
         1 => (0..12_u8, asked()).prop_map(|(operations, asked)| Step::Fail { operations, asked: Box::new(asked) }),
     ];
     proptest::collection::vec(step, 1..80)
@@ -133,6 +139,12 @@ impl Pair {
                 self.store.change_subscriptions(vec![remove]).await.unwrap();
                 self.queues[index] = queue(&*self.store, &name).await;
                 self.rules.renew(index);
+            }
+            Step::Hold { queue, hold } => {
+                let id = format!("q{queue}").as_str().into();
+                let change = if hold { SubscriptionChange::Hold } else { SubscriptionChange::Release };
+                self.store.change_subscriptions(vec![change(id, HoldReason::Paused)]).await.unwrap();
+                self.rules.held[queue] = hold;
             }
             Step::Fail { operations, asked } => {
                 let before = self.rules.clone();
@@ -250,7 +262,8 @@ impl Pair {
             .map(|queue| {
                 let status = self.store.queue(self.queues[queue]);
                 let sums = sums.iter().find(|one| one.id.as_str() == format!("q{queue}")).unwrap();
-                (status.waiting, status.leased, State::ALL.map(|state| sums.sums.get(state)).to_vec())
+                assert!(status.waiting == 0 || status.held == 0);
+                (status.waiting + status.held, status.leased, State::ALL.map(|state| sums.sums.get(state)).to_vec())
             })
             .collect();
         let all = self.store.figures().sums.poll;
@@ -264,7 +277,7 @@ impl Pair {
         let mut figures: Vec<_> = (0..QUEUES)
             .map(|queue| {
                 let count = |state| rules.count(Some(queue), state);
-                (count(State::Queued), count(State::Leased), states(Some(queue)))
+                (count(State::Queued) + count(State::Held), count(State::Leased), states(Some(queue)))
             })
             .collect();
         figures.push((0, 0, states(None)));

@@ -8,6 +8,7 @@
 mod clock;
 mod courses;
 mod faults;
+mod holds;
 mod lease;
 mod model;
 mod pages;

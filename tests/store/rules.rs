@@ -47,14 +47,6 @@ impl Note {
     pub(super) fn waits(&self) -> bool {
         matches!(self.stand, Stand::Open { lease: None, .. })
     }
-
-    pub(super) fn state(&self) -> State {
-        match self.stand {
-            Stand::Open { lease: None, .. } => State::Queued,
-            Stand::Open { .. } => State::Leased,
-            Stand::Ended { state, .. } => state,
-        }
-    }
 }
 
 /// All notifications, in order of acceptance, and the pages that are kept for their keys.
@@ -63,6 +55,7 @@ pub(super) struct Rules {
     pub(super) now: i64,
     pub(super) serial: u64,
     pub(super) notes: Vec<Note>,
+    pub(super) held: [bool; QUEUES],
     /// Queue and key → taken at, page.
     pages: BTreeMap<(usize, u8), (i64, Vec<u64>)>,
 }
@@ -104,7 +97,8 @@ impl Rules {
 
     /// What waits in the queue, oldest first.
     fn waiting(&mut self, queue: usize) -> impl Iterator<Item = &mut Note> {
-        self.notes.iter_mut().filter(move |note| note.queue == queue && note.waits())
+        let held = self.held[queue];
+        self.notes.iter_mut().filter(move |note| !held && note.queue == queue && note.waits())
     }
 
     pub(super) fn take(&mut self, queue: usize, max: usize, key: Option<u8>) -> Vec<u64> {
@@ -164,12 +158,23 @@ impl Rules {
             }
             note.queue = QUEUES;
         }
+        self.held[queue] = false;
         self.pages.retain(|(q, _), _| *q != queue);
     }
 
     /// How many notifications of the queue are in each state; of all for `None`.
     pub(super) fn count(&self, queue: Option<usize>, state: State) -> u64 {
         let of_queue = |note: &&Note| queue.is_none_or(|queue| note.queue == queue);
-        self.notes.iter().filter(of_queue).filter(|note| note.state() == state).count() as u64
+        self.notes.iter().filter(of_queue).filter(|note| self.state(note) == state).count() as u64
+    }
+
+    /// The state of a notification, which is held with its queue.
+    pub(super) fn state(&self, note: &Note) -> State {
+        match note.stand {
+            Stand::Open { lease: None, .. } if self.held[note.queue] => State::Held,
+            Stand::Open { lease: None, .. } => State::Queued,
+            Stand::Open { .. } => State::Leased,
+            Stand::Ended { state, .. } => state,
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use redb::{ReadableTable, WriteTransaction};
 
 use super::endpoint::EndpointMemory;
+use super::memory::Memory;
 use super::record::{self, EndpointRow, Meta, SubscriptionRow};
 use super::tables::{ENDPOINTS, SECRETS, SUBSCRIPTIONS};
 use super::writer::Writer;
@@ -214,10 +215,24 @@ fn apply(writer: &Writer, set: SubscriptionSet, plan: &Plan, now: Timestamp) {
     for endpoint in plan.removed.iter().flat_map(|s| &s.endpoints) {
         gone.extend(memory.remove_endpoint(endpoint.number.0, now));
     }
+    for subscription in &plan.kept {
+        hold(subscription, &mut memory);
+    }
     memory.subscriptions = Arc::new(set);
     // What waited may be millions: those who wait for memory do not wait for that.
     drop(memory);
     drop(gone);
+}
+
+/// Holds the subscription's endpoints, or releases them and wakes who waits: whatever waits in them stays as it is. Of
+/// several changes of one subscription the last one holds.
+fn hold(subscription: &Subscription, memory: &mut Memory) {
+    for endpoint in &subscription.endpoints {
+        if let Some(endpoint) = memory.endpoints.get_mut(&endpoint.number.0) {
+            endpoint.held = subscription.is_held();
+            endpoint.arrival.notify_waiters();
+        }
+    }
 }
 
 /// Keeps a secret, sealed, unless there is one of that name; answers the one that is there then.

@@ -17,6 +17,8 @@ use crate::model::notification::{EndpointKind, State, Sums};
 pub(super) struct EndpointMemory {
     pub(super) subscription: SubscriptionId,
     pub(super) kind: EndpointKind,
+    /// Whether nothing is handed out for now; deadlines and leases go on.
+    pub(super) held: bool,
     /// What nobody has had yet.
     pub(super) queue: Queue,
     /// What waits and has a row of its own: its lease has ended, or it was put back.
@@ -36,6 +38,7 @@ impl EndpointMemory {
         Self {
             subscription,
             kind,
+            held: false,
             queue: Queue::default(),
             again: Queue::default(),
             leases: Leases::default(),
@@ -48,7 +51,7 @@ impl EndpointMemory {
 
     /// The sums at `now`: what is past its deadline counts as expired, whether or not a sweep has run.
     pub(super) fn sums(&self, now: Timestamp) -> Sums {
-        self.split(now, State::Queued, State::Leased)
+        self.split(now, if self.held { State::Held } else { State::Queued }, State::Leased)
     }
 
     /// The sums of this endpoint if it is removed at `now`: what waits or is leased is cancelled.
@@ -72,15 +75,16 @@ impl EndpointMemory {
         sums
     }
 
-    /// Whether there is something to hand out; what has its deadline until `withheld_to` is withheld.
+    /// Whether there is something to hand out now; what has its deadline until `withheld_to` is withheld.
     pub(super) fn has_waiting(&self, now: Timestamp, withheld_to: Timestamp) -> bool {
         let is_ready = |leased: &Leased| leased.phase(now) == Phase::Waiting && leased.entry.is_live(withheld_to);
-        self.queue.has_ready(now, withheld_to)
-            || self.again.first_live(now.max(withheld_to)).is_some()
-            || self.leases.ended(now).any(is_ready)
+        !self.held
+            && (self.queue.has_ready(now, withheld_to)
+                || self.again.first_live(now.max(withheld_to)).is_some()
+                || self.leases.ended(now).any(is_ready))
     }
 
-    /// How many wait to be handed out.
+    /// How many wait to be handed out, now or once they are held no more.
     pub(super) fn waiting(&self, now: Timestamp) -> u64 {
         let released = self.leases.ended(now).filter(|leased| leased.phase(now) == Phase::Waiting).count();
         (self.queue.live(now) + self.again.live(now) + released) as u64

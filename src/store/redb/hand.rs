@@ -100,8 +100,9 @@ impl Choice {
     }
 }
 
-/// The oldest that may be handed out, at most `max`, and until their events reach `max_bytes`. Of the queue, what stands
-/// behind something withheld is withheld too: handed out past that, it would count as expired.
+/// The oldest that may be handed out, at most `max`, and until their events reach `max_bytes`; nothing of an endpoint
+/// that is held. Of the queue, what stands behind something withheld is withheld too: handed out past that, it would
+/// count as expired.
 pub(super) fn choose(
     endpoint: &EndpointMemory,
     staged: &Staged,
@@ -109,6 +110,9 @@ pub(super) fn choose(
     max_bytes: usize,
     (now, withheld_to): (Timestamp, Timestamp),
 ) -> Choice {
+    if endpoint.held {
+        return Choice::default();
+    }
     let fresh = endpoint.queue.live_after(staged.handed_to, now);
     let mut fresh = fresh.take_while(|entry| entry.is_live(withheld_to)).peekable();
     let again = endpoint.again.live_after(None, now.max(withheld_to));

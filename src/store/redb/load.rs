@@ -43,7 +43,8 @@ pub(super) fn load(
     for (number, known) in &known {
         if known.removed.is_none() {
             let id = SubscriptionId::new(&known.subscription);
-            memory.endpoints.insert(*number, EndpointMemory::new(id, known.kind));
+            let held = memory.subscriptions.get(id.as_str()).is_some_and(|subscription| subscription.is_held());
+            memory.endpoints.insert(*number, EndpointMemory { held, ..EndpointMemory::new(id, known.kind) });
         }
     }
     read_older_identities(&read, &mut memory, settings, now)?;
@@ -77,7 +78,7 @@ fn state_row(read: &ReadTransaction) -> Result<Meta, StoreError> {
     record::decode(row.value(), "the state row")
 }
 
-fn read_subscriptions(read: &ReadTransaction) -> Result<SubscriptionSet, StoreError> {
+pub(super) fn read_subscriptions(read: &ReadTransaction) -> Result<SubscriptionSet, StoreError> {
     let mut set = SubscriptionSet::default();
     for row in read.open_table(SUBSCRIPTIONS).map_err(storage)?.iter().map_err(storage)? {
         let (id, row) = row.map_err(storage)?;

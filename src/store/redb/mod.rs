@@ -315,6 +315,8 @@ impl Store for RedbStore {
             notified.as_mut().enable();
             let (now, withheld_to) = (self.shared.now(), self.shared.time.withheld_to());
             let next_end = match self.shared.memory.read().endpoints.get(&endpoint.0) {
+                // Whoever ends the hold wakes us.
+                Some(endpoint) if endpoint.held => None,
                 Some(endpoint) if !endpoint.has_waiting(now, withheld_to) => endpoint.leases.next_end(now),
                 _ => return,
             };
@@ -332,9 +334,9 @@ impl Store for RedbStore {
         let now = self.shared.now();
         let memory = self.shared.memory.read();
         memory.endpoints.get(&endpoint.0).map_or_else(QueueStatus::default, |e| QueueStatus {
-            waiting: e.waiting(now),
+            waiting: if e.held { 0 } else { e.waiting(now) },
             leased: e.leased(now),
-            held: 0,
+            held: if e.held { e.waiting(now) } else { 0 },
             last_polled: e.last_polled.get(),
         })
     }

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use redb::{Database, ReadableDatabase, ReadableTable};
 
 use super::account::{self, Known, Standing};
 use super::backend::GrowingFile;
-use super::load::{Tables, endpoint_tables, read_meta};
+use super::load::{Tables, endpoint_tables, read_meta, read_subscriptions};
 use super::record::{self, Body, EventRow, Meta, Tally};
 use super::tables::{EVENTS, HEADS, PageAt};
 use super::{OpenError, Opening, Progress, open, storage};
@@ -106,7 +106,9 @@ fn recompute(db: &Database, report: &mut Report, progress: &Progress) -> Result<
     report.findings.append(&mut findings);
     count_unconfirmed(&tables.pages, report)?;
     check_own_rows(&tables, &known, &meta, &events, report)?;
-    sum_up(&meta, known, report)?;
+    let subscriptions = read_subscriptions(&read)?;
+    let held = subscriptions.iter().filter(|s| s.is_held()).map(|s| s.id.as_str().to_owned()).collect();
+    sum_up(&meta, known, &held, report)?;
     compare(&meta, &events, report)
 }
 
@@ -165,14 +167,21 @@ fn is_for(events: &redb::ReadOnlyTable<u64, &'static [u8]>, position: u64, numbe
     Ok(head.target_of(EndpointNumber(number)).is_some())
 }
 
-fn sum_up(meta: &Meta, known: HashMap<u32, Known>, report: &mut Report) -> Result<(), StoreError> {
+fn sum_up(
+    meta: &Meta,
+    known: HashMap<u32, Known>,
+    held: &HashSet<String>,
+    report: &mut Report,
+) -> Result<(), StoreError> {
     for (kind, gone) in EndpointKind::ALL.into_iter().zip(meta.gone) {
         report.sums.get_mut(kind).merge(&gone.to_sums());
     }
     for known in known.into_values() {
         let tally: Tally = known.tally()?;
         let mut sums = tally.to_sums();
-        sums.add(State::Queued, known.rows.waiting);
+        // Nothing of a removed one waits.
+        let is_held = held.contains(&known.subscription);
+        sums.add(if is_held { State::Held } else { State::Queued }, known.rows.waiting);
         sums.add(State::Leased, known.rows.leased);
         if !sums.is_conserved() {
             report.findings.push(format!("subscription {}: the states do not add up: {sums:?}", known.subscription));
