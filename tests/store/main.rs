@@ -10,6 +10,7 @@ mod courses;
 mod faults;
 mod holds;
 mod lease;
+mod look;
 mod model;
 mod pages;
 mod redb;

@@ -13,6 +13,7 @@ use super::memory::Removed;
 use super::record::{self, EndpointRow, Entrance, Head, PageRow, Tally};
 use super::tables::PageAt;
 use crate::base::clock::Timestamp;
+use crate::model::id::SubscriptionId;
 use crate::model::notification::{EndpointKind, State};
 use crate::store::StoreError;
 
@@ -73,7 +74,7 @@ impl Known {
         if entrance == Entrance::QueueFull {
             return Standing::Ended(State::Failed);
         }
-        match self.removed {
+        match &self.removed {
             Some(removed) if position > self.cursor && deadline > removed.time => Standing::Ended(State::Cancelled),
             None if position > self.cursor && deadline > now => Standing::Waiting { open: false },
             _ => Standing::Ended(State::Expired),
@@ -82,7 +83,7 @@ impl Known {
 
     /// What the row of an open notification says.
     fn open(&self, row: &OpenRow, now: Timestamp) -> Standing {
-        match (row.phase(self.removed.map_or(now, |removed| removed.time)), self.removed) {
+        match (row.phase(self.removed.as_ref().map_or(now, |removed| removed.time)), &self.removed) {
             (Phase::Leased | Phase::Waiting, Some(_)) => Standing::Ended(State::Cancelled),
             (Phase::Leased, None) => Standing::Leased,
             (Phase::Waiting, None) => Standing::Waiting { open: true },
@@ -154,7 +155,10 @@ where
         let EndpointRow { subscription, kind, removed } = row;
         let cursor = cursor(&self.pages, number)?;
         let open = self.open.range((number, 0)..=(number, u64::MAX)).map_err(super::storage)?.next().is_some();
-        let removed = removed.map(|(at, time)| Removed { at, time: Timestamp::from_millis(time), cursor, open });
+        let removed = removed.map(|(at, time)| {
+            let subscription = SubscriptionId::new(&subscription);
+            Removed { subscription, at, time: Timestamp::from_millis(time), cursor, open }
+        });
         let settled = match self.tallies.get(number).map_err(super::storage)? {
             Some(row) => record::decode(row.value(), "a tally")?,
             None => Tally::default(),

@@ -10,17 +10,22 @@ use super::record::{decode, encode, state_from_byte, state_to_byte};
 use super::tables::PageAt;
 use crate::base::clock::Timestamp;
 use crate::model::notification::State;
-use crate::store::StoreError;
+use crate::store::{Round, StoreError};
 
 /// How many hand-outs and rounds a row tells of: the last ones. A client that never acknowledges must not make a row
 /// grow for ever.
 const TOLD: usize = 64;
 
+/// The longest reason or name that is kept, in bytes.
+const MAX_TEXT: usize = 1024;
+
 /// Why a notification ended, where nobody has said it in words of their own.
 pub(super) const POLLED: &str = "polled";
+pub(super) const ANSWER_UNCONFIRMED: &str = "answer-unconfirmed";
 pub(super) const ACKNOWLEDGED: &str = "acknowledged";
 pub(super) const ABANDONED: &str = "abandoned";
 pub(super) const DEADLINE: &str = "deadline";
+pub(super) const QUEUE_FULL: &str = "queue-full";
 pub(super) const SUBSCRIPTION_REMOVED: &str = "subscription-removed";
 
 /// Where an open notification stands.
@@ -89,10 +94,36 @@ struct RoundRow {
 }
 
 impl Past {
+    /// What a plain page has handed out.
+    pub(super) fn of(page: PageAt) -> Self {
+        let mut past = Self::default();
+        past.handed_out(page);
+        past
+    }
+
     /// It is in this page.
     pub(super) fn handed_out(&mut self, (_, cursor, n): PageAt) {
         push_bounded(&mut self.pages, (cursor, n));
     }
+
+    /// The last pages that handed it out.
+    pub(super) fn pages(&self, endpoint: u32) -> impl DoubleEndedIterator<Item = PageAt> {
+        self.pages.iter().map(move |&(cursor, n)| (endpoint, cursor, n))
+    }
+
+    /// The last rounds that somebody asked for.
+    pub(super) fn rounds(&self) -> Result<Vec<Round>, StoreError> {
+        let round = |row: &RoundRow| {
+            let before = (state_from_byte(row.state)?, row.reason.clone());
+            Ok(Round { at: Timestamp::from_millis(row.at), by: row.by.clone(), before })
+        };
+        self.rounds.iter().map(round).collect()
+    }
+}
+
+/// At most [`MAX_TEXT`] bytes of a text, in whole characters.
+pub(super) fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_TEXT)]
 }
 
 fn push_bounded<T>(list: &mut Vec<T>, item: T) {
@@ -182,6 +213,15 @@ impl OutcomeRow {
 
     pub(super) fn state(&self) -> Result<State, StoreError> {
         state_from_byte(self.state)
+    }
+
+    /// When it ended.
+    pub(super) const fn at(&self) -> Timestamp {
+        Timestamp::from_millis(self.at)
+    }
+
+    pub(super) const fn deadline(&self) -> Timestamp {
+        Timestamp::from_millis(self.deadline)
     }
 }
 

@@ -45,7 +45,8 @@ pub(super) fn run(write: &WriteTransaction, meta: &Meta, memory: &Memory, rows: 
             lapsed.end(key, &mut courses, meta, memory)?;
         }
     }
-    lapsed.more |= memory.lapsed.len() > rows;
+    // What was written down can be settled, and may have kept a body, as the next step finds.
+    lapsed.more |= !lapsed.ended.is_empty();
     Ok(lapsed)
 }
 

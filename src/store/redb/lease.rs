@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashSet;
 
-use super::course::{ACKNOWLEDGED, OpenRow, Past, Phase};
+use super::course::{ACKNOWLEDGED, OpenRow, Past, Phase, cut};
 use super::hand::{Choice, Overlay, choose};
 use super::leases::Leased;
 use super::memory::Memory;
@@ -21,9 +21,6 @@ use crate::base::clock::Timestamp;
 use crate::model::id::LedgerId;
 use crate::model::notification::State;
 use crate::store::{Lease, StoreError};
-
-/// The longest reason that is kept, in bytes.
-const MAX_REASON: usize = 1024;
 
 /// A request whose ids have been found.
 pub(super) struct Order {
@@ -91,11 +88,6 @@ fn has_waiting(shared: &Shared, lease: &Lease) -> bool {
         .endpoints
         .get(&lease.endpoint.0)
         .is_some_and(|endpoint| endpoint.has_waiting(shared.now(), shared.time.withheld_to()))
-}
-
-/// At most [`MAX_REASON`] bytes of a reason, in whole characters.
-fn cut(reason: &str) -> &str {
-    &reason[..reason.floor_char_boundary(MAX_REASON)]
 }
 
 /// Acknowledges, then leases. `wanted`: whether the caller still waits; if not, nothing is done. The inner error is the

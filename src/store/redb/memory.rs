@@ -1,6 +1,6 @@
 //! What the store keeps in memory: it follows a commit, never leads it, and is rebuilt from the file at start.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, btree_map};
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -14,12 +14,14 @@ use super::queue::Entry;
 use super::record::Meta;
 use super::tables::PageAt;
 use crate::base::clock::Timestamp;
+use crate::model::id::SubscriptionId;
 use crate::model::notification::{ByKind, State, Sums};
 use crate::model::subscription::SubscriptionSet;
 
 /// An endpoint that was removed and whose notifications are not all settled yet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Removed {
+    pub(super) subscription: SubscriptionId,
     /// The next position when it was removed.
     pub(super) at: u64,
     /// The ledger's time then.
@@ -35,6 +37,8 @@ pub(super) struct Removed {
 pub(super) struct Pending {
     /// Pages whose answers were written whole.
     pub(super) confirmed: Vec<PageAt>,
+    /// Those of them that a transaction on its way marks.
+    pub(super) marking: Vec<PageAt>,
     /// Endpoints that were polled.
     pub(super) polled: HashSet<u32>,
 }
@@ -55,7 +59,7 @@ pub(super) struct Memory {
     /// Endpoint and position of open notifications that time has ended: the sweep writes that down.
     pub(super) lapsed: BTreeSet<(u32, u64)>,
     /// How many rows of open notifications there are at a position. What is there must stay.
-    pub(super) open: HashMap<u64, u32>,
+    pub(super) open: BTreeMap<u64, u32>,
     /// Below these positions only what is open has a body or a head.
     pub(super) bodies_from: u64,
     pub(super) heads_from: u64,
@@ -76,7 +80,7 @@ impl Memory {
             queued: 0,
             lease_ends: BTreeSet::new(),
             lapsed: BTreeSet::new(),
-            open: HashMap::new(),
+            open: BTreeMap::new(),
             bodies_from: 0,
             heads_from: 0,
             looked_to: 0,
@@ -108,7 +112,8 @@ impl Memory {
         let (at, cursor) = (self.meta.next_position, endpoint.cursor);
         let lapsed = self.lapsed.range((number, 0)..=(number, u64::MAX)).next().is_some();
         let open = lapsed || endpoint.leases.len() + endpoint.again.len() > 0;
-        self.removed.insert(number, Removed { at, time: now, cursor, open });
+        let subscription = endpoint.subscription.clone();
+        self.removed.insert(number, Removed { subscription, at, time: now, cursor, open });
         endpoint.arrival.notify_waiters();
         Some(endpoint)
     }
@@ -222,7 +227,7 @@ impl Memory {
 
     /// One less: what is there may go once the history has passed.
     pub(super) fn close(&mut self, position: u64) {
-        if let hashbrown::hash_map::Entry::Occupied(mut rows) = self.open.entry(position) {
+        if let btree_map::Entry::Occupied(mut rows) = self.open.entry(position) {
             *rows.get_mut() -= 1;
             if *rows.get() == 0 {
                 rows.remove();

@@ -26,10 +26,12 @@ mod courses;
 mod endpoint;
 mod hand;
 mod identities;
+mod judge;
 mod lapse;
 mod lease;
 mod leases;
 mod load;
+mod look;
 mod memory;
 mod open;
 mod page;
@@ -364,12 +366,14 @@ impl Store for RedbStore {
         self.reading(move |db| page::event(db, id)).await
     }
 
-    async fn notifications(&self, _: Look) -> Result<Looked, StoreError> {
-        Err(StoreError::Unavailable { detail: "not built yet".to_owned() })
+    async fn notifications(&self, look: Look) -> Result<Looked, StoreError> {
+        let asked = look::Asked::new(&self.shared, look);
+        self.reading(move |db| look::list(db, asked)).await
     }
 
-    async fn story(&self, _: LedgerId) -> Result<Option<Story>, StoreError> {
-        Err(StoreError::Unavailable { detail: "not built yet".to_owned() })
+    async fn story(&self, id: LedgerId) -> Result<Option<Story>, StoreError> {
+        let (confirmed, now) = (look::confirmed(&self.shared), self.shared.now());
+        self.reading(move |db| look::story(db, id, confirmed, now)).await
     }
 
     async fn act(&self, _: Act) -> Result<Vec<Result<(), NotDone>>, StoreError> {

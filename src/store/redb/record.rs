@@ -338,6 +338,12 @@ pub(super) fn encode_body(draft: &EventDraft) -> Vec<u8> {
     })
 }
 
+/// The type of a row's event.
+pub(super) fn event_type(row: &EventRow<'_>) -> Result<EventTypeId, StoreError> {
+    let body: Body<'_> = decode(row.body, "an event's body")?;
+    Ok(EventTypeId::new(body.event_type))
+}
+
 /// The event of a row.
 pub(super) fn event(position: u64, row: &EventRow<'_>) -> Result<Event, StoreError> {
     let Body {
@@ -405,6 +411,11 @@ impl PageRow {
     /// The first position; 0 of a page without any, which is none.
     pub(super) fn first(&self) -> u64 {
         self.fresh.first().into_iter().chain(self.again.first()).min().unwrap_or_default()
+    }
+
+    /// The last position; 0 of a page without any, which is none.
+    pub(super) fn last(&self) -> u64 {
+        self.fresh.last().max(self.again.last()).unwrap_or_default()
     }
 
     /// How many it consumed.

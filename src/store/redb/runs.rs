@@ -34,6 +34,11 @@ impl Runs {
         self.0.first().map(|(distance, _)| *distance)
     }
 
+    pub(super) fn last(&self) -> Option<u64> {
+        let end = self.0.iter().map(|&(distance, times)| distance.saturating_mul(times.into()));
+        end.reduce(u64::saturating_add)
+    }
+
     pub(super) fn count(&self) -> u64 {
         self.0.iter().map(|(_, times)| u64::from(*times)).sum()
     }
@@ -53,7 +58,8 @@ mod tests {
             let positions: Vec<u64> = gaps.iter().scan(first, |at, gap| { *at += gap; Some(*at) }).collect();
             let runs = Runs::new(positions.iter().copied());
             prop_assert_eq!(runs.positions().collect::<Vec<_>>(), positions.clone());
-            prop_assert_eq!((runs.first(), runs.count()), (positions.first().copied(), positions.len() as u64));
+            prop_assert_eq!((runs.first(), runs.last()), (positions.first().copied(), positions.last().copied()));
+            prop_assert_eq!(runs.count(), positions.len() as u64);
         }
     }
 }

@@ -2,8 +2,7 @@
 //!
 //! *Leases* that have ended are released, and what time has ended with them is written down ([`super::lapse`]).
 //! *Expiry* takes entries out of memory once the ledger's time is on disk, and writes nothing else: that a notification
-//! has expired follows from its deadline. *Settling*
-//! moves the point from which start reads: where all notifications of an event have ended, they are counted into
+//! has expired follows from its deadline. *Settling* moves the point from which start reads: where all notifications of an event have ended, they are counted into
 //! their endpoints' tallies. *The history* goes in runs from its old end; where `history_max` is exceeded, or where one
 //! old notification keeps the settled point back, ended events behind that point lose their bodies too. What is open
 //! again below the settled point keeps its own event, and nothing behind it.
@@ -14,9 +13,9 @@ use redb::{Key, ReadableDatabase, ReadableTable, Table, Value, WriteTransaction}
 
 use super::lapse::{self, Lapsed};
 use super::memory::Memory;
-use super::record::{self, Entrance, EventRow, Head, Meta, Tally};
+use super::record::{self, Entrance, EventRow, Head, Meta, PageRow, Tally};
 use super::tables::{ENDPOINTS, EVENTS, HEADS, OUTCOMES, PAGES, POLLED, PageAt, SETTLED, TALLIES};
-use super::writer::Writer;
+use super::writer::{RELEASED_AT_ONCE, Writer};
 use super::{append, settle, storage, take};
 use crate::base::clock::Timestamp;
 use crate::model::notification::State;
@@ -38,7 +37,7 @@ const ENDPOINTS_AT_ONCE: usize = 64;
 /// How far apart the rows of SETTLED are: an event's history ends up to that much later.
 const CHECKPOINT_MILLIS: i64 = 60_000;
 
-/// One step of all three.
+/// One step of all of it.
 pub(super) fn run(writer: &mut Writer) -> Result<Swept, StoreError> {
     let settings = writer.shared.options.settings.clone();
     let now = writer.shared.time.look();
@@ -73,7 +72,7 @@ pub(super) fn run(writer: &mut Writer) -> Result<Swept, StoreError> {
     }
     // The ledger's time is on disk: what has ended by it has ended for good.
     let now = Timestamp::from_millis(meta.ledger_time);
-    let released = memory.release(now, EXPIRE_BUDGET);
+    let released = memory.release(now, RELEASED_AT_ONCE);
     let (expired, left) = expire(&mut memory, now);
     append::forget(&mut memory, &settings, &meta);
     take::forget(&mut memory, &settings, &meta);
@@ -387,16 +386,21 @@ impl Step {
         let first = first_from(&heads, self.heads_from)?.unwrap_or(meta.settled_to).min(meta.settled_to);
         let first = first.min(self.keep);
         meta.history_from = meta.history_from.max(first);
-        let mut left = ROWS;
+        let (mut left, mut removed) = (ROWS, false);
         let mut pages = write.open_table(PAGES).map_err(storage)?;
         for (number, endpoint) in &memory.endpoints {
-            left -= remove_pages(&mut pages, *number, first, endpoint.cursor, left)?;
+            let (rows, some) = remove_pages(&mut pages, *number, first, endpoint.cursor, left)?;
+            left -= rows;
+            removed |= some;
         }
         let mut outcomes = write.open_table(OUTCOMES).map_err(storage)?;
         for number in memory.endpoints.keys().chain(memory.removed.keys()) {
-            left -= remove_first(&mut outcomes, (*number, 0)..(*number, first), left)?;
+            let rows = remove_first(&mut outcomes, (*number, 0)..(*number, first), left)?;
+            left -= rows;
+            removed |= rows > 0;
         }
-        self.more |= left == 0;
+        // What stays is no reason to hurry.
+        self.more |= left == 0 && removed;
         Ok(())
     }
 
@@ -467,21 +471,35 @@ fn remove_but_open(
     table.retain_in(positions, |position, _| memory.open.contains_key(&position)).map_err(storage)
 }
 
-/// Removes the endpoint's first pages before `end`, at most `most`, but never the one that is its cursor; answers how
-/// many.
+/// Removes the endpoint's pages that hold nothing at or behind `end`, but never the one that is its cursor; looks at
+/// `most` of them and answers how many that was, and whether any was removed.
 fn remove_pages(
     pages: &mut Table<'_, PageAt, &'static [u8]>,
     number: u32,
     end: u64,
     cursor: u64,
     most: usize,
-) -> Result<usize, StoreError> {
-    let removed = remove_first(pages, (number, 0, 0)..(number, end.min(cursor), 0), most)?;
-    if cursor >= end {
-        return Ok(removed);
+) -> Result<(usize, bool), StoreError> {
+    let before = (number, 0, 0)..(number, end.min(cursor), 0);
+    // Those that did not move the cursor may go, but for the last one: the number of the next follows from it.
+    let last = pages.range((number, cursor, 1)..(number, cursor, u32::MAX)).map_err(storage)?.next_back();
+    let last = last.transpose().map_err(storage)?.filter(|_| cursor < end).map(|(key, _)| key.value());
+    let there = (number, cursor, 1)..last.unwrap_or((number, cursor, 1));
+    let (mut rows, mut over) = (0, Vec::new());
+    for keys in [before, there] {
+        for row in pages.range(keys).map_err(storage)?.take(most - rows) {
+            let (key, row) = row.map_err(storage)?;
+            rows += 1;
+            // What was put back ahead of the cursor is behind what its page moved it to.
+            if record::decode::<PageRow>(row.value(), "a page")?.last() < end {
+                over.push(key.value());
+            }
+        }
     }
-    // Those that did not move the cursor may go, though there is none behind them.
-    Ok(removed + remove_first(pages, (number, cursor, 1)..(number, cursor, u32::MAX), most - removed)?)
+    for key in &over {
+        pages.remove(key).map_err(storage)?;
+    }
+    Ok((rows, !over.is_empty()))
 }
 
 /// Removes the first rows in `keys`, at most `most`; answers how many.

@@ -149,6 +149,17 @@ fn check_own_rows(
             report.findings.push(format!("endpoint {number}: the open notification at {position} has no event"));
         }
     }
+    for row in tables.pages.iter().map_err(storage)? {
+        let (at, row) = row.map_err(storage)?;
+        let page: record::PageRow = record::decode(row.value(), "a page")?;
+        let number = at.value().0;
+        for position in page.fresh.positions().filter(|p| page.until.is_some() && *p >= meta.settled_to) {
+            let is_open = tables.open.get((number, position)).map_err(storage)?.is_some();
+            if !is_open && tables.outcomes.get((number, position)).map_err(storage)?.is_none() {
+                report.findings.push(format!("endpoint {number}: what was leased at {position} is nowhere"));
+            }
+        }
+    }
     for row in tables.outcomes.iter().map_err(storage)? {
         let (number, position) = row.map_err(storage)?.0.value();
         if !known.contains_key(&number) {

@@ -44,7 +44,7 @@ const MAX_GROUP: usize = 1024;
 const MAX_GROUP_BYTES: usize = 4 << 20;
 
 /// Leases that are released before a group: those who read wait meanwhile.
-const RELEASED_AT_ONCE: usize = 20_000;
+pub(super) const RELEASED_AT_ONCE: usize = 20_000;
 
 /// How often the file is tried again after a fault.
 const REOPEN_EVERY: Duration = Duration::from_millis(500);
@@ -349,9 +349,8 @@ impl Writer {
             },
             Err(error) => Err(Failure::Broken(error)),
         };
-        if result.is_err() {
-            give_back_pending(&self.shared, pending);
-        }
+        let given_back = if result.is_err() { pending } else { Pending::default() };
+        give_back_pending(&self.shared, given_back);
         result
     }
 
@@ -437,11 +436,15 @@ fn take_pending(shared: &Shared) -> Pending {
     let mut pending = shared.pending.lock();
     let polled = pending.polled.iter().copied().take(MAX_POLLED).collect();
     pending.polled.retain(|e| !std::collections::HashSet::contains(&polled, e));
-    Pending { confirmed: std::mem::take(&mut pending.confirmed), polled }
+    let confirmed = std::mem::take(&mut pending.confirmed);
+    pending.marking.clone_from(&confirmed);
+    Pending { confirmed, marking: Vec::new(), polled }
 }
 
+/// Ends a transaction: what it has not stored waits for the next.
 fn give_back_pending(shared: &Shared, pending: Pending) {
     let mut current = shared.pending.lock();
+    current.marking.clear();
     current.confirmed.extend(pending.confirmed);
     current.polled.extend(pending.polled);
 }
