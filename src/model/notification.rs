@@ -148,6 +148,11 @@ impl Sums {
         self.states[state as usize] += count;
     }
 
+    /// Counts `count` fewer in `state`: they have begun a new round.
+    pub const fn remove(&mut self, state: State, count: u64) {
+        self.states[state as usize] = self.states[state as usize].saturating_sub(count);
+    }
+
     /// Adds `other` to these.
     pub fn merge(&mut self, other: &Self) {
         self.created += other.created;

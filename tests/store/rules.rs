@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tidings::model::notification::State;
+use tidings::store::NotDone;
 
 pub(super) const QUEUES: usize = 3;
 pub(super) const KEPT_MILLIS: i64 = 600_000;
@@ -23,8 +24,14 @@ pub(super) struct Note {
     /// The event's number, rising.
     pub(super) serial: u64,
     pub(super) queue: usize,
+    /// The queue that it was made for, which may have gone.
+    pub(super) home: usize,
     pub(super) deadline: i64,
+    /// When its event expires.
+    expiry: i64,
     pub(super) stand: Stand,
+    /// Rounds that somebody asked for: when, and the state and reason before.
+    pub(super) rounds: Vec<(i64, State, String)>,
 }
 
 impl Note {
@@ -87,11 +94,13 @@ impl Rules {
         self.notes.iter_mut().for_each(|note| note.pass(now));
     }
 
-    pub(super) fn publish(&mut self, to: [bool; QUEUES], ttl: i64) {
+    pub(super) fn publish(&mut self, to: [bool; QUEUES], ttl: i64, expiry: Option<i64>) {
         self.serial += 1;
+        let expiry = expiry.map_or(i64::MAX, |expiry| self.now + expiry);
         for queue in (0..QUEUES).filter(|queue| to[*queue]) {
             let stand = Stand::Open { handouts: 0, lease: None };
-            self.notes.push(Note { serial: self.serial, queue, deadline: self.now + ttl, stand });
+            let (home, deadline, rounds) = (queue, expiry.min(self.now + ttl), Vec::new());
+            self.notes.push(Note { serial: self.serial, queue, home, deadline, expiry, stand, rounds });
         }
     }
 
@@ -101,7 +110,7 @@ impl Rules {
         self.notes.iter_mut().filter(move |note| !held && note.queue == queue && note.waits())
     }
 
-    pub(super) fn take(&mut self, queue: usize, max: usize, key: Option<u8>) -> Vec<u64> {
+    pub(super) fn take(&mut self, queue: usize, max: usize, key: Option<u8>, reason: &str) -> Vec<u64> {
         self.pass();
         if let Some((taken, page)) = key.and_then(|key| self.pages.get(&(queue, key)))
             && taken + KEPT_MILLIS > self.now
@@ -111,7 +120,7 @@ impl Rules {
         let now = self.now;
         let mut page = Vec::new();
         for note in self.waiting(queue).take(max) {
-            note.end(State::Consumed, "polled", now);
+            note.end(State::Consumed, reason, now);
             page.push(note.serial);
         }
         if let (Some(key), false) = (key, page.is_empty()) {
@@ -146,6 +155,30 @@ impl Rules {
         }
         answered.more = self.waiting(asked.queue).next().is_some();
         answered
+    }
+
+    /// Cancels, or reopens for so long, the notification at this place.
+    pub(super) fn act(&mut self, place: usize, reopen: Option<i64>) -> Result<(), NotDone> {
+        let now = self.now;
+        let note = &mut self.notes[place];
+        let Some(ttl) = reopen else {
+            if matches!(note.stand, Stand::Ended { .. }) {
+                return Err(NotDone::Ended);
+            }
+            note.end(State::Cancelled, "cancelled by me", now);
+            return Ok(());
+        };
+        let (stand, deadline) = match &note.stand {
+            _ if note.queue == QUEUES => return Err(NotDone::SubscriptionGone),
+            Stand::Open { .. } => return Err(NotDone::Waiting),
+            _ if note.expiry <= now => return Err(NotDone::EventExpired),
+            Stand::Ended { state, reason, .. } => {
+                note.rounds.push((now, *state, reason.clone()));
+                (Stand::Open { handouts: 0, lease: None }, note.expiry.min(now + ttl))
+            }
+        };
+        (note.stand, note.deadline) = (stand, deadline);
+        Ok(())
     }
 
     /// The queue's subscription is removed, and one of the same name made anew.

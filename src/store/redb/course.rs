@@ -111,6 +111,14 @@ impl Past {
         self.pages.iter().map(move |&(cursor, n)| (endpoint, cursor, n))
     }
 
+    /// The same before a further round, which `by` asked for.
+    pub(super) fn next_round(mut self, now: Timestamp, by: &str, before: (State, Option<String>)) -> Self {
+        let (at, by, state) = (now.as_millis(), cut(by).to_owned(), state_to_byte(before.0));
+        push_bounded(&mut self.rounds, RoundRow { at, by, state, reason: before.1 });
+        self.rounds_before = self.rounds_before.saturating_add(1);
+        self
+    }
+
     /// The last rounds that somebody asked for.
     pub(super) fn rounds(&self) -> Result<Vec<Round>, StoreError> {
         let round = |row: &RoundRow| {

@@ -220,6 +220,36 @@ impl Memory {
         self.close(position);
     }
 
+    /// A notification in the queue is cancelled.
+    pub(super) fn cancel(&mut self, number: u32, position: u64) {
+        let Some(endpoint) = self.endpoints.get_mut(&number) else { return };
+        if endpoint.queue.remove(position).is_some() {
+            endpoint.ended.add(State::Cancelled, 1);
+            self.queued -= 1;
+        }
+    }
+
+    /// A notification that had ended as `was` waits again, in a new round. `was_open`: it has the row of an open one
+    /// already, as nobody had written down its end.
+    pub(super) fn reopen(&mut self, number: u32, entry: Entry, was: State, was_open: bool) {
+        let position = entry.position();
+        let counted = self.with_leases(number, |endpoint| {
+            // Where no sweep has met its end it is not among what has ended.
+            let unswept = endpoint.leases.remove(position).is_some()
+                | endpoint.again.remove(position).is_some()
+                | endpoint.queue.remove(position).is_some();
+            endpoint.ended.remove(was, u64::from(!unswept));
+            endpoint.again.insert(entry);
+            endpoint.arrival.notify_waiters();
+            !unswept
+        });
+        self.queued += u64::from(counted.unwrap_or_default());
+        self.lapsed.remove(&(number, position));
+        if !was_open {
+            self.keep_open(position);
+        }
+    }
+
     /// One row of an open notification at `position` more.
     pub(super) fn keep_open(&mut self, position: u64) {
         *self.open.entry(position).or_default() += 1;

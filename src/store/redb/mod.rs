@@ -17,6 +17,7 @@
 //! Not in here: what an event means, who may see it, when somebody polls.
 
 mod account;
+mod act;
 mod append;
 mod backend;
 mod change;
@@ -376,8 +377,12 @@ impl Store for RedbStore {
         self.reading(move |db| look::story(db, id, confirmed, now)).await
     }
 
-    async fn act(&self, _: Act) -> Result<Vec<Result<(), NotDone>>, StoreError> {
-        Err(StoreError::Unavailable { detail: "not built yet".to_owned() })
+    async fn act(&self, act: Act) -> Result<Vec<Result<(), NotDone>>, StoreError> {
+        if act.dry_run {
+            let (confirmed, now) = (look::confirmed(&self.shared), self.shared.now());
+            return self.reading(move |db| Ok(act::Plan::new(db, &act, confirmed, now)?.answers)).await;
+        }
+        self.submit(|reply| Operation::Act { act, reply }).await?
     }
 
     async fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {

@@ -164,6 +164,14 @@ impl Tally {
         }
     }
 
+    /// Counts one less: it has begun a new round.
+    pub(super) fn discount(&mut self, state: State) {
+        self.created = self.created.saturating_sub(1);
+        if let Some(count) = self.of(state) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
     /// The count of an ended state.
     const fn of(&mut self, state: State) -> Option<&mut u64> {
         match state {

@@ -21,10 +21,10 @@ use super::pin::Unread;
 use super::record::{self, Head, Meta};
 use super::tables::{EVENTS, HEADS, META, PAGES, POLLED, PageAt};
 use super::take::{self, Taken};
-use super::{Shared, change, compact, hand, lease, open, storage, sweep};
+use super::{Shared, act, change, compact, hand, lease, open, storage, sweep};
 use crate::base::clock::Timestamp;
 use crate::model::subscription::Subscription;
-use crate::store::{AppendError, Receipt, StoreError, SubscribeError, SubscriptionChange, Swept, Take};
+use crate::store::{Act, AppendError, Receipt, StoreError, SubscribeError, SubscriptionChange, Swept, Take};
 
 /// How long the writer waits for something to do before it makes the next start quick.
 const IDLE_AFTER: Duration = Duration::from_millis(200);
@@ -65,6 +65,7 @@ pub(super) enum Operation {
     Change { changes: Vec<SubscriptionChange>, reply: Answer<Result<Vec<Arc<Subscription>>, SubscribeError>> },
     KeepSecret { name: String, value: Vec<u8>, reply: Answer<Result<Vec<u8>, StoreError>> },
     ReplaceSecret { name: String, value: Vec<u8>, reply: Answer<Result<(), StoreError>> },
+    Act { act: Act, reply: Answer<Result<act::Answers, StoreError>> },
     Sweep { reply: Answer<Result<Swept, StoreError>> },
     Close { reply: Answer<()> },
 }
@@ -252,6 +253,10 @@ impl Writer {
             }
             Operation::ReplaceSecret { name, value, reply } => {
                 let result = change::replace_secret(self, &name, &value);
+                let _ = reply.send(result);
+            }
+            Operation::Act { act, reply } => {
+                let result = act::run(self, &act);
                 let _ = reply.send(result);
             }
             Operation::Sweep { reply } => {
