@@ -6,6 +6,7 @@ mod bounds;
 mod errors;
 mod forms;
 mod identity;
+mod lease;
 mod limits;
 #[path = "../support/mod.rs"]
 mod support;
