@@ -24,11 +24,8 @@ pub(crate) enum Object {
 /// The subscription that the files declare.
 const DECLARED: &str = "declared";
 
-/// What the contract offers and the store cannot do yet: it is only refused here. The walk fails once it can be done.
-pub(crate) const NOT_BUILT: [&str; 4] = ["retry", "cancel", "cancellations", "replays"];
-
 /// The body of a cancellation of all that waits for the declared subscription.
-pub(crate) const ALL_WAITING: &str = r#"{"subscription": "declared", "state": "queued"}"#;
+const ALL_WAITING: &str = r#"{"subscription": "declared", "state": "queued"}"#;
 
 /// The recipe for `target`, with `token` of a client that may do all.
 pub(crate) async fn recipe(stage: &Stage, target: &Target, token: &str) -> Recipe {
