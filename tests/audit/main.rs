@@ -6,6 +6,8 @@ mod chain;
 mod desk;
 mod output;
 mod recipes;
+#[path = "../support/served.rs"]
+mod served;
 mod stage;
 mod trails;
 mod walk;

@@ -1,12 +1,14 @@
 //! A whole appliance with an audit file.
 
 use tempfile::TempDir;
-use tidings::app::{self, Parts, Running, Served};
+use tidings::app::{self, Parts, Running};
 use tidings::config::{self, Sources};
-use tidings::http::contract::{Route, Trace};
+use tidings::http::contract::Trace;
 use tidings::http::settings::ListenAddress;
 
 use crate::calls::{Answer, Call};
+pub(crate) use crate::served::Target;
+use crate::served::targets;
 use crate::trails::{head, sound};
 
 /// The secret of every client.
@@ -16,16 +18,6 @@ pub(crate) const SECRET: &str = "a-secret-of-the-tests";
 pub(crate) struct Stage {
     folder: TempDir,
     running: Running,
-}
-
-/// One route as it is served.
-#[derive(Clone, Debug)]
-pub(crate) struct Target {
-    /// Whether it is on the admin listener.
-    pub(crate) admin: bool,
-    pub(crate) contract: &'static str,
-    pub(crate) mount: String,
-    pub(crate) route: Route<()>,
 }
 
 impl Target {
@@ -39,21 +31,12 @@ impl Target {
 
     /// A call of it, with `values` for its path's parameters and `unknown` for those that there are more.
     pub(crate) fn call(&self, values: &[&str]) -> Call {
-        let mut values = values.iter();
-        let segment = |segment: &str| {
-            if segment.starts_with('{') {
-                (*values.next().unwrap_or(&"unknown")).to_owned()
-            } else {
-                segment.to_owned()
-            }
-        };
-        let path: Vec<_> = self.route.path.split('/').map(segment).collect();
-        Call::new(self.route.method.as_hyper().as_str(), &(self.mount.clone() + &path.join("/")))
+        Call::new(self.route.method.as_hyper().as_str(), &self.path(values))
     }
 
     /// What the trail calls the object of [`Target::call`] without values.
     pub(crate) fn unknown_object(&self) -> Option<String> {
-        let params = self.route.path.matches('{').count();
+        let params = self.parameters();
         (params > 0).then(|| vec!["unknown"; params].join("/"))
     }
 }
@@ -102,11 +85,7 @@ impl Stage {
 
     /// Every route that is served.
     pub(crate) fn targets(&self) -> Vec<Target> {
-        let of = |served: &Served| {
-            let Served { admin, contract, mount, routes } = served.clone();
-            routes.into_iter().map(move |route| Target { admin, contract, mount: mount.clone(), route })
-        };
-        self.running.served().iter().flat_map(of).collect()
+        targets(&self.running)
     }
 
     /// Sends `call` to the contracts.
