@@ -1,0 +1,131 @@
+//! What the contracts say of each route: who may call it, what it names and whose that has to be, and how to call it so
+//! that nothing comes of it. Written down from their documents, not from the code.
+
+use tidings::http::contract::Access;
+
+use self::Body::{Form, Json};
+use self::Object::{Anybodys, Own};
+use crate::objects::Owner;
+use crate::objects::Thing::{self, Client, Event, Kept, Notification, Polled};
+use crate::served::Target;
+
+/// One route, or those of one label.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    /// `*` for every contract.
+    pub(crate) contract: &'static str,
+    pub(crate) label: &'static str,
+    /// Who may call it.
+    pub(crate) access: Access,
+    pub(crate) object: Object,
+    /// The body of a harmless call.
+    pub(crate) body: Body,
+}
+
+/// What the path of a route names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Object {
+    /// Nothing that is anybody's.
+    None,
+    /// Something of the caller's own; another's is as one that does not exist (contracts/README.md).
+    Own(Thing),
+    /// Something, whosever it is.
+    Anybodys(Thing),
+}
+
+/// The body of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Body {
+    None,
+    Form(&'static str),
+    Json(&'static str),
+}
+
+impl Object {
+    pub(crate) const fn thing(self) -> Option<Thing> {
+        match self {
+            Self::None => None,
+            Self::Own(thing) | Self::Anybodys(thing) => Some(thing),
+        }
+    }
+
+    /// Whose things a matrix has to try.
+    pub(crate) const fn owners(self) -> &'static [Owner] {
+        match self {
+            Self::None => &[Owner::Nobody],
+            Self::Own(_) | Self::Anybodys(_) => &Owner::ALL,
+        }
+    }
+}
+
+/// What the contracts offer and the store cannot do yet: labels of routes, which answer 503 to who is let in. The matrix
+/// fails once they do something else.
+const NOT_BUILT: &[&str] = &["lease", "story", "retry", "cancel", "event"];
+
+/// Whether the store can do what the route of this label is for.
+pub(crate) fn is_built(label: &str) -> bool {
+    !NOT_BUILT.contains(&label)
+}
+
+/// The rule of a route.
+pub(crate) fn rule(target: &Target) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.label == target.route.label && ["*", target.contract].contains(&rule.contract))
+}
+
+const ANYONE: Access = Access::Public;
+const ADMINISTRATOR: Access = Access::Scope("notification:consent:administrator");
+const CONSUMER: Access = Access::Scope("notification:consent:consumer");
+const PUBLISHER: Access = Access::ScopeOrKey("events:publish");
+const OPERATOR: Access = Access::Scope("notifications:operate");
+
+/// No contract takes it for a body.
+const BROKEN: Body = Json("{\"broken\": ");
+const DRY_RUN: Body = Json("{\"dryRun\": true}");
+const NOTHING: Body = Body::None;
+
+pub(crate) const RULES: &[Rule] = &[
+    // contracts/README.md: the OpenAPI document of each contract, without authentication.
+    of("*", "openapi", ANYONE, Object::None, NOTHING),
+    // contracts/events.md, "Tokens": at the root. Clients show themselves in the request.
+    of("root", "token", ANYONE, Object::None, Form("")),
+    of("root", "revoke", ANYONE, Object::None, Form("")),
+    of("root", "keys", ANYONE, Object::None, NOTHING),
+    of("root", "metadata", ANYONE, Object::None, NOTHING),
+    // contracts/events.md: the `type` URLs resolve to an explanation.
+    of("root", "problem", ANYONE, Object::None, NOTHING),
+    // design.md, "Configuration": TCP serves health and metrics without a token.
+    of("admin", "health_live", ANYONE, Object::None, NOTHING),
+    of("admin", "health_ready", ANYONE, Object::None, NOTHING),
+    of("admin", "metrics", ANYONE, Object::None, NOTHING),
+    // contracts/polling.md, the table of operations.
+    of("polling", "subscribe", ADMINISTRATOR, Object::None, BROKEN),
+    of("polling", "read", CONSUMER, Own(Polled), NOTHING),
+    of("polling", "unsubscribe", ADMINISTRATOR, Anybodys(Kept), NOTHING),
+    of("polling", "poll", CONSUMER, Own(Polled), NOTHING),
+    // contracts/events.md, "Publish" and "Poll safely".
+    of("events", "publish", PUBLISHER, Object::None, BROKEN),
+    of("events", "lease", CONSUMER, Own(Polled), Json("{\"returnImmediately\": true, \"maxEvents\": 0}")),
+    // contracts/events.md, "Look and act". What is declared cannot be deleted, and what waits is held and let go.
+    of("events", "notifications", OPERATOR, Object::None, NOTHING),
+    of("events", "story", OPERATOR, Anybodys(Notification), NOTHING),
+    of("events", "retry", OPERATOR, Anybodys(Notification), DRY_RUN),
+    of("events", "cancel", OPERATOR, Anybodys(Notification), DRY_RUN),
+    of("events", "cancellations", OPERATOR, Object::None, DRY_RUN),
+    of("events", "replays", OPERATOR, Object::None, DRY_RUN),
+    of("events", "event", OPERATOR, Anybodys(Event), NOTHING),
+    of("events", "subscriptions", OPERATOR, Object::None, NOTHING),
+    of("events", "subscription", OPERATOR, Anybodys(Kept), NOTHING),
+    of("events", "pause", OPERATOR, Anybodys(Kept), NOTHING),
+    of("events", "resume", OPERATOR, Anybodys(Kept), NOTHING),
+    of("events", "delete_subscription", OPERATOR, Anybodys(Kept), NOTHING),
+    // design.md, "Command line": `purge --client`, `status`, `rotate-keys`, `clock accept`, with the operator's scope.
+    of("events", "purge", OPERATOR, Anybodys(Client), DRY_RUN),
+    of("events", "credentials", OPERATOR, Object::None, NOTHING),
+    of("events", "rotate_keys", OPERATOR, Object::None, BROKEN),
+    of("events", "clock", OPERATOR, Object::None, NOTHING),
+    of("events", "accept_clock", OPERATOR, Object::None, BROKEN),
+];
+
+const fn of(contract: &'static str, label: &'static str, access: Access, object: Object, body: Body) -> Rule {
+    Rule { contract, label, access, object, body }
+}

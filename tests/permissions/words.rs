@@ -1,0 +1,103 @@
+//! Each contract's own error body: what is wrong with one, if something is.
+
+use serde_json::Value;
+
+use crate::door::Answer;
+use crate::served::Target;
+
+/// Whether a route answers as RFC 6749, 5.2 has it, in place of its contract's errors.
+pub(crate) fn speaks_oauth(target: &Target) -> bool {
+    target.contract == "root" && ["token", "revoke"].contains(&target.route.label)
+}
+
+/// Of an answer of the token endpoint, which must never be that of the credential check.
+pub(crate) fn oauth_fault(answer: &Answer) -> Option<String> {
+    let fault = || {
+        if answer.header("www-authenticate").is_some_and(|challenge| challenge.starts_with("Bearer")) {
+            return Err("it asks for a bearer token".to_owned());
+        }
+        let body = json(answer, "application/json")?;
+        if answer.status < 400 { Ok(()) } else { texts(&body, &["error", "error_description"]) }
+    };
+    fault().err()
+}
+
+/// Of an answer with an error.
+pub(crate) fn error_fault(contract: &str, answer: &Answer) -> Option<String> {
+    error(contract, answer).err()
+}
+
+/// Of a 401 or 403 of the credential check.
+pub(crate) fn refusal_fault(contract: &str, answer: &Answer) -> Option<String> {
+    let fault = || {
+        let named = error(contract, answer)?;
+        let fits = match answer.status {
+            401 => ["NOT000002", "unauthenticated"].contains(&&*named),
+            _ => ["NOT000003", "forbidden"].contains(&&*named),
+        };
+        if fits { Ok(()) } else { Err(format!("the error is {named}")) }
+    };
+    fault().err()
+}
+
+/// What the error is called.
+fn error(contract: &str, answer: &Answer) -> Result<String, String> {
+    match contract {
+        "polling" => polling(answer),
+        // contracts/README.md: outside every mount too.
+        "events" | "root" | "admin" => problem(answer),
+        other => panic!("write down in tests/permissions/words.rs what an error of the contract {other} looks like"),
+    }
+}
+
+/// contracts/polling.md, "Errors".
+fn polling(answer: &Answer) -> Result<String, String> {
+    let body = json(answer, "application/json")?;
+    texts(&body, &["code", "error_code", "message", "description"])?;
+    let code = body["code"].as_str().unwrap_or_default();
+    let status = match code {
+        "NOT000001" => 400,
+        "NOT000002" => 401,
+        "NOT000003" => 403,
+        "NOT000004" | "NOT000006" => 404,
+        "NOT000005" => 405,
+        "NOT000007" => 415,
+        "NOT000008" => 413,
+        "NOT000009" => 409,
+        "NOT000010" => 429,
+        "NOT000011" => 503,
+        other => return Err(format!("there is no code {other}")),
+    };
+    if body["error_code"] != *code || answer.status != status {
+        return Err(format!("the code is {code}: {}", answer.body));
+    }
+    Ok(code.to_owned())
+}
+
+/// RFC 9457, and contracts/events.md.
+fn problem(answer: &Answer) -> Result<String, String> {
+    let body = json(answer, "application/problem+json")?;
+    texts(&body, &["type", "title", "detail"])?;
+    if body["status"] != answer.status {
+        return Err(format!("the status of the body is {}", body["status"]));
+    }
+    match body["type"].as_str().unwrap_or_default().rsplit_once("/problems/") {
+        Some((_, name)) if !name.is_empty() => Ok(name.to_owned()),
+        _ => Err(format!("the type is {}", body["type"])),
+    }
+}
+
+fn json(answer: &Answer, media_type: &str) -> Result<Value, String> {
+    match answer.header("content-type") {
+        Some(given) if given == media_type => {
+            serde_json::from_str(&answer.body).map_err(|error| format!("{error}: {}", answer.body))
+        }
+        other => Err(format!("the Content-Type is {other:?}, not {media_type}")),
+    }
+}
+
+/// That these members of `body` are texts, and say something.
+fn texts(body: &Value, names: &[&str]) -> Result<(), String> {
+    let empty = |name: &&&str| body[**name].as_str().is_none_or(str::is_empty);
+    names.iter().find(empty).map_or(Ok(()), |name| Err(format!("{name} is missing: {body}")))
+}
