@@ -413,3 +413,39 @@ async fn a_consuming_poll_of_a_single_take_skips_what_is_leased() {
     assert_eq!(leased(&*store, queue, 5).await, ["1"]);
     assert_verified(&subject, store).await;
 }
+
+#[tokio::test]
+async fn leases_run_by_the_ledger_s_time_while_the_wall_clock_is_in_doubt() {
+    let subject = Subject::new();
+    subject.clock.set_synchronised(Some(false));
+    let store = subject.open();
+    let queue = queue(&*store, "s").await;
+    fill(&*store, queue, 0..2, HOUR).await;
+    fill(&*store, queue, 2..3, 12 * HOUR).await;
+    let page = store.lease(lease(queue, 3)).await.unwrap();
+    subject.clock.leap(5 * 3_600_000);
+    while store.sweep().await.unwrap().more {}
+    assert!(store.clock_doubt().is_some());
+    let status = store.queue(queue);
+    assert_eq!((status.waiting, status.leased), (0, 3), "by the wall clock it would have ended long ago");
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.wait(queue).await }
+    });
+    subject.clock.advance(Duration::from_millis(59_999));
+    tokio::time::sleep(10 * MILLI).await;
+    assert!(!waiting.is_finished());
+    assert!(leased(&*store, queue, 10).await.is_empty());
+    subject.clock.advance(MILLI);
+    waiting.await.unwrap();
+    // What looks expired is withheld; it can be acknowledged all the same.
+    assert_eq!(leased(&*store, queue, 10).await, ["2"]);
+    assert!(taken(&*store, queue, 10).await.is_empty());
+    assert_eq!(acked(&*store, queue, vec![page.notifications[0].id]).await, 1);
+    while store.sweep().await.unwrap().more {}
+    assert_eq!(count(&*store, State::Expired), 0);
+    subject.clock.leap(-5 * 3_600_000);
+    while store.sweep().await.unwrap().more {}
+    assert_eq!(taken(&*store, queue, 10).await, ["1"]);
+    assert_verified(&subject, store).await;
+}

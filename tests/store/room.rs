@@ -394,3 +394,30 @@ async fn what_is_used_is_reckoned_from_above_where_only_some_are_left() {
     let (truth, reckoned) = used(&subject, &volume, store).await;
     assert!(reckoned >= truth && reckoned <= truth * 4 + 2 * MIB, "{reckoned} of {truth}, bodies {before}");
 }
+
+#[tokio::test]
+async fn what_is_used_is_reckoned_from_above_with_leases_and_their_ends() {
+    let (subject, volume) = shown(0);
+    let store = subject.open();
+    let mut queues = Vec::new();
+    for n in 0..10 {
+        queues.push(queue(&*store, &format!("s{n}")).await);
+    }
+    for _ in 0..20 {
+        let events = (0..100).map(|_| event_for(draft(None, "301"), &queues, HOUR));
+        append(&*store, events.collect()).await.unwrap();
+    }
+    for round in 0..3 {
+        for queue in &queues {
+            for _ in 0..10 {
+                let leased = store.lease(lease(*queue, 150)).await.unwrap();
+                let acks = leased.notifications.iter().skip(round).step_by(3).map(|n| n.id).collect();
+                store.lease(tidings::store::Lease { acks, ..lease(*queue, 0) }).await.unwrap();
+            }
+        }
+        subject.clock.advance(Duration::from_mins(1));
+    }
+    while store.sweep().await.unwrap().more {}
+    let (truth, reckoned) = used(&subject, &volume, store).await;
+    assert!(reckoned >= truth && reckoned <= truth * 4 + MIB, "{reckoned} of {truth}");
+}

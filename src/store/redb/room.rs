@@ -19,7 +19,7 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, ReadableTab
 
 use super::record::{self, Meta};
 use super::storage;
-use super::tables::{EVENTS, HEADS, PAGES};
+use super::tables::{EVENTS, HEADS, OPEN, OUTCOMES, PAGES};
 use crate::store::{Room, StoreError};
 
 /// What the data file's volume has.
@@ -49,7 +49,7 @@ impl Volume {
 /// Bytes of a row besides what its table knows of it: key, offset, and the table's share of branches.
 const ROW: u64 = 20;
 /// Bytes of the rows where there are none to look at: of an event besides its body, of a head, of a page.
-const USUAL: Lengths = Lengths { event: 160, head: 96, page: 144 };
+const USUAL: Lengths = Lengths { event: 160, head: 96, page: 144, course: 0 };
 /// Room that everything else takes: other tables, redb's own.
 const ELSE: u64 = MIB;
 const MIB: u64 = 1 << 20;
@@ -61,6 +61,8 @@ struct Lengths {
     event: u64,
     head: u64,
     page: u64,
+    /// Of single notifications; 0 where there are none, as nobody leases.
+    course: u64,
 }
 
 /// What is used inside the file, reckoned from above.
@@ -83,7 +85,11 @@ impl Used {
         let events = read.open_table(EVENTS).map_err(storage)?;
         let heads = read.open_table(HEADS).map_err(storage)?;
         let pages = read.open_table(PAGES).map_err(storage)?;
+        let open = read.open_table(OPEN).map_err(storage)?;
+        let outcomes = read.open_table(OUTCOMES).map_err(storage)?;
+        let (open_row, outcome) = (mean(&open, whole)?.unwrap_or(0), mean(&outcomes, whole)?.unwrap_or(0));
         let lengths = Lengths {
+            course: open_row.max(outcome),
             event: mean(&events, besides_body)?.unwrap_or(USUAL.event),
             head: mean(&heads, whole)?.unwrap_or(USUAL.head),
             page: mean(&pages, whole)?.unwrap_or(USUAL.page),
@@ -94,6 +100,7 @@ impl Used {
         let bytes = spread(meta.body_bytes + rows * lengths.event, rows, meta.next_position.saturating_sub(first))
             + spread(heads * lengths.head, heads, heads)
             + inserted(pages.len().map_err(storage)? * lengths.page)
+            + inserted(open.len().map_err(storage)? * open_row + outcomes.len().map_err(storage)? * outcome)
             + ELSE;
         Ok(Self { bytes, lengths, accepted: meta.accepted, body_bytes: meta.body_bytes })
     }
@@ -105,10 +112,10 @@ impl Used {
     }
 
     /// Room that will be taken by what must go on: the sweep files the heads of new events, and polls may take what
-    /// waits one by one.
+    /// waits one by one, or lease it.
     fn owed(&self, meta: &Meta, waiting: u64) -> u64 {
         let heads = meta.next_position.saturating_sub(meta.filed_to);
-        spread(heads * self.lengths.head, heads, heads) + inserted(waiting * self.lengths.page)
+        spread(heads * self.lengths.head, heads, heads) + inserted(waiting * (self.lengths.page + self.lengths.course))
     }
 
     /// Room that new events of so many bytes take at most.
