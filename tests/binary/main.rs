@@ -9,9 +9,9 @@ mod audit;
 mod canary;
 mod commands;
 mod credentials;
-mod operator;
 #[path = "../support/openapi.rs"]
 mod openapi;
+mod operator;
 mod program;
 mod refusals;
 mod serving;
