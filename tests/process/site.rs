@@ -67,6 +67,18 @@ impl Site {
         Ok(Self { folder, declared })
     }
 
+    /// The folder.
+    #[allow(dead_code, reason = "not every test looks into it")]
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Adds `further` TOML, from a table header on, for the lives to come.
+    #[allow(dead_code, reason = "not every test needs more than it began with")]
+    pub(crate) fn declare(&mut self, further: &str) {
+        self.declared.further.push_str(further);
+    }
+
     /// The configuration file.
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("tidings.toml")

@@ -13,6 +13,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
 use crate::process::frame::frame;
+use crate::secure::{Secure, connect};
 
 /// How long the last answers may take once no new requests are sent.
 const TAIL: Duration = Duration::from_secs(10);
@@ -36,6 +37,8 @@ pub(crate) struct Load {
     pub(crate) measured: Duration,
     /// The status that every answer must have.
     pub(crate) status: u16,
+    /// Whether it is spoken over TLS.
+    pub(crate) secure: bool,
 }
 
 /// What a load brought.
@@ -62,8 +65,7 @@ impl Load {
     /// Runs it to its end. Any other answer, and any connection that breaks, is an error.
     pub(crate) fn run(&self, source: &mut dyn Source) -> io::Result<Served> {
         let ready = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        let mut lines =
-            (0..self.connections).map(|n| Line::open(&ready, n, self.address)).collect::<io::Result<Vec<_>>>()?;
+        let mut lines = (0..self.connections).map(|n| Line::open(&ready, n, self)).collect::<io::Result<Vec<_>>>()?;
         let begun = Instant::now();
         let (from, until) = (begun + self.warm_up, begun + self.warm_up + self.measured);
         for line in &mut lines {
@@ -115,9 +117,42 @@ fn wait(ready: &OwnedFd, events: &mut Vec<epoll::Event>, until: Instant) -> io::
     Ok(())
 }
 
+/// What a request goes over.
+enum Stream {
+    Plain(TcpStream),
+    Secure(Box<Secure>),
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.read(buffer),
+            Self::Secure(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(bytes),
+            Self::Secure(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.flush(),
+            Self::Secure(stream) => stream.flush(),
+        }
+    }
+}
+
 /// One connection.
 struct Line {
-    stream: TcpStream,
+    stream: Stream,
+    /// The same socket, as it is waited for: closed with this connection.
+    _watched: TcpStream,
     asked: Instant,
     received: Vec<u8>,
     /// The last whole answer.
@@ -125,17 +160,20 @@ struct Line {
 }
 
 impl Line {
-    fn open(ready: &OwnedFd, number: usize, address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
-        epoll::add(ready, &stream, epoll::EventData::new_u64(number as u64), epoll::EventFlags::IN)?;
-        Ok(Self { stream, asked: Instant::now(), received: Vec::new(), last: Vec::new() })
+    fn open(ready: &OwnedFd, number: usize, load: &Load) -> io::Result<Self> {
+        let plain = TcpStream::connect(load.address)?;
+        plain.set_nodelay(true)?;
+        let watched = plain.try_clone()?;
+        let stream = if load.secure { Stream::Secure(Box::new(connect(plain)?)) } else { Stream::Plain(plain) };
+        watched.set_nonblocking(true)?;
+        epoll::add(ready, &watched, epoll::EventData::new_u64(number as u64), epoll::EventFlags::IN)?;
+        Ok(Self { stream, _watched: watched, asked: Instant::now(), received: Vec::new(), last: Vec::new() })
     }
 
     fn ask(&mut self, source: &mut dyn Source) -> io::Result<()> {
         self.asked = Instant::now();
-        self.stream.write_all(source.next())
+        self.stream.write_all(source.next())?;
+        self.stream.flush()
     }
 
     /// Reads what there is, and answers the status once an answer is whole.

@@ -17,6 +17,7 @@ mod report;
 mod requests;
 mod rounds;
 mod scale;
+mod secure;
 mod stage;
 
 use std::io;

@@ -67,8 +67,14 @@ impl Probes<'_> {
 
     /// A load on a bare server with the request that a producer sends.
     fn load(&self, server: &BareServer, measured: Duration) -> io::Result<f64> {
-        let load =
-            Load { address: server.address, connections: CONNECTIONS, warm_up: WARM_UP / 2, measured, status: 202 };
+        let load = Load {
+            address: server.address,
+            connections: CONNECTIONS,
+            warm_up: WARM_UP / 2,
+            measured,
+            status: 202,
+            secure: false,
+        };
         load.run(&mut Publishing::new(&self.checking.token, "probe", 1)).map(|served| served.rate)
     }
 
@@ -93,6 +99,7 @@ struct Figures {
     mixed: Samples,
     consumed: Vec<f64>,
     single: Samples,
+    secure: Samples,
     empty_poll: Samples,
     checking: Vec<f64>,
     authenticated: Vec<f64>,
@@ -140,6 +147,10 @@ impl Figures {
         let h = probes.h()?;
         self.empty_poll.add(&poll_nothing(stage, measured)?, Some(h), None);
 
+        stage.speak_tls()?;
+        let h = probes.h()?;
+        self.secure.add(&stage.publish("one", CONNECTIONS, measured)?, Some(h), None);
+
         let without = probes.load(&probes.bare, measured)?;
         let with = probes.load(&probes.checking, measured)?;
         self.checking.push(with);
@@ -159,6 +170,9 @@ impl Figures {
         let consumed = median(&self.consumed);
         report.note("consumed meanwhile and after, to the last one", per_second(consumed), consumed);
         self.single.report_f(report, "publish, one client", 0.25);
+        let secure = median(&self.secure.ours);
+        let value = format!("{} p50 {:.2} ms", per_second(secure), median(&self.secure.times));
+        report.note("publish over TLS 1.3, fan-out 1, against H", value, median(&self.secure.against_h));
         let empty = median(&self.empty_poll.ours);
         report.note("polls of an empty queue", per_second(empty), median(&self.empty_poll.against_h));
         report.add(Line {

@@ -10,6 +10,7 @@ use crate::process::connection::Connection;
 use crate::process::site::{CLIENT, Declared, SECRET, Site};
 use crate::process::token::bearer;
 use crate::requests::{Publishing, batch};
+use crate::secure;
 
 /// The longest start that is waited for.
 pub(crate) const START: Duration = Duration::from_mins(2);
@@ -30,6 +31,8 @@ pub(crate) struct Stage {
     pub(crate) appliance: Appliance,
     /// The value of its client's `Authorization` header.
     pub(crate) token: String,
+    /// Whether it speaks TLS.
+    secure: bool,
     /// The number of the next event, so that each has an id of its own.
     next_event: u64,
     // Dropped last: the folder goes when nobody writes to it any more.
@@ -44,7 +47,7 @@ impl Stage {
         let site = Site::new(dir, declared)?;
         let appliance = Appliance::start(&site, START)?;
         let token = bearer(appliance.addresses.api, CLIENT, SECRET)?;
-        Ok(Self { appliance, token, next_event: 1, site })
+        Ok(Self { appliance, token, secure: false, next_event: 1, site })
     }
 
     /// A connection to it.
@@ -55,7 +58,7 @@ impl Stage {
     /// The load of `connections` producers.
     pub(crate) fn load(&self, connections: usize, measured: Duration) -> Load {
         let address = self.appliance.addresses.api;
-        Load { address, connections, warm_up: WARM_UP, measured, status: 202 }
+        Load { address, connections, warm_up: WARM_UP, measured, status: 202, secure: self.secure }
     }
 
     /// Where the events of a load come from.
@@ -80,6 +83,15 @@ impl Stage {
             self.next_event = numbers.end;
             connection.exchange(&batch(&self.token, event_type, numbers))?.expect_status(202)?;
         }
+        Ok(())
+    }
+
+    /// Starts it again at the same data, with TLS; the token stays good.
+    pub(crate) fn speak_tls(&mut self) -> io::Result<()> {
+        let settings = secure::settings(self.site.folder())?;
+        self.site.declare(&settings);
+        self.kill_and_start()?;
+        self.secure = true;
         Ok(())
     }
 
