@@ -75,7 +75,7 @@ impl Objects {
             Thing::Notification | Thing::Event if owner == Owner::Nobody => UNUSED.to_owned(),
             Thing::Notification | Thing::Event => {
                 let of = |client: &str| self.ids.get(&(thing, client.to_owned())).cloned();
-                of(client).or_else(|| of(DRIVER)).unwrap_or_else(|| UNUSED.to_owned())
+                of(client).or_else(|| of(DRIVER)).unwrap()
             }
         }
     }

@@ -58,15 +58,6 @@ impl Object {
     }
 }
 
-/// What the contracts offer and the store cannot do yet: labels of routes, which answer 503 to who is let in. The matrix
-/// fails once they do something else.
-const NOT_BUILT: &[&str] = &["lease", "story", "retry", "cancel", "event"];
-
-/// Whether the store can do what the route of this label is for.
-pub(crate) fn is_built(label: &str) -> bool {
-    !NOT_BUILT.contains(&label)
-}
-
 /// The rule of a route.
 pub(crate) fn rule(target: &Target) -> Option<&'static Rule> {
     RULES.iter().find(|rule| rule.label == target.route.label && ["*", target.contract].contains(&rule.contract))

@@ -18,7 +18,6 @@ use tidings::config::{self, Sources};
 use crate::door::{Answer, Door, Line};
 use crate::issuers::{CONTRACTS, Issuers, POINTLESS, only};
 use crate::objects::{DRIVER, OTHER, Objects, Thing, kept, polled};
-use crate::rules::is_built;
 use crate::served::{Target, targets};
 
 /// The scopes that the contracts of this release and later ones speak of.
@@ -103,10 +102,8 @@ impl Stage {
             // What nobody acknowledges goes on waiting.
             let poll = format!("/v1/subscriptions/{}/poll", kept(client));
             let asked = r#"{"returnImmediately": true, "leaseSeconds": 1}"#;
-            let leased = self.post(&poll, JSON, Some(&token), asked).await;
-            if is_built("lease") {
-                self.objects.add(Thing::Notification, client, text(&leased.expect(200).json()["order"][0]));
-            }
+            let leased = self.post(&poll, JSON, Some(&token), asked).await.expect(200).json();
+            self.objects.add(Thing::Notification, client, text(&leased["order"][0]));
         }
         self.advance(Duration::from_secs(2));
     }
