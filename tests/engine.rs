@@ -11,7 +11,7 @@ use support::client::{Call, subscription};
 use support::{Appliance, BadDisk, Setup, declared, until};
 use tidings::base::random::SeededRandomness;
 use tidings::base::stop::Stop;
-use tidings::engine::{ClientLimits, Engine, EngineSettings, ForeignClients, Provisioned};
+use tidings::engine::{ClientLimits, DeliverySettings, Engine, EngineSettings, ForeignClients, Provisioned};
 use tidings::model::notification::State;
 use tidings::model::owners::Owners;
 use tidings::model::pattern::Patterns;
@@ -97,6 +97,7 @@ async fn provisioning_counts_what_it_holds_and_releases() {
             foreign: Vec::new(),
             declared: Vec::new(),
             limits: ClientLimits::default(),
+            delivery: DeliverySettings::default(),
         };
         let (clock, random) = (Arc::new(appliance.clock.clone()), Arc::new(SeededRandomness::new(1)));
         let engine = Engine::new(appliance.store.clone(), clock, random, settings, Stop::new());

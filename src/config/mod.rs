@@ -12,7 +12,7 @@
 //! - `layers`: figment lays the sources over one another, the crate's own `defaults.toml` at the bottom.
 //! - `reader`, `kind`, `secret`: read a key of a kind and collect what is wrong with it.
 //! - `server`, `tls`, `contracts`, `clients`, `api_keys`, `credential`, `issuers`, `trust`, `events`, `limits`,
-//!   `subscriptions`, `log`, `settings`: one line for each key, then what must hold between keys.
+//!   `subscriptions`, `endpoints`, `webhooks`, `email`, `log`, `settings`: one line for each key, then what must hold between keys.
 //!
 //! Not here: looking at the network or the data file, and reloading.
 
@@ -21,6 +21,8 @@ mod clients;
 mod contracts;
 mod credential;
 mod document;
+mod email;
+mod endpoints;
 mod events;
 mod issuers;
 mod kind;
@@ -38,6 +40,7 @@ mod sources;
 mod subscriptions;
 mod tls;
 mod trust;
+mod webhooks;
 
 pub use load::{Loaded, client_secret, defaults, load};
 pub use log::{LogFormat, LogSettings};

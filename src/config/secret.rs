@@ -8,12 +8,15 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::credential::read_not_after;
+use super::credential::{instant, read_not_after};
 use super::reader::{Item, Section};
 use super::sources::{Sources, read_bounded};
 use crate::auth::KeptSecret;
 use crate::auth::keygen::client_hash;
 use crate::base::secret::SecretHash;
+use crate::model::target::SigningSecret;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 /// What a secret has to be.
 #[derive(Clone, Copy)]
@@ -70,6 +73,30 @@ pub(super) fn secret_pem(sources: &Sources) -> impl Fn(&Item<'_>) -> Option<Secr
     by_form(&["file", "credential", "env", "value"], |forms| one_form(forms, sources, PEM))
 }
 
+/// Reads one of `{ file = … }`, `{ credential = … }`, `{ env = … }`, `{ value = … }` that holds `whsec_` and a key in base64
+/// (Standard Webhooks, symmetric), each perhaps with `not_before` and `not_after`.
+pub(super) fn signing_secret(sources: &Sources) -> impl Fn(&Item<'_>) -> Option<SigningSecret> {
+    by_form(&["file", "credential", "env", "value"], |forms| {
+        let (not_before, not_after) = (forms.optional("not_before", instant), read_not_after(forms, sources));
+        let secret = one_form(forms, sources, SECRET)?;
+        let Some(key) = signing_key(&secret.bytes) else {
+            forms.reader.error(
+                &forms.path,
+                "must be whsec_ and 24 to 64 bytes in base64, as tidings keygen --webhook shows it",
+            );
+            return None;
+        };
+        Some(SigningSecret { key, not_before, not_after })
+    })
+}
+
+/// The key in `whsec_…`.
+fn signing_key(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let encoded = text.strip_prefix(b"whsec_")?;
+    let key = Zeroizing::new(STANDARD.decode(encoded).ok()?);
+    (24..=64).contains(&key.len()).then_some(key)
+}
+
 /// Reads a table that has exactly one of these forms.
 fn by_form<T>(
     names: &'static [&'static str],
@@ -85,8 +112,9 @@ fn by_form<T>(
             if names.iter().filter(|form| forms.has(form)).count() == 1 {
                 return read(forms);
             }
-            // It may stand beside each of them.
+            // They may stand beside each of them.
             forms.has("not_after");
+            forms.has("not_before");
             forms.reader.error(&forms.path, format!("needs exactly one of {}", names.join(", ")));
             None
         })

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::api_keys;
 use super::clients::{self, Auth, Client};
 use super::contracts::{self, Contracts};
+use super::email;
 use super::events;
 use super::issuers;
 use super::kind::text;
@@ -16,6 +17,7 @@ use super::server;
 use super::sources::Sources;
 use super::subscriptions::{self, Known};
 use super::trust;
+use super::webhooks;
 use crate::api::events::{EventsSettings, OperatorSettings};
 use crate::api::polling::PollingSettings;
 use crate::api::root::RootSettings;
@@ -23,7 +25,7 @@ use crate::auth::issuers::IssuerSettings;
 use crate::auth::{AuthSettings, scope};
 use crate::base::audit::Output;
 use crate::base::outbound::TrustSettings;
-use crate::engine::{EngineSettings, ForeignClients};
+use crate::engine::{DeliverySettings, EngineSettings, ForeignClients};
 use crate::http::settings::ServerSettings;
 use crate::model::subscription::SubscriptionDraft;
 use crate::store::StoreSettings;
@@ -101,8 +103,18 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     issuers::check(top, &issuers, &servers.public_url, ids);
     let (catalogue, store) = events::read(top, &limits);
     let client_ids = clients.iter().map(|client| client.id.value.as_str()).collect();
-    let known = Known { clients: &client_ids, issuers: &issuers, catalogue: &catalogue, polling: polling.is_some() };
+    let (webhooks, email) = (webhooks::read(top), email::read(top));
+    let known = Known {
+        clients: &client_ids,
+        issuers: &issuers,
+        catalogue: &catalogue,
+        polling: polling.is_some(),
+        policies: std::iter::once("default").chain(webhooks.policies.iter().map(|name| name.value.as_str())).collect(),
+        mail: email.is_some(),
+        sources,
+    };
     let declared = subscriptions::read(top, &known);
+    let delivery = DeliverySettings { webhooks: webhooks.delivery, email: email.map(|email| email.delivery) };
     let (audit, log) = (log::read_audit(top), log::read(top));
     let sample = polling.as_ref().and(events.as_ref()).filter(|_| servers.are_local());
     let sample = sample.and_then(|_| find_sample(&clients, &declared));
@@ -125,7 +137,7 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         auth: AuthSettings { audience, issuer, token_lifetime, clients, api_keys, limits: limits.auth },
         issuers,
         trust: trust::read(top),
-        engine: EngineSettings { catalogue, owners, foreign, declared, limits: limits.clients },
+        engine: EngineSettings { catalogue, owners, foreign, declared, limits: limits.clients, delivery },
         store,
         audit,
         log,

@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 
 use super::clients::refuse_same_ids;
+use super::endpoints;
 use super::issuers::Issuer;
 use super::kind::{list, located, name, type_id};
-use super::places::join_key;
 use super::reader::{Located, Section, Shown, nearest};
+use super::sources::Sources;
 use crate::model::catalogue::Catalogue;
 use crate::model::id::{ClientId, EventTypeId, SubscriptionId};
 use crate::model::notification::EndpointKind;
 use crate::model::pattern::stands_for;
 use crate::model::subscription::{ContractName, Origin, SubscriptionDraft};
+use crate::model::target::Target;
 
 /// Who has made a declared subscription (contracts/polling.md, "Subscription").
 const CREATED_BY: &str = "configuration";
@@ -26,6 +28,11 @@ pub(super) struct Known<'a> {
     pub(super) catalogue: &'a Catalogue,
     /// Whether the polling contract is served.
     pub(super) polling: bool,
+    /// The names of the egress policies, the built-in one too.
+    pub(super) policies: Vec<&'a str>,
+    /// Whether there is mail.
+    pub(super) mail: bool,
+    pub(super) sources: &'a Sources,
 }
 
 /// Reads `[[subscriptions]]`.
@@ -41,10 +48,10 @@ fn read_entry(entry: &Section<'_>, known: &Known<'_>) -> (Located<String>, Subsc
     let event_types = entry.required("event_types", list(1, type_id));
     let contract = entry.optional("contract", |item| item.one_of(&[("polling", ContractName::Polling)]));
     let contract = contract.unwrap_or(ContractName::Polling);
-    let endpoints = read_endpoints(entry, known);
+    let endpoints = endpoints::read(entry, known);
     check_client(entry, known, &client);
     for event_type in &event_types {
-        check_type(entry, known, event_type, contract);
+        check_type(entry, known, event_type, contract, &endpoints);
     }
     let draft = SubscriptionDraft {
         id: SubscriptionId::new(&id.value),
@@ -57,25 +64,6 @@ fn read_entry(entry: &Section<'_>, known: &Known<'_>) -> (Located<String>, Subsc
         endpoints,
     };
     (id, draft)
-}
-
-fn read_endpoints(entry: &Section<'_>, known: &Known<'_>) -> Vec<EndpointKind> {
-    let poll = entry.optional("poll", |item| item.section(|_| Some(EndpointKind::Poll)));
-    let mut later = false;
-    for kind in ["webhook", "email"].into_iter().filter(|kind| entry.has(kind)) {
-        later = true;
-        let message = "this release can only be polled; webhooks and mail come with later ones";
-        entry.reader.error_with(&join_key(&entry.path, kind), message, Some("write poll = {}".to_owned()));
-    }
-    if !entry.has("poll") && !later {
-        let advice = "write poll = {}".to_owned();
-        entry.reader.error_with(&entry.path, "says nothing of how it is served", Some(advice));
-    }
-    if poll.is_some() && !known.polling {
-        let message = "nobody can poll it: api.polling.enabled is false";
-        entry.reader.warning(&join_key(&entry.path, "poll"), message, None);
-    }
-    poll.into_iter().collect()
 }
 
 fn check_client(entry: &Section<'_>, known: &Known<'_>, client: &Located<String>) {
@@ -92,15 +80,26 @@ fn check_client(entry: &Section<'_>, known: &Known<'_>, client: &Located<String>
     entry.reader.missing_elsewhere(&client.path, message, advice);
 }
 
-fn check_type(entry: &Section<'_>, known: &Known<'_>, event_type: &Located<String>, contract: ContractName) {
+fn check_type(
+    entry: &Section<'_>,
+    known: &Known<'_>,
+    event_type: &Located<String>,
+    contract: ContractName,
+    endpoints: &[Target],
+) {
     let id = event_type.value.as_str();
     if !known.catalogue.knows(id) {
         let message = format!("there is no event type {}, and events.catalogue is \"closed\"", Shown(id));
         let advice = Some("declare it in [[event_types]]".to_owned());
-        entry.reader.missing_elsewhere(&event_type.path, message, advice);
-    } else if !known.catalogue.is_open_to(id, contract, EndpointKind::Poll) {
-        let message =
-            format!("the event type {} is not open to polling: its channels or contracts leave it out", Shown(id));
+        return entry.reader.missing_elsewhere(&event_type.path, message, advice);
+    }
+    let is_closed = |kind: &EndpointKind| {
+        let has = endpoints.iter().any(|target| target.takes_events() && target.kind() == *kind);
+        has && !known.catalogue.is_open_to(id, contract, *kind)
+    };
+    for kind in EndpointKind::ALL.iter().filter(|kind| is_closed(kind)) {
+        let (id, kind) = (Shown(id), kind.as_str());
+        let message = format!("the event type {id} is not open to {kind}: its channels or contracts leave it out");
         entry.reader.error(&event_type.path, message);
     }
 }

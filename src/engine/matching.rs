@@ -38,8 +38,9 @@ pub(super) fn match_event(draft: &EventDraft, set: &SubscriptionSet, settings: &
 fn collect(subscription: &Subscription, openness: &mut Openness<'_>, found: &mut ByKind<Vec<EndpointNumber>>) -> bool {
     let mut any = false;
     for endpoint in &subscription.endpoints {
-        if openness.get(subscription.contract, endpoint.kind) {
-            found.get_mut(endpoint.kind).push(endpoint.number);
+        let kind = endpoint.kind();
+        if endpoint.target.takes_events() && openness.get(subscription.contract, kind) {
+            found.get_mut(kind).push(endpoint.number);
             any = true;
         }
     }
@@ -89,12 +90,13 @@ mod tests {
 
     use super::*;
     use crate::base::clock::Timestamp;
-    use crate::engine::{ClientLimits, ForeignClients};
+    use crate::engine::{ClientLimits, DeliverySettings, ForeignClients};
     use crate::model::catalogue::EventType;
     use crate::model::id::{ClientId, SubscriptionId};
     use crate::model::owners::{Owners, may_see};
     use crate::model::pattern::Patterns;
     use crate::model::subscription::{Endpoint, Intake, Origin};
+    use crate::model::target::{ContentMode, EmailTarget, Ordering, Role, Target, WebhookTarget};
 
     fn subscription(id: &str, client: &str, endpoints: &[(u32, EndpointKind)]) -> Arc<Subscription> {
         Arc::new(Subscription {
@@ -108,8 +110,31 @@ mod tests {
             owners: None,
             holds: Vec::new(),
             intake: Intake::Open,
-            endpoints: endpoints.iter().map(|&(n, kind)| Endpoint { number: EndpointNumber(n), kind }).collect(),
+            endpoints: endpoints
+                .iter()
+                .map(|&(n, kind)| Endpoint { number: EndpointNumber(n), target: target(kind) })
+                .collect(),
         })
+    }
+
+    fn target(kind: EndpointKind) -> Target {
+        match kind {
+            EndpointKind::Poll => Target::Poll,
+            EndpointKind::Webhook => Target::Webhook(WebhookTarget {
+                url: "https://h/".to_owned(),
+                egress: "plant".to_owned(),
+                ordering: Ordering::Relaxed,
+                content_mode: ContentMode::Structured,
+                secrets: Vec::new(),
+                asymmetric: true,
+            }),
+            EndpointKind::Email => Target::Email(EmailTarget {
+                address: "a@h".to_owned(),
+                role: Role::Subscriber,
+                template: None,
+                locale: None,
+            }),
+        }
     }
 
     fn draft(audience: Option<&str>) -> EventDraft {
@@ -138,6 +163,7 @@ mod tests {
             foreign: Vec::new(),
             declared: Vec::new(),
             limits: ClientLimits::default(),
+            delivery: DeliverySettings::default(),
         }
     }
 

@@ -10,6 +10,7 @@
 //!   operator ([`operator`]), who sees all.
 
 mod clients;
+mod deliver;
 mod health;
 mod lease;
 mod limits;
@@ -25,6 +26,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use self::clients::ForeignClients;
+pub use self::deliver::{ChannelSettings, DeliverySettings, MAX_SCHEDULE};
 pub use self::lease::LeaseRequest;
 pub use self::limits::ClientLimits;
 pub use self::operator::{
@@ -63,6 +65,8 @@ pub struct EngineSettings {
     pub declared: Vec<SubscriptionDraft>,
     /// What each client is limited to.
     pub limits: ClientLimits,
+    /// How notifications are sent.
+    pub delivery: DeliverySettings,
 }
 
 /// The use cases over one store.

@@ -13,7 +13,7 @@ use crate::store::{SubscribeError, SubscriptionChange};
 pub struct Provisioned {
     /// Subscriptions made.
     pub created: Vec<SubscriptionId>,
-    /// Subscriptions with other event types, another client, or declared again.
+    /// Subscriptions with other event types, another client or other endpoints, or declared again.
     pub updated: Vec<SubscriptionId>,
     /// Subscriptions that the files no longer name: they take in nothing more, and what waits is handed out.
     pub drained: Vec<SubscriptionId>,
@@ -115,6 +115,7 @@ fn is_same(draft: &SubscriptionDraft, stored: &Subscription) -> bool {
         && stored.event_types == draft.event_types
         && stored.client_id == draft.client_id
         && stored.contract == draft.contract
+        && stored.endpoints.iter().map(|endpoint| &endpoint.target).eq(&draft.endpoints)
 }
 
 fn list(ids: &[SubscriptionId]) -> String {

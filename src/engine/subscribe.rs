@@ -7,6 +7,7 @@ use crate::model::id::{ClientId, EventTypeId, SubscriptionId, uuid_v7};
 use crate::model::notification::EndpointKind;
 use crate::model::owners::Owners;
 use crate::model::subscription::{ContractName, Intake, Origin, Subscription, SubscriptionDraft};
+use crate::model::target::Target;
 use crate::store::{SubscribeError, SubscriptionChange};
 
 /// A subscription to be made.
@@ -166,7 +167,7 @@ impl Engine {
             created_by,
             origin: Origin::Api,
             owners,
-            endpoints: vec![EndpointKind::Poll],
+            endpoints: vec![Target::Poll],
         }
     }
 }

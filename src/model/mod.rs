@@ -1,5 +1,7 @@
 //! The nouns of design.md: pure values, no I/O, no async, no clock reads.
 
+pub mod address;
+pub mod attempt;
 pub mod catalogue;
 pub mod cloud_event;
 pub mod event;
@@ -9,3 +11,4 @@ pub mod notification;
 pub mod owners;
 pub mod pattern;
 pub mod subscription;
+pub mod target;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::id::{ClientId, EndpointNumber, EventTypeId, SubscriptionId};
 use super::notification::EndpointKind;
 use super::owners::Owners;
+use super::target::Target;
 use crate::base::clock::Timestamp;
 
 /// The contract that a subscription belongs to: it is not visible through another.
@@ -50,15 +51,28 @@ pub enum HoldReason {
     Paused,
     /// The files no longer name the client that it is for.
     ClientRemoved,
+    /// Of one endpoint: it failed again and again, and is tried only now and then.
+    CircuitOpen,
+    /// Of one endpoint: it said that it is gone for good; somebody has to resume it.
+    EndpointDisabled,
+    /// Of one endpoint: none of the secrets that its requests are signed with is valid now.
+    SecretExpired,
 }
 
 impl HoldReason {
+    /// All of them, those of a whole subscription first.
+    pub const ALL: [Self; 5] =
+        [Self::Paused, Self::ClientRemoved, Self::CircuitOpen, Self::EndpointDisabled, Self::SecretExpired];
+
     /// The name in answers and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Paused => "paused",
             Self::ClientRemoved => "client-removed",
+            Self::CircuitOpen => "circuit-open",
+            Self::EndpointDisabled => "endpoint-disabled",
+            Self::SecretExpired => "secret-expired",
         }
     }
 }
@@ -73,12 +87,20 @@ pub struct Hold {
 }
 
 /// One endpoint of a subscription.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// Its number in the store.
     pub number: EndpointNumber,
+    /// Where its notifications go.
+    pub target: Target,
+}
+
+impl Endpoint {
     /// How it is served.
-    pub kind: EndpointKind,
+    #[must_use]
+    pub const fn kind(&self) -> EndpointKind {
+        self.target.kind()
+    }
 }
 
 /// What a subscription is made of, before a store has numbered its endpoints.
@@ -99,8 +121,8 @@ pub struct SubscriptionDraft {
     /// The owners that the creating token of an external issuer named, where it was the client's own; `None` where the
     /// files say what the client owns.
     pub owners: Option<Owners>,
-    /// One endpoint is made for each.
-    pub endpoints: Vec<EndpointKind>,
+    /// One endpoint is made for each; no two are one endpoint ([`Target::is_endpoint_of`]).
+    pub endpoints: Vec<Target>,
 }
 
 /// Who wants which event types.
@@ -140,7 +162,7 @@ impl Subscription {
     /// The queue that a client polls, where it has one.
     #[must_use]
     pub fn poll_endpoint(&self) -> Option<EndpointNumber> {
-        self.endpoints.iter().find(|e| e.kind == EndpointKind::Poll).map(|e| e.number)
+        self.endpoints.iter().find(|e| e.kind() == EndpointKind::Poll).map(|e| e.number)
     }
 }
 

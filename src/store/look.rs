@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::push::PushView;
 use crate::base::clock::Timestamp;
 use crate::model::event::Event;
-use crate::model::id::{ClientId, EventTypeId, LedgerId, Position, SubscriptionId};
+use crate::model::id::{ClientId, EndpointNumber, EventTypeId, LedgerId, Position, SubscriptionId};
 use crate::model::notification::{EndpointKind, State};
 
 /// The most records that one look reads.
@@ -61,7 +62,9 @@ pub struct NotificationView {
     pub event_type: Option<EventTypeId>,
     /// Whose it is; `None` where the subscription's endpoint has been forgotten.
     pub subscription: Option<SubscriptionId>,
-    /// How its endpoint is served.
+    /// Where it goes.
+    pub endpoint: EndpointNumber,
+    /// How that is served.
     pub kind: EndpointKind,
     /// The state now.
     pub state: State,
@@ -93,6 +96,8 @@ pub struct Story {
     pub handed_out: Vec<HandedOut>,
     /// Who asked for the rounds after the first, and when, oldest first.
     pub rounds: Vec<Round>,
+    /// Where it is sent: what has been tried, and when the next try is due.
+    pub push: PushView,
 }
 
 /// One time that a notification was handed out.

@@ -18,6 +18,7 @@ mod health;
 mod lease;
 mod look;
 pub mod metrics;
+mod push;
 pub mod redb;
 
 use async_trait::async_trait;
@@ -28,11 +29,16 @@ pub use self::look::{
     Act, Action, HandedOut, LOOK_RECORDS, Look, LookCursor, Looked, NotDone, NotificationView, Round, Story,
 };
 pub use self::metrics::StoreMetrics;
+pub use self::push::{
+    Claim, Claimed, EndpointHold, KEPT_ATTEMPTS, KeptAttempt, KeptCondition, PushView, Settle, Settled, Settlement,
+    Standing, Suppression,
+};
 use crate::base::clock::Timestamp;
 use crate::model::event::{Event, EventDraft, Identity};
 use crate::model::id::{ClientId, EndpointNumber, LedgerId, SubscriptionId};
 use crate::model::notification::{ByKind, EndpointKind, Sums};
 use crate::model::subscription::{HoldReason, SetVersion, Subscription, SubscriptionDraft, SubscriptionSet};
+use crate::model::target::Ordering;
 
 /// What a store is told when it is opened; the keys of design.md that it answers to.
 #[derive(Clone, Debug)]
@@ -243,7 +249,9 @@ pub struct Handed {
 pub enum SubscriptionChange {
     /// Makes a subscription; its id must not be taken.
     Create(SubscriptionDraft),
-    /// Gives the declared subscription of this id new event types, client and contract, and opens its intake. Its queue stays.
+    /// Gives the declared subscription of this id new event types, client, contract and endpoints, and opens its intake.
+    /// An endpoint that is there already ([`crate::model::target::Target::is_endpoint_of`]) keeps what waits for it; of one
+    /// that goes that is cancelled.
     Update(SubscriptionDraft),
     /// Adds nothing more to it; what waits is still handed out.
     Drain(SubscriptionId),
@@ -386,6 +394,52 @@ pub trait Store: Send + Sync + 'static {
 
     /// The whole story of a notification, `None` if there is none or the history has forgotten it.
     async fn story(&self, id: LedgerId) -> Result<Option<Story>, StoreError>;
+
+    /// Claims what is due of an endpoint that is sent to, oldest first. Nothing where its subscription is held, or it is
+    /// itself and this is no probe. What is claimed is in no other claim until it is settled or put back; a claim is
+    /// memory only. A call that is dropped puts back what it has claimed.
+    async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError>;
+
+    /// Puts back what was claimed and not sent: it is due again at once.
+    fn put_back(&self, endpoint: EndpointNumber, notifications: &[LedgerId]);
+
+    /// Stores what an attempt has brought; answers once it is on disk. Whatever became of the notification meanwhile, the
+    /// attempt counts for it as long as it has not ended.
+    async fn settle(&self, settlement: Settlement) -> Result<Settled, StoreError>;
+
+    /// Resolves once a claim (no probe) of this endpoint would give something, or the endpoint is gone.
+    async fn due(&self, endpoint: EndpointNumber, ordering: Ordering);
+
+    /// Since when the notification is due that has been so longest of all that are sent to endpoints which are not held;
+    /// for metrics.
+    fn overdue(&self) -> Option<Timestamp>;
+
+    /// How an endpoint stands.
+    fn standing(&self, endpoint: EndpointNumber) -> Standing;
+
+    /// Stores how an endpoint stands; of one that is gone nothing.
+    async fn stand(&self, endpoint: EndpointNumber, standing: Standing) -> Result<(), StoreError>;
+
+    /// Resolves with the subscriptions once their version is another than `known`.
+    async fn subscriptions_after(&self, known: SetVersion) -> Arc<SubscriptionSet>;
+
+    /// Whether an address is not mailed to for now: that it does not exist was said less than `age` ago.
+    async fn suppression(&self, address: &str, age: Duration) -> Result<Option<Suppression>, StoreError>;
+
+    /// All addresses that are not mailed to, in order, from `after` on, `limit` at most.
+    async fn suppressions(&self, after: Option<&str>, limit: usize) -> Result<Vec<Suppression>, StoreError>;
+
+    /// Keeps a suppression in the place of the one for the same address; `None` lifts it.
+    async fn suppress(&self, address: &str, suppression: Option<Suppression>) -> Result<(), StoreError>;
+
+    /// The conditions that last.
+    async fn conditions(&self) -> Result<Vec<KeptCondition>, StoreError>;
+
+    /// Keeps a condition in the place of the one with the same name and subject.
+    async fn keep_condition(&self, condition: KeptCondition) -> Result<(), StoreError>;
+
+    /// Forgets a condition that has ended.
+    async fn end_condition(&self, name: &str, subject: &str) -> Result<(), StoreError>;
 
     /// Cancels notifications or begins new rounds of them, in one transaction; answers for each, in order.
     async fn act(&self, act: Act) -> Result<Vec<Result<(), NotDone>>, StoreError>;

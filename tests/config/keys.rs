@@ -12,6 +12,7 @@ use tidings::config::{Problems, Severity, Sources, load};
 use tidings::http::settings::ListenAddress;
 use tidings::model::notification::EndpointKind;
 use tidings::model::subscription::ContractName;
+use tidings::model::target::Target;
 
 use crate::site::{SAMPLE, Site, at};
 
@@ -72,7 +73,7 @@ fn every_key_sets_what_it_says() {
     assert!(settings.store.two_phase_commit);
     let declared = &settings.engine.declared[0];
     assert_eq!((declared.id.as_str(), declared.created_by.as_str()), ("crm-accounts", "configuration"));
-    assert_eq!(declared.endpoints, [EndpointKind::Poll]);
+    assert_eq!(declared.endpoints, [Target::Poll]);
     assert_eq!(settings.audit, Output::File("/var/log/tidings/audit.log".into()));
     assert_eq!((settings.log.level, settings.log.personal), (tracing::Level::DEBUG, Personal::Show));
     // Others are served: a secret that stands in the file is still not to be printed.

@@ -135,6 +135,7 @@ async fn an_id_that_an_api_gave_out_cannot_be_declared() {
     let id = appliance.subscribe("crm", &["301"]).await;
     let settings = tidings::engine::EngineSettings {
         limits: tidings::engine::ClientLimits::default(),
+        delivery: tidings::engine::DeliverySettings::default(),
         catalogue: appliance.engine.catalogue().clone(),
         owners: std::collections::HashMap::new(),
         foreign: Vec::new(),

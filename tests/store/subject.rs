@@ -13,6 +13,7 @@ use tidings::model::id::EndpointNumber;
 use tidings::model::json::RawJson;
 use tidings::model::notification::EndpointKind;
 use tidings::model::subscription::{ContractName, Origin, Subscription, SubscriptionDraft};
+use tidings::model::target::Target;
 use tidings::store::redb::{Faults, Options, RedbStore};
 use tidings::store::{
     Append, AppendError, IdempotencyKey, Lease, NewEvent, Page, Receipt, Store, StoreMetrics, StoreSettings,
@@ -121,7 +122,7 @@ pub(crate) fn subscription_draft(id: &str) -> SubscriptionDraft {
         created_by: "crm".to_owned(),
         origin: Origin::Api,
         owners: None,
-        endpoints: vec![EndpointKind::Poll],
+        endpoints: vec![Target::Poll],
     }
 }
 

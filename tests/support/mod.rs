@@ -32,15 +32,16 @@ use tidings::base::random::SeededRandomness;
 use tidings::base::seal::SealKey;
 use tidings::base::secret::{ExposeSecret, SecretHash};
 use tidings::base::stop::Stop;
-use tidings::engine::{ClientLimits, Engine, EngineSettings, ForeignClients};
+use tidings::engine::{ClientLimits, DeliverySettings, Engine, EngineSettings, ForeignClients};
 use tidings::http::metrics::HttpMetrics;
 use tidings::http::settings::{ListenAddress, ServerSettings};
 use tidings::http::{Doorkeeper, Server, ServerParts};
 use tidings::model::catalogue::{Catalogue, EventType};
 use tidings::model::id::ClientId;
-use tidings::model::notification::{ByKind, EndpointKind};
+use tidings::model::notification::ByKind;
 use tidings::model::owners::Owners;
 use tidings::model::subscription::{ContractName, Origin, SubscriptionDraft};
+use tidings::model::target::Target;
 use tidings::store::redb::{Faults, Options, RedbStore};
 use tidings::store::{Figures, Store, StoreMetrics, StoreSettings};
 
@@ -120,7 +121,7 @@ pub(crate) fn declared(id: &str, client: &str, event_types: &[&str]) -> Subscrip
         created_by: "configuration".to_owned(),
         origin: Origin::Configuration,
         owners: None,
-        endpoints: vec![EndpointKind::Poll],
+        endpoints: vec![Target::Poll],
     }
 }
 
@@ -322,6 +323,7 @@ fn engine_settings(setup: &Setup) -> EngineSettings {
         foreign: setup.foreign.clone(),
         declared: setup.declared.clone(),
         limits: setup.limits,
+        delivery: DeliverySettings::default(),
     }
 }
 

@@ -10,6 +10,7 @@ use redb::ReadableTable;
 
 use super::course::{OpenRow, OutcomeRow, Phase};
 use super::memory::Removed;
+use super::push::end_as;
 use super::record::{self, EndpointRow, Entrance, Head, PageRow, Tally};
 use super::tables::PageAt;
 use crate::base::clock::Timestamp;
@@ -87,8 +88,8 @@ impl Known {
             (Phase::Leased | Phase::Waiting, Some(_)) => Standing::Ended(State::Cancelled),
             (Phase::Leased, None) => Standing::Leased,
             (Phase::Waiting, None) => Standing::Waiting { open: true },
-            (Phase::Expired(_), _) => Standing::Ended(State::Expired),
-            (Phase::Abandoned(_), _) => Standing::Ended(State::Failed),
+            (Phase::Expired(_), _) => Standing::Ended(end_as(State::Expired, row.past.delivered)),
+            (Phase::Abandoned(_), _) => Standing::Ended(end_as(State::Failed, row.past.delivered)),
         }
     }
 

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 
-use redb::{ReadableTable, WriteTransaction};
+use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::endpoint::EndpointMemory;
 use super::memory::Memory;
 use super::record::{self, EndpointRow, Meta, SubscriptionRow};
 use super::tables::{ENDPOINTS, SECRETS, SUBSCRIPTIONS};
+use super::target_row::{seal_secrets, secrets_name};
 use super::writer::Writer;
-use super::{page, storage};
+use super::{Options, page, storage};
 use crate::base::clock::Timestamp;
 use crate::model::id::{EndpointNumber, SubscriptionId};
+use crate::model::notification::EndpointKind;
 use crate::model::subscription::{Endpoint, Hold, Intake, Subscription, SubscriptionDraft, SubscriptionSet};
+use crate::model::target::Target;
 use crate::store::{StoreError, SubscribeError, SubscriptionChange};
 
 /// Makes `changes`, all or none; answers the subscriptions that were created or updated.
@@ -23,6 +26,7 @@ pub(super) fn run(
     let mut set = SubscriptionSet::clone(&writer.shared.memory.read().subscriptions);
     let mut refused = None;
     let mut plan = Plan::default();
+    let options = writer.shared.options.clone();
     let result = writer.transaction("subscriptions", false, |write, meta, now| {
         for change in changes {
             if let Err(error) = plan.add(change, &mut set, meta, now) {
@@ -32,7 +36,7 @@ pub(super) fn run(
                 return Err(StoreError::Corrupt { detail });
             }
         }
-        plan.write(write, &set, meta, now)
+        plan.write(write, &set, meta, now, &options)
     });
     if let Some(refused) = refused {
         return Err(refused);
@@ -48,8 +52,10 @@ struct Plan {
     answered: Vec<Arc<Subscription>>,
     /// Rows to write, and to take away.
     kept: Vec<Arc<Subscription>>,
-    removed: Vec<Arc<Subscription>>,
-    created: Vec<Arc<Subscription>>,
+    removed: Vec<SubscriptionId>,
+    /// Endpoints that come, and that go; with the subscription.
+    new_endpoints: Vec<(SubscriptionId, Endpoint)>,
+    gone_endpoints: Vec<(SubscriptionId, Endpoint)>,
 }
 
 impl Plan {
@@ -64,7 +70,7 @@ impl Plan {
             SubscriptionChange::Create(draft) => self.create(draft, set, meta, now),
             SubscriptionChange::Update(draft) => {
                 let old = existing(set, &draft.id)?;
-                let new = Arc::new(updated(&old, draft));
+                let new = Arc::new(self.update(&old, draft, meta));
                 self.answered.push(Arc::clone(&new));
                 self.keep(new, set);
                 Ok(())
@@ -94,8 +100,9 @@ impl Plan {
                 Ok(())
             }
             SubscriptionChange::Remove(id) => {
-                let old = set.remove(&id).ok_or(SubscribeError::Missing(id))?;
-                self.removed.push(old);
+                let Some(old) = set.remove(&id) else { return Err(SubscribeError::Missing(id)) };
+                self.gone_endpoints.extend(old.endpoints.iter().map(|endpoint| (id.clone(), endpoint.clone())));
+                self.removed.push(id);
                 Ok(())
             }
         }
@@ -112,14 +119,7 @@ impl Plan {
             return Err(SubscribeError::Exists(draft.id));
         }
         let SubscriptionDraft { id, contract, client_id, event_types, created_by, origin, owners, endpoints } = draft;
-        let endpoints = endpoints
-            .into_iter()
-            .map(|kind| {
-                let number = EndpointNumber(meta.next_endpoint);
-                meta.next_endpoint += 1;
-                Endpoint { number, kind }
-            })
-            .collect();
+        let endpoints = endpoints.into_iter().map(|target| self.new_endpoint(&id, target, meta)).collect();
         let subscription = Arc::new(Subscription {
             id,
             contract,
@@ -134,9 +134,42 @@ impl Plan {
             endpoints,
         });
         self.answered.push(Arc::clone(&subscription));
-        self.created.push(Arc::clone(&subscription));
         self.keep(subscription, set);
         Ok(())
+    }
+
+    fn new_endpoint(&mut self, subscription: &SubscriptionId, target: Target, meta: &mut Meta) -> Endpoint {
+        let endpoint = Endpoint { number: EndpointNumber(meta.next_endpoint), target };
+        meta.next_endpoint += 1;
+        self.new_endpoints.push((subscription.clone(), endpoint.clone()));
+        endpoint
+    }
+
+    /// The subscription as declared now. Endpoints that are there still keep their numbers, and with them their queues.
+    fn update(&mut self, old: &Subscription, draft: SubscriptionDraft, meta: &mut Meta) -> Subscription {
+        let SubscriptionDraft { id, contract, client_id, event_types, created_by, origin, owners, endpoints } = draft;
+        let (mut left, mut now) = (old.endpoints.clone(), Vec::with_capacity(endpoints.len()));
+        for target in endpoints {
+            let kept = left.iter().position(|endpoint| endpoint.target.is_endpoint_of(&target));
+            now.push(match kept {
+                Some(at) => Endpoint { number: left.swap_remove(at).number, target },
+                None => self.new_endpoint(&id, target, meta),
+            });
+        }
+        self.gone_endpoints.extend(left.into_iter().map(|endpoint| (id.clone(), endpoint)));
+        Subscription {
+            id,
+            contract,
+            client_id,
+            event_types,
+            created_by,
+            created_at: old.created_at,
+            origin,
+            intake: Intake::Open,
+            owners,
+            holds: old.holds.clone(),
+            endpoints: now,
+        }
     }
 
     fn keep(&mut self, subscription: Arc<Subscription>, set: &mut SubscriptionSet) {
@@ -150,75 +183,76 @@ impl Plan {
         set: &SubscriptionSet,
         meta: &Meta,
         now: Timestamp,
+        options: &Options,
     ) -> Result<(), StoreError> {
         let mut subscriptions = write.open_table(SUBSCRIPTIONS).map_err(storage)?;
         let mut endpoints = write.open_table(ENDPOINTS).map_err(storage)?;
+        let mut secrets = write.open_table(SECRETS).map_err(storage)?;
         // The last change of an id decides what is there, so what goes goes first.
-        for subscription in &self.removed {
-            subscriptions.remove(subscription.id.as_str()).map_err(storage)?;
+        for id in &self.removed {
+            subscriptions.remove(id.as_str()).map_err(storage)?;
         }
         for subscription in self.kept.iter().filter(|s| set.get(s.id.as_str()).is_some_and(|last| Arc::ptr_eq(s, last)))
         {
             let row = record::encode(&SubscriptionRow::new(subscription));
             subscriptions.insert(subscription.id.as_str(), row.as_slice()).map_err(storage)?;
-        }
-        for (subscription, removed) in self
-            .created
-            .iter()
-            .map(|s| (s, None))
-            .chain(self.removed.iter().map(|s| (s, Some((meta.next_position, now.as_millis())))))
-        {
             for endpoint in &subscription.endpoints {
-                let row = EndpointRow {
-                    subscription: subscription.id.as_str().to_owned(),
-                    kind: record::kind_to_byte(endpoint.kind),
-                    removed,
-                };
-                endpoints.insert(endpoint.number.0, record::encode(&row).as_slice()).map_err(storage)?;
+                keep_secrets(endpoint, &mut secrets, options)?;
+            }
+        }
+        let gone = Some((meta.next_position, now.as_millis()));
+        let new = self.new_endpoints.iter().map(|of| (of, None));
+        for ((subscription, endpoint), removed) in new.chain(self.gone_endpoints.iter().map(|of| (of, gone))) {
+            let row = EndpointRow {
+                subscription: subscription.as_str().to_owned(),
+                kind: record::kind_to_byte(endpoint.kind()),
+                removed,
+            };
+            endpoints.insert(endpoint.number.0, record::encode(&row).as_slice()).map_err(storage)?;
+            if removed.is_some() {
+                secrets.remove(secrets_name(endpoint.number.0).as_str()).map_err(storage)?;
             }
         }
         Ok(())
     }
 }
 
-fn existing(set: &SubscriptionSet, id: &SubscriptionId) -> Result<Arc<Subscription>, SubscribeError> {
-    set.get(id.as_str()).cloned().ok_or_else(|| SubscribeError::Missing(id.clone()))
+/// Seals the secrets that the endpoint's requests are signed with.
+fn keep_secrets(
+    endpoint: &Endpoint,
+    table: &mut Table<'_, &'static str, &'static [u8]>,
+    options: &Options,
+) -> Result<(), StoreError> {
+    if endpoint.kind() != EndpointKind::Webhook {
+        return Ok(());
+    }
+    let name = secrets_name(endpoint.number.0);
+    match seal_secrets(endpoint, &options.seal, &*options.random) {
+        Some(sealed) => table.insert(name.as_str(), sealed.as_slice()).map(drop),
+        None => table.remove(name.as_str()).map(drop),
+    }
+    .map_err(storage)
 }
 
-/// The subscription as declared now; its endpoints, and with them its queue, stay.
-fn updated(old: &Subscription, draft: SubscriptionDraft) -> Subscription {
-    let SubscriptionDraft { id, contract, client_id, event_types, created_by, origin, owners, endpoints: _ } = draft;
-    Subscription {
-        id,
-        contract,
-        client_id,
-        event_types,
-        created_by,
-        created_at: old.created_at,
-        origin,
-        intake: Intake::Open,
-        owners,
-        holds: old.holds.clone(),
-        endpoints: old.endpoints.clone(),
-    }
+fn existing(set: &SubscriptionSet, id: &SubscriptionId) -> Result<Arc<Subscription>, SubscribeError> {
+    set.get(id.as_str()).cloned().ok_or_else(|| SubscribeError::Missing(id.clone()))
 }
 
 fn apply(writer: &Writer, set: SubscriptionSet, plan: &Plan, now: Timestamp) {
     let mut memory = writer.shared.memory.write();
     let mut gone = Vec::new();
-    for subscription in &plan.created {
-        for endpoint in &subscription.endpoints {
-            let new = EndpointMemory::new(subscription.id.clone(), endpoint.kind);
-            memory.endpoints.insert(endpoint.number.0, new);
-        }
+    for (subscription, endpoint) in &plan.new_endpoints {
+        let new = EndpointMemory::new(subscription.clone(), endpoint.kind());
+        memory.endpoints.insert(endpoint.number.0, new);
     }
-    for endpoint in plan.removed.iter().flat_map(|s| &s.endpoints) {
+    for (_, endpoint) in &plan.gone_endpoints {
         gone.extend(memory.remove_endpoint(endpoint.number.0, now));
     }
     for subscription in &plan.kept {
         hold(subscription, &mut memory);
     }
     memory.subscriptions = Arc::new(set);
+    writer.shared.set_changed.notify_waiters();
     // What waited may be millions: those who wait for memory do not wait for that.
     drop(memory);
     drop(gone);

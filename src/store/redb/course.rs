@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::push::end_as;
 use super::record::{decode, encode, state_from_byte, state_to_byte};
 use super::tables::PageAt;
 use crate::base::clock::Timestamp;
@@ -25,6 +26,7 @@ pub(super) const ANSWER_UNCONFIRMED: &str = "answer-unconfirmed";
 pub(super) const ACKNOWLEDGED: &str = "acknowledged";
 pub(super) const ABANDONED: &str = "abandoned";
 pub(super) const DEADLINE: &str = "deadline";
+pub(super) const DELIVERED: &str = "delivered";
 pub(super) const QUEUE_FULL: &str = "queue-full";
 pub(super) const SUBSCRIPTION_REMOVED: &str = "subscription-removed";
 
@@ -81,6 +83,10 @@ pub(super) struct Past {
     rounds: Vec<RoundRow>,
     /// The last pages that handed it out, oldest first: cursor and n of their keys.
     pages: Vec<(u64, u32)>,
+    /// Attempts to send it, in all rounds.
+    pub(super) attempts: u32,
+    /// Whether it was delivered in an earlier round.
+    pub(super) delivered: bool,
 }
 
 /// A round that somebody asked for.
@@ -113,6 +119,7 @@ impl Past {
 
     /// The same before a further round, which `by` asked for.
     pub(super) fn next_round(mut self, now: Timestamp, by: &str, before: (State, Option<String>)) -> Self {
+        self.delivered |= before.0 == State::Delivered;
         let (at, by, state) = (now.as_millis(), cut(by).to_owned(), state_to_byte(before.0));
         push_bounded(&mut self.rounds, RoundRow { at, by, state, reason: before.1 });
         self.rounds_before = self.rounds_before.saturating_add(1);
@@ -151,13 +158,15 @@ pub(super) struct OpenRow {
     pub(super) handouts: u32,
     /// When the last of them ends, and whether it is the last that is permitted.
     lease: Option<(i64, bool)>,
+    /// What is sent: by when it is due again, and when that was decided; `None`: at once.
+    wait: Option<(i64, i64)>,
     pub(super) past: Past,
 }
 
 impl OpenRow {
     /// One that nobody has had yet in its round.
     pub(super) fn new(deadline: Timestamp, size: u64, past: Past) -> Self {
-        Self { deadline: deadline.as_millis(), size, handouts: 0, lease: None, past }
+        Self { deadline: deadline.as_millis(), size, handouts: 0, lease: None, wait: None, past }
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
@@ -180,6 +189,24 @@ impl OpenRow {
         phase(self.deadline(), self.lease(), now)
     }
 
+    /// State, reason and instant of its end, where time has ended it by `now`.
+    pub(super) fn ended_by(&self, now: Timestamp) -> Option<(State, &'static str, Timestamp)> {
+        let (state, reason, at) = self.phase(now).end()?;
+        Some((end_as(state, self.past.delivered), reason, at))
+    }
+
+    /// It is tried again, `due` at the earliest.
+    pub(super) fn put_off(&mut self, due: Timestamp, now: Timestamp) {
+        self.wait = Some((due.as_millis(), now.as_millis()));
+    }
+
+    /// By when it is due; `None`: at once, as its endpoint has recovered since that was decided.
+    pub(super) fn due(&self, recovered: Option<Timestamp>) -> Option<Timestamp> {
+        let (due, decided) = self.wait?;
+        let stands = recovered.is_none_or(|recovered| recovered.as_millis() < decided);
+        stands.then(|| Timestamp::from_millis(due))
+    }
+
     /// It is handed out once more, under a lease: of at most `most` in this round.
     pub(super) fn grant(&mut self, until: Timestamp, most: u32, page: PageAt) -> Granted {
         self.handouts = self.handouts.saturating_add(1);
@@ -191,7 +218,7 @@ impl OpenRow {
 
     /// It has ended.
     pub(super) fn end(self, state: State, reason: &str, at: Timestamp) -> OutcomeRow {
-        let Self { deadline, size: _, handouts, lease: _, past } = self;
+        let Self { deadline, size: _, handouts, lease: _, wait: _, past } = self;
         let reason = reason.to_owned();
         OutcomeRow { state: state_to_byte(state), reason, at: at.as_millis(), deadline, handouts, past }
     }

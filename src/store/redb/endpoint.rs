@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use super::course::Phase;
 use super::leases::{Leased, Leases};
+use super::push::Push;
 use super::queue::{Entry, Queue};
 use crate::base::clock::Timestamp;
 use crate::model::id::{Position, SubscriptionId};
@@ -24,6 +25,8 @@ pub(super) struct EndpointMemory {
     /// What waits and has a row of its own: its lease has ended, or it was put back.
     pub(super) again: Queue,
     pub(super) leases: Leases,
+    /// What there is besides where notifications are sent to it, and not polled.
+    pub(super) push: Option<Box<Push>>,
     /// The last position that was handed out from the queue; 0 before the first.
     pub(super) cursor: u64,
     /// What was made, and what of it has ended: what waits is in the queues and the leases.
@@ -42,6 +45,7 @@ impl EndpointMemory {
             queue: Queue::default(),
             again: Queue::default(),
             leases: Leases::default(),
+            push: (kind != EndpointKind::Poll).then(Box::default),
             cursor: 0,
             ended: Sums::default(),
             last_polled: LastPolled::default(),
@@ -51,7 +55,8 @@ impl EndpointMemory {
 
     /// The sums at `now`: what is past its deadline counts as expired, whether or not a sweep has run.
     pub(super) fn sums(&self, now: Timestamp) -> Sums {
-        self.split(now, if self.held { State::Held } else { State::Queued }, State::Leased)
+        let is_held = self.held || self.push.as_ref().is_some_and(|push| push.standing.hold.is_some());
+        self.split(now, if is_held { State::Held } else { State::Queued }, State::Leased)
     }
 
     /// The sums of this endpoint if it is removed at `now`: what waits or is leased is cancelled.
@@ -66,6 +71,7 @@ impl EndpointMemory {
             sums.add(live_as, live);
             sums.add(State::Expired, queue.len() as u64 - live);
         }
+        sums.add(leased_as, self.in_flight());
         let mut ended = 0;
         for leased in self.leases.ended(now) {
             ended += 1;
@@ -90,14 +96,19 @@ impl EndpointMemory {
         (self.queue.live(now) + self.again.live(now) + released) as u64
     }
 
-    /// How many are leased, and their leases run.
+    /// How many are leased, and their leases run, or are being sent.
     pub(super) fn leased(&self, now: Timestamp) -> u64 {
-        (self.leases.len() - self.leases.ended(now).count()) as u64
+        (self.leases.len() - self.leases.ended(now).count()) as u64 + self.in_flight()
+    }
+
+    /// How many are being sent.
+    fn in_flight(&self) -> u64 {
+        self.push.as_ref().map_or(0, |push| push.in_flight())
     }
 
     /// How many take room in the queue: expired ones that no sweep has met included.
     pub(super) fn entries(&self) -> u64 {
-        (self.queue.len() + self.again.len() + self.leases.len()) as u64
+        (self.queue.len() + self.again.len() + self.leases.len()) as u64 + self.in_flight()
     }
 
     /// How many of them have not ended.

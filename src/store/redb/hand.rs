@@ -38,6 +38,11 @@ pub(super) struct Staged {
 }
 
 impl Staged {
+    /// Whether the notification at `position` is not there any more.
+    pub(super) fn is_gone(&self, position: u64) -> bool {
+        self.gone.contains(&position)
+    }
+
     /// The notification at `position` has ended.
     pub(super) fn end(&mut self, position: u64) {
         self.gone.insert(position);

@@ -9,17 +9,19 @@ use hashbrown::{HashMap, HashSet};
 use redb::{ReadOnlyTable, ReadTransaction};
 
 use super::account;
+use super::attempt_row::AttemptRow;
 use super::course::{
     ANSWER_UNCONFIRMED, DEADLINE, OpenRow, OutcomeRow, POLLED, Past, Phase, QUEUE_FULL, SUBSCRIPTION_REMOVED,
 };
 use super::record::{self, EndpointRow, Entrance, Group, Head, Meta, PageRow, SubscriptionRow};
+use super::standing_row::StandingRow;
 use super::storage;
-use super::tables::{ENDPOINTS, OPEN, OUTCOMES, PAGES, PageAt, SUBSCRIPTIONS};
+use super::tables::{ATTEMPTS, ENDPOINTS, OPEN, OUTCOMES, PAGES, PageAt, STANDINGS, SUBSCRIPTIONS};
 use crate::base::clock::Timestamp;
 use crate::model::id::SubscriptionId;
 use crate::model::notification::State;
 use crate::model::subscription::HoldReason;
-use crate::store::StoreError;
+use crate::store::{KeptAttempt, Standing as EndpointStanding, StoreError};
 
 type Rows<K> = ReadOnlyTable<K, &'static [u8]>;
 
@@ -63,6 +65,8 @@ pub(super) struct Addressee {
     pub(super) removed: Option<Timestamp>,
     cursor: u64,
     hold: Option<HoldReason>,
+    /// When what is sent to was last there again.
+    pub(super) recovered: Option<Timestamp>,
 }
 
 /// The last page that was looked into for an endpoint: it is that of all positions from one to its cursor.
@@ -82,6 +86,8 @@ pub(super) struct Judge {
     pages: Rows<PageAt>,
     open: Rows<(u32, u64)>,
     outcomes: Rows<(u32, u64)>,
+    attempts: Rows<(u32, u64, u32)>,
+    standings: Rows<u32>,
     /// Pages that are known to have been answered, and are not marked so yet.
     confirmed: HashSet<PageAt>,
     addressees: HashMap<u32, Option<Addressee>>,
@@ -98,6 +104,8 @@ impl Judge {
             pages: read.open_table(PAGES).map_err(storage)?,
             open: read.open_table(OPEN).map_err(storage)?,
             outcomes: read.open_table(OUTCOMES).map_err(storage)?,
+            attempts: read.open_table(ATTEMPTS).map_err(storage)?,
+            standings: read.open_table(STANDINGS).map_err(storage)?,
             confirmed,
             addressees: HashMap::new(),
             in_hand: HashMap::new(),
@@ -121,9 +129,29 @@ impl Judge {
         let Some(row) = self.endpoints.get(number).map_err(storage)? else { return Ok(None) };
         let EndpointRow { subscription, kind: _, removed } = record::decode(row.value(), "an endpoint")?;
         let removed = removed.map(|(_, at)| Timestamp::from_millis(at));
+        let standing = self.read_standing(number)?;
         let hold = if removed.is_some() { None } else { self.read_hold(&subscription)? };
+        let hold = hold.or(standing.hold.as_ref().map(|hold| hold.reason));
         let cursor = account::cursor(&self.pages, number)?;
-        Ok(Some(Addressee { subscription: SubscriptionId::new(&subscription), removed, cursor, hold }))
+        let recovered = standing.recovered;
+        Ok(Some(Addressee { subscription: SubscriptionId::new(&subscription), removed, cursor, hold, recovered }))
+    }
+
+    fn read_standing(&self, number: u32) -> Result<EndpointStanding, StoreError> {
+        let Some(row) = self.standings.get(number).map_err(storage)? else { return Ok(EndpointStanding::default()) };
+        record::decode::<StandingRow>(row.value(), "how an endpoint stands")?.into_standing()
+    }
+
+    /// The attempts to send the notification of the event at `position` for the endpoint `number`, first to last.
+    pub(super) fn attempts(&self, number: u32, position: u64) -> Result<Vec<KeptAttempt>, StoreError> {
+        let rows = self.attempts.range((number, position, 0)..=(number, position, u32::MAX)).map_err(storage)?;
+        let mut attempts = Vec::new();
+        for row in rows {
+            let (key, row) = row.map_err(storage)?;
+            let attempt = record::decode::<AttemptRow>(row.value(), "an attempt")?.into_attempt()?;
+            attempts.push(KeptAttempt { number: key.value().2, attempt });
+        }
+        Ok(attempts)
     }
 
     fn read_hold(&self, subscription: &str) -> Result<Option<HoldReason>, StoreError> {
@@ -157,7 +185,8 @@ impl Judge {
     fn open_standing(&self, row: OpenRow, addressee: &Addressee) -> Standing {
         let (deadline, handouts) = (row.deadline(), row.handouts);
         let phase = row.phase(addressee.removed.unwrap_or(self.now));
-        let (state, reason, ended) = match (phase.end(), addressee.removed) {
+        let ended = row.ended_by(addressee.removed.unwrap_or(self.now));
+        let (state, reason, ended) = match (ended, addressee.removed) {
             (Some((state, reason, at)), _) => (state, Some(reason), Some(at)),
             (None, Some(removed)) => (State::Cancelled, Some(SUBSCRIPTION_REMOVED), Some(removed)),
             (None, None) if phase == Phase::Leased => (State::Leased, None, None),

@@ -95,8 +95,8 @@ impl Lapsed {
 fn end_of(row: &OpenRow, removed: Option<&Removed>) -> (State, &'static str, Timestamp) {
     let cancelled = |at| (State::Cancelled, SUBSCRIPTION_REMOVED, at);
     match removed {
-        Some(removed) => row.phase(removed.time).end().unwrap_or(cancelled(removed.time)),
+        Some(removed) => row.ended_by(removed.time).unwrap_or(cancelled(removed.time)),
         // What time has ended it does not end otherwise later, so any late time will do; and in the end it ends all.
-        None => row.phase(Timestamp::MAX).end().unwrap_or(cancelled(Timestamp::MAX)),
+        None => row.ended_by(Timestamp::MAX).unwrap_or(cancelled(Timestamp::MAX)),
     }
 }

@@ -13,9 +13,14 @@ use super::memory::Memory;
 use super::page_keys::{KeptPage, PageKey, page_key};
 use super::queue::Entry;
 use super::record::{self, EventRow, Head, Meta, PageRow, SubscriptionRow};
-use super::tables::{ENDPOINTS, EVENTS, HEADS, META, OPEN, OUTCOMES, PAGES, POLLED, PageAt, SUBSCRIPTIONS, TALLIES};
+use super::standing_row::StandingRow;
+use super::tables::{
+    ENDPOINTS, EVENTS, HEADS, META, OPEN, OUTCOMES, PAGES, POLLED, PageAt, SECRETS, STANDINGS, SUBSCRIPTIONS, TALLIES,
+};
+use super::target_row::open_secrets;
 use super::{Opening, Progress, storage};
 use crate::base::clock::Timestamp;
+use crate::base::seal::SealKey;
 use crate::model::id::{ClientId, EndpointNumber, Position, SubscriptionId};
 use crate::model::notification::EndpointKind;
 use crate::model::subscription::SubscriptionSet;
@@ -30,6 +35,7 @@ pub(super) type Tables = EndpointTables<Rows<u32>, Rows<u32>, Rows<PageAt>, Rows
 pub(super) fn load(
     db: &Database,
     settings: &StoreSettings,
+    seal: &SealKey,
     now: Timestamp,
     progress: &Progress,
 ) -> Result<Memory, StoreError> {
@@ -37,7 +43,7 @@ pub(super) fn load(
     let meta = read_meta(&read)?;
     let now = now.max(Timestamp::from_millis(meta.ledger_time));
     let mut memory = Memory::empty(meta);
-    memory.subscriptions = Arc::new(read_subscriptions(&read)?);
+    memory.subscriptions = Arc::new(read_subscriptions(&read, Some(seal))?);
 
     let mut known = endpoint_tables(&read)?.known(memory.meta.settled_to, now)?;
     for (number, known) in &known {
@@ -50,6 +56,7 @@ pub(super) fn load(
     read_older_identities(&read, &mut memory, settings, now)?;
     read_heads(&read, &mut memory, &mut known, settings, now, progress)?;
     settle_sums(&mut memory, known)?;
+    read_standings(&read, &mut memory)?;
     read_open(&read, &mut memory, now)?;
     read_polled(&read, &mut memory)?;
     read_kept_pages(&read, &mut memory, now.minus(settings.page_key_lifetime))?;
@@ -78,12 +85,23 @@ fn state_row(read: &ReadTransaction) -> Result<Meta, StoreError> {
     record::decode(row.value(), "the state row")
 }
 
-pub(super) fn read_subscriptions(read: &ReadTransaction) -> Result<SubscriptionSet, StoreError> {
+/// All subscriptions; their secrets too, where there is a key to open them with.
+pub(super) fn read_subscriptions(
+    read: &ReadTransaction,
+    seal: Option<&SealKey>,
+) -> Result<SubscriptionSet, StoreError> {
     let mut set = SubscriptionSet::default();
+    let secrets = read.open_table(SECRETS).map_err(storage)?;
     for row in read.open_table(SUBSCRIPTIONS).map_err(storage)?.iter().map_err(storage)? {
         let (id, row) = row.map_err(storage)?;
         let row: SubscriptionRow = record::decode(row.value(), "a subscription")?;
-        set.insert(Arc::new(row.into_subscription(id.value())?));
+        let mut subscription = row.into_subscription(id.value())?;
+        for endpoint in &mut subscription.endpoints {
+            if let Some(seal) = seal {
+                open_secrets(endpoint, seal, &secrets)?;
+            }
+        }
+        set.insert(Arc::new(subscription));
     }
     Ok(set)
 }
@@ -198,6 +216,18 @@ fn settle_sums(memory: &mut Memory, known: hashbrown::HashMap<u32, Known>) -> Re
     Ok(())
 }
 
+/// How what is sent to stands.
+fn read_standings(read: &ReadTransaction, memory: &mut Memory) -> Result<(), StoreError> {
+    for row in read.open_table(STANDINGS).map_err(storage)?.iter().map_err(storage)? {
+        let (number, row) = row.map_err(storage)?;
+        let row: StandingRow = record::decode(row.value(), "how an endpoint stands")?;
+        if let Some(push) = memory.endpoints.get_mut(&number.value()).and_then(|endpoint| endpoint.push.as_mut()) {
+            push.stand(row.into_standing()?);
+        }
+    }
+    Ok(())
+}
+
 /// What is leased or waits again; the sums have it already.
 fn read_open(read: &ReadTransaction, memory: &mut Memory, now: Timestamp) -> Result<(), StoreError> {
     for row in read.open_table(OPEN).map_err(storage)?.iter().map_err(storage)? {
@@ -206,7 +236,7 @@ fn read_open(read: &ReadTransaction, memory: &mut Memory, now: Timestamp) -> Res
         let row = OpenRow::decode(row.value())?;
         memory.keep_open(position);
         if let Some(at) = Position::new(position) {
-            memory.load_open(number, Entry::new(at, row.size, row.deadline()), row.lease(), now);
+            memory.load_open(number, Entry::new(at, row.size, row.deadline()), &row, now);
         }
     }
     Ok(())

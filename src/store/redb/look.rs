@@ -4,14 +4,14 @@ use hashbrown::HashSet;
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase};
 
 use super::course::Past;
-use super::judge::{Judge, Standing};
+use super::judge::{Judge, OwnRow, Standing};
 use super::record::{self, EventRow, Group, Head};
 use super::tables::{EVENTS, HEADS, PageAt};
 use super::{Shared, storage};
 use crate::base::clock::Timestamp;
-use crate::model::id::{EventTypeId, LedgerId, Position, SubscriptionId};
+use crate::model::id::{EndpointNumber, EventTypeId, LedgerId, Position, SubscriptionId};
 use crate::model::notification::{EndpointKind, State};
-use crate::store::{HandedOut, LOOK_RECORDS, Look, LookCursor, Looked, NotificationView, StoreError, Story};
+use crate::store::{HandedOut, LOOK_RECORDS, Look, LookCursor, Looked, NotificationView, PushView, StoreError, Story};
 
 type Rows = ReadOnlyTable<u64, &'static [u8]>;
 
@@ -188,7 +188,7 @@ impl Walk {
                 event_type = self.events.event_type(position)?;
             }
             let subscription = self.judge.addressee(number)?.map(|addressee| addressee.subscription.clone());
-            let at = (position, target);
+            let at = (position, target, number);
             self.found.push(view(at, head, &head.groups[group], standing, subscription, event_type.clone())?);
             if self.found.len() >= self.look.limit {
                 return Ok(Some(target));
@@ -220,7 +220,7 @@ impl Walk {
 }
 
 fn view(
-    (position, target): (u64, u32),
+    (position, target, number): (u64, u32, u32),
     head: &Head,
     group: &Group,
     standing: Standing,
@@ -230,6 +230,7 @@ fn view(
     let kind: EndpointKind = record::kind_from_byte(group.kind)?;
     let Standing { state, reason, ended, deadline, handouts, leased_until, row } = standing;
     Ok(NotificationView {
+        endpoint: EndpointNumber(number),
         id: head.id(position, target),
         event: head.id(position, 0),
         event_type,
@@ -261,10 +262,18 @@ pub(super) fn story(
     let Some(standing) = judge.stand(position, &head, group, number)? else { return Ok(None) };
     let event = events.body(position, |row| record::event(position, row))?;
     let past = standing.row.past();
+    let attempts = judge.attempts(number, position)?;
+    let recovered = judge.addressee(number)?.and_then(|addressee| addressee.recovered);
+    let due = match &standing.row {
+        OwnRow::Open(row) => row.due(recovered),
+        OwnRow::None(_) | OwnRow::Outcome(_) => None,
+    };
+    let push = PushView { attempts, due, tried: standing.handouts, in_flight: false };
     let subscription = judge.addressee(number)?.map(|addressee| addressee.subscription.clone());
     let event_type = event.as_ref().map(|event| event.draft.event_type.clone());
-    let view = view((position, id.parts().target), &head, group, standing, subscription, event_type)?;
-    Ok(Some(Story { view, event, handed_out: handed_out(&judge, &past, number)?, rounds: past.rounds()? }))
+    let view = view((position, id.parts().target, number), &head, group, standing, subscription, event_type)?;
+    let handed_out = handed_out(&judge, &past, number)?;
+    Ok(Some(Story { view, event, handed_out, rounds: past.rounds()?, push }))
 }
 
 /// The times that it was handed out, as far as their pages are still there.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::course::{Granted, Phase, phase};
+use super::course::{OpenRow, Phase, phase};
 use super::endpoint::EndpointMemory;
 use super::identities::Identities;
 use super::leases::Leased;
@@ -109,9 +109,15 @@ impl Memory {
             self.lease_ends.remove(&(end, number));
         }
         self.gone.get_mut(endpoint.kind).merge(&endpoint.sums_when_removed(now));
+        // What is being sent and has no row is nobody's any more.
+        let in_flight: Vec<u64> = endpoint.push.iter().flat_map(|push| push.claimed_fresh()).collect();
+        for position in in_flight {
+            self.close(position);
+        }
         let (at, cursor) = (self.meta.next_position, endpoint.cursor);
         let lapsed = self.lapsed.range((number, 0)..=(number, u64::MAX)).next().is_some();
-        let open = lapsed || endpoint.leases.len() + endpoint.again.len() > 0;
+        let is_sent = endpoint.push.as_ref().is_some_and(|push| push.has_open_claims());
+        let open = lapsed || is_sent || endpoint.leases.len() + endpoint.again.len() > 0;
         let subscription = endpoint.subscription.clone();
         self.removed.insert(number, Removed { subscription, at, time: now, cursor, open });
         endpoint.arrival.notify_waiters();
@@ -157,7 +163,8 @@ impl Memory {
     }
 
     /// Places an open notification that was found at start, when the sums were read; where it has ended they have it so.
-    pub(super) fn load_open(&mut self, number: u32, entry: Entry, lease: Option<Granted>, now: Timestamp) {
+    pub(super) fn load_open(&mut self, number: u32, entry: Entry, row: &OpenRow, now: Timestamp) {
+        let lease = row.lease();
         let placed = self.with_leases(number, |endpoint| match (phase(entry.deadline(), lease, now), lease) {
             (Phase::Leased, Some(lease)) => {
                 endpoint.leases.insert(Leased { entry, lease });
@@ -165,6 +172,12 @@ impl Memory {
             }
             (Phase::Leased | Phase::Waiting, _) => {
                 endpoint.again.insert(entry);
+                if let Some(push) = &mut endpoint.push {
+                    push.put_off(entry.position(), row.due(push.standing.recovered));
+                    if row.past.delivered {
+                        push.was_delivered(entry.position());
+                    }
+                }
                 true
             }
             (Phase::Expired(_) | Phase::Abandoned(_), _) => false,
@@ -212,7 +225,12 @@ impl Memory {
     /// An open notification has ended as `state`, and its row has gone.
     pub(super) fn end_open(&mut self, number: u32, position: u64, state: State) {
         let was_open = self.with_leases(number, |endpoint| {
-            let was_open = endpoint.leases.remove(position).is_some() || endpoint.again.remove(position).is_some();
+            let is_sent = endpoint.push.as_mut().is_some_and(|push| {
+                push.end(position, state);
+                push.unclaim(position).is_some()
+            });
+            let was_open =
+                is_sent || endpoint.leases.remove(position).is_some() || endpoint.again.remove(position).is_some();
             endpoint.ended.add(state, u64::from(was_open));
             was_open
         });
@@ -223,9 +241,13 @@ impl Memory {
     /// A notification in the queue is cancelled.
     pub(super) fn cancel(&mut self, number: u32, position: u64) {
         let Some(endpoint) = self.endpoints.get_mut(&number) else { return };
-        if endpoint.queue.remove(position).is_some() {
+        let is_sent = endpoint.push.as_mut().is_some_and(|push| push.unclaim(position).is_some());
+        if is_sent || endpoint.queue.remove(position).is_some() {
             endpoint.ended.add(State::Cancelled, 1);
             self.queued -= 1;
+        }
+        if is_sent {
+            self.close(position);
         }
     }
 
@@ -233,9 +255,20 @@ impl Memory {
     /// already, as nobody had written down its end.
     pub(super) fn reopen(&mut self, number: u32, entry: Entry, was: State, was_open: bool) {
         let position = entry.position();
+        // What is being sent without a row is kept open already.
+        let mut was_open = was_open;
         let counted = self.with_leases(number, |endpoint| {
+            let in_flight = endpoint.push.as_mut().and_then(|push| {
+                push.put_off(position, None);
+                if was == State::Delivered {
+                    push.was_delivered(position);
+                }
+                push.unclaim(position)
+            });
+            was_open |= in_flight.is_some();
             // Where no sweep has met its end it is not among what has ended.
-            let unswept = endpoint.leases.remove(position).is_some()
+            let unswept = in_flight.is_some()
+                | endpoint.leases.remove(position).is_some()
                 | endpoint.again.remove(position).is_some()
                 | endpoint.queue.remove(position).is_some();
             endpoint.ended.remove(was, u64::from(!unswept));

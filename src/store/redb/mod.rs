@@ -19,6 +19,7 @@
 mod account;
 mod act;
 mod append;
+mod attempt_row;
 mod backend;
 mod change;
 mod compact;
@@ -34,18 +35,22 @@ mod leases;
 mod load;
 mod look;
 mod memory;
+mod notes;
 mod open;
 mod page;
 mod page_keys;
 mod pin;
+mod push;
 mod queue;
 mod record;
 mod room;
 mod runs;
 mod settle;
+mod standing_row;
 mod sweep;
 mod tables;
 mod take;
+mod target_row;
 mod time;
 mod verify;
 mod writer;
@@ -54,15 +59,17 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering as Atomic};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
 use redb::Database;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 pub use self::backend::Faults;
 use self::memory::{Memory, Pending};
+use self::notes::Note;
 use self::open::Opened;
 pub use self::open::{CACHE_BYTES, OpenError, Opening, Progress};
 use self::record::Meta;
@@ -72,16 +79,17 @@ use self::time::LedgerTime;
 pub use self::verify::{Finding, Report, verify};
 use self::writer::{Operation, Sender};
 use super::{
-    Act, Append, AppendError, ClockDoubt, Figures, Lease, Leased, Look, Looked, NotDone, Page, PageId, QueueStatus,
-    Receipt, Room, Store, StoreError, StoreMetrics, StoreSettings, Story, SubscribeError, SubscriptionChange,
-    SubscriptionSums, Swept, Take,
+    Act, Append, AppendError, Claim, Claimed, ClockDoubt, Figures, KeptCondition, Lease, Leased, Look, Looked, NotDone,
+    Page, PageId, QueueStatus, Receipt, Room, Settled, Settlement, Standing, Store, StoreError, StoreMetrics,
+    StoreSettings, Story, SubscribeError, SubscriptionChange, SubscriptionSums, Suppression, Swept, Take,
 };
 use crate::base::clock::{Clock, Timestamp};
 use crate::base::random::Random;
 use crate::base::seal::SealKey;
 use crate::model::event::Event;
 use crate::model::id::{EndpointNumber, LedgerId};
-use crate::model::subscription::{Subscription, SubscriptionSet};
+use crate::model::subscription::{SetVersion, Subscription, SubscriptionSet};
+use crate::model::target::Ordering;
 
 /// Operations that may wait for the writer; more callers wait before they hand theirs over.
 const MAX_WAITING_OPERATIONS: usize = 4096;
@@ -121,6 +129,8 @@ pub(super) struct Shared {
     /// The file under it, also while it is closed.
     file: RwLock<Arc<File>>,
     memory: RwLock<Memory>,
+    /// Wakes those who wait for another set of subscriptions.
+    set_changed: Notify,
     pending: Mutex<Pending>,
     /// The first positions of committed pages that are being read, and of how many: what is behind must stay.
     unread: Mutex<BTreeMap<u64, usize>>,
@@ -197,7 +207,7 @@ impl Shared {
             notifications,
             "an answer did not reach the socket whole: its notifications are consumed, answer-unconfirmed"
         );
-        self.unconfirmed.fetch_add(notifications, Ordering::Relaxed);
+        self.unconfirmed.fetch_add(notifications, Atomic::Relaxed);
     }
 
     fn database(&self) -> Result<Arc<Database>, StoreError> {
@@ -232,6 +242,7 @@ impl RedbStore {
             db: RwLock::new(Some(Arc::new(db))),
             file: RwLock::new(file),
             memory: RwLock::new(memory),
+            set_changed: Notify::new(),
             pending: Mutex::default(),
             unread: Mutex::default(),
             trouble: RwLock::new(None),
@@ -374,7 +385,81 @@ impl Store for RedbStore {
 
     async fn story(&self, id: LedgerId) -> Result<Option<Story>, StoreError> {
         let (confirmed, now) = (look::confirmed(&self.shared), self.shared.now());
-        self.reading(move |db| look::story(db, id, confirmed, now)).await
+        let story = self.reading(move |db| look::story(db, id, confirmed, now)).await?;
+        Ok(story.map(|mut story| {
+            story.push.in_flight = push::is_in_flight(&self.shared, &story);
+            story
+        }))
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
+        push::claim(self, claim).await
+    }
+
+    fn put_back(&self, endpoint: EndpointNumber, notifications: &[LedgerId]) {
+        push::put_back(&self.shared, endpoint, notifications);
+    }
+
+    async fn settle(&self, settlement: Settlement) -> Result<Settled, StoreError> {
+        push::settle(self, settlement).await
+    }
+
+    async fn due(&self, endpoint: EndpointNumber, ordering: Ordering) {
+        push::due(&self.shared, endpoint, ordering).await;
+    }
+
+    fn overdue(&self) -> Option<Timestamp> {
+        push::overdue(&self.shared)
+    }
+
+    fn standing(&self, endpoint: EndpointNumber) -> Standing {
+        push::standing(&self.shared, endpoint)
+    }
+
+    async fn stand(&self, endpoint: EndpointNumber, standing: Standing) -> Result<(), StoreError> {
+        self.submit(|reply| Operation::Stand { endpoint, standing: Box::new(standing), reply }).await?
+    }
+
+    async fn subscriptions_after(&self, known: SetVersion) -> Arc<SubscriptionSet> {
+        loop {
+            let changed = self.shared.set_changed.notified();
+            tokio::pin!(changed);
+            // From here on a change is not missed, so look after it.
+            changed.as_mut().enable();
+            let now = self.subscriptions();
+            if now.version() != known {
+                return now;
+            }
+            changed.await;
+        }
+    }
+
+    async fn suppression(&self, address: &str, age: Duration) -> Result<Option<Suppression>, StoreError> {
+        let (address, since) = (address.to_owned(), self.shared.now().minus(age));
+        self.reading(move |db| notes::suppression(db, &address, since)).await
+    }
+
+    async fn suppressions(&self, after: Option<&str>, limit: usize) -> Result<Vec<Suppression>, StoreError> {
+        let after = after.map(str::to_owned);
+        self.reading(move |db| notes::suppressions(db, after.as_deref(), limit)).await
+    }
+
+    async fn suppress(&self, address: &str, suppression: Option<Suppression>) -> Result<(), StoreError> {
+        let note = Note::Suppression { address: address.to_owned(), suppression };
+        self.submit(|reply| Operation::Note { note, reply }).await?
+    }
+
+    async fn conditions(&self) -> Result<Vec<KeptCondition>, StoreError> {
+        self.reading(notes::conditions).await
+    }
+
+    async fn keep_condition(&self, condition: KeptCondition) -> Result<(), StoreError> {
+        self.submit(|reply| Operation::Note { note: Note::Condition(condition), reply }).await?
+    }
+
+    async fn end_condition(&self, name: &str, subject: &str) -> Result<(), StoreError> {
+        let note = Note::ConditionEnd { name: name.to_owned(), subject: subject.to_owned() };
+        self.submit(|reply| Operation::Note { note, reply }).await?
     }
 
     async fn act(&self, act: Act) -> Result<Vec<Result<(), NotDone>>, StoreError> {
@@ -435,10 +520,10 @@ impl Store for RedbStore {
             accepted: meta.accepted,
             matched: meta.matched,
             unmatched: meta.accepted - meta.matched,
-            duplicates: self.shared.duplicates.load(Ordering::Relaxed),
+            duplicates: self.shared.duplicates.load(Atomic::Relaxed),
             sums: memory.sums(now),
-            queue_full: self.shared.queue_full.load(Ordering::Relaxed),
-            answer_unconfirmed: self.shared.unconfirmed.load(Ordering::Relaxed),
+            queue_full: self.shared.queue_full.load(Atomic::Relaxed),
+            answer_unconfirmed: self.shared.unconfirmed.load(Atomic::Relaxed),
             oldest_waiting,
             subscriptions: memory.subscriptions.len() as u64,
             identities: memory.identities.len() as u64,

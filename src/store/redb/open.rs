@@ -13,7 +13,8 @@ use super::backend::GrowingFile;
 use super::memory::Memory;
 use super::record::{FORMAT, Meta};
 use super::tables::{
-    ENDPOINTS, EVENTS, HEADS, OPEN, OUTCOMES, PAGES, POLLED, SECRETS, SETTLED, SUBSCRIPTIONS, TALLIES,
+    ATTEMPTS, CONDITIONS, ENDPOINTS, EVENTS, HEADS, OPEN, OUTCOMES, PAGES, POLLED, SECRETS, SETTLED, STANDINGS,
+    SUBSCRIPTIONS, SUPPRESSED, TALLIES,
 };
 use super::writer::write_meta;
 use super::{Options, load, storage};
@@ -127,7 +128,7 @@ pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
 
 /// Reads memory from the file. `now` is the ledger's time.
 pub(super) fn read(db: &Database, options: &Options, now: Timestamp) -> Result<Memory, OpenError> {
-    load::load(db, &options.settings, now, &options.progress).map_err(|e| damaged(options, &e))
+    load::load(db, &options.settings, &options.seal, now, &options.progress).map_err(|e| damaged(options, &e))
 }
 
 fn damaged(options: &Options, error: &StoreError) -> OpenError {
@@ -166,13 +167,18 @@ pub(super) fn refuse_newer(db: &Database, path: &Path) -> Result<(), OpenError> 
     load::later_format(&read).map_or(Ok(()), refused)
 }
 
-/// Makes the tables of a new file; answers the state of any.
+/// How many tables there are, META among them.
+const TABLES: usize = 16;
+
+/// Makes the tables that a file has not; answers the state of any.
 fn create_tables(db: &Database) -> Result<Meta, StoreError> {
     let read = db.begin_read().map_err(storage)?;
-    match load::read_meta(&read) {
-        Ok(meta) => return Ok(meta),
-        Err(e) if read.list_tables().map_err(storage)?.next().is_some() => return Err(e),
-        Err(_) => {}
+    let tables = read.list_tables().map_err(storage)?.count();
+    let known = if tables == 0 { None } else { Some(load::read_meta(&read)?) };
+    if let Some(meta) = &known
+        && tables == TABLES
+    {
+        return Ok(meta.clone());
     }
     let write = db.begin_write().map_err(storage)?;
     write.open_table(HEADS).map_err(storage)?;
@@ -186,8 +192,16 @@ fn create_tables(db: &Database) -> Result<Meta, StoreError> {
     write.open_table(TALLIES).map_err(storage)?;
     write.open_table(SETTLED).map_err(storage)?;
     write.open_table(SECRETS).map_err(storage)?;
-    let meta = Meta::new();
-    write_meta(&write, &meta)?;
+    write.open_table(ATTEMPTS).map_err(storage)?;
+    write.open_table(STANDINGS).map_err(storage)?;
+    write.open_table(SUPPRESSED).map_err(storage)?;
+    write.open_table(CONDITIONS).map_err(storage)?;
+    // An earlier release had fewer tables.
+    let is_new = known.is_none();
+    let meta = known.unwrap_or_else(Meta::new);
+    if is_new {
+        write_meta(&write, &meta)?;
+    }
     write.commit().map_err(storage)?;
     Ok(meta)
 }

@@ -27,6 +27,11 @@ impl Entry {
         Self { packed: position.get() << Self::SIZE_BITS | units, deadline }
     }
 
+    /// Of a notification that is in no queue.
+    pub(super) const fn nowhere() -> Self {
+        Self { packed: 0, deadline: Timestamp::MAX }
+    }
+
     pub(super) const fn position(self) -> u64 {
         self.packed >> Self::SIZE_BITS
     }
@@ -185,6 +190,12 @@ impl Queue {
     /// Whether there is an entry at `position`, expired or not.
     pub(super) fn contains(&self, position: u64) -> bool {
         self.segments.get(self.segment_of(position)).is_some_and(|s| s.find(position).is_ok())
+    }
+
+    /// The entry at `position`, expired or not.
+    pub(super) fn get(&self, position: u64) -> Option<Entry> {
+        let segment = self.segments.get(self.segment_of(position))?;
+        segment.find(position).ok().and_then(|index| segment.entries.get(index).copied())
     }
 
     /// Whether the notification at `position` waits and may still be handed out.

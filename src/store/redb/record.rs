@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 
 use super::runs::Runs;
+use super::target_row::TargetRow;
 use crate::base::clock::Timestamp;
 use crate::base::trace::TraceContext;
 use crate::model::event::{Event, EventDraft, EventTime, Extension};
@@ -454,7 +455,7 @@ pub(super) struct SubscriptionRow {
     owners: Option<Vec<String>>,
     /// Reason and since when.
     holds: Vec<(u8, i64)>,
-    endpoints: Vec<(u32, u8)>,
+    endpoints: Vec<(u32, TargetRow)>,
 }
 
 impl SubscriptionRow {
@@ -484,7 +485,7 @@ impl SubscriptionRow {
             draining: *intake == Intake::Draining,
             owners: owners.as_ref().map(|owners| owners.iter().map(str::to_owned).collect()),
             holds: holds.iter().map(|hold| (hold_to_byte(hold.reason), hold.since.as_millis())).collect(),
-            endpoints: endpoints.iter().map(|e| (e.number.0, kind_to_byte(e.kind))).collect(),
+            endpoints: endpoints.iter().map(|e| (e.number.0, TargetRow::new(&e.target))).collect(),
         }
     }
 
@@ -527,21 +528,24 @@ impl SubscriptionRow {
                 .collect::<Result<_, StoreError>>()?,
             endpoints: endpoints
                 .into_iter()
-                .map(|(number, kind)| Ok(Endpoint { number: EndpointNumber(number), kind: kind_from_byte(kind)? }))
-                .collect::<Result<_, StoreError>>()?,
+                .map(|(number, row)| Endpoint { number: EndpointNumber(number), target: row.into_target() })
+                .collect(),
         })
     }
 }
 
-const fn hold_to_byte(reason: HoldReason) -> u8 {
+pub(super) const fn hold_to_byte(reason: HoldReason) -> u8 {
     match reason {
         HoldReason::Paused => 0,
         HoldReason::ClientRemoved => 1,
+        HoldReason::CircuitOpen => 2,
+        HoldReason::EndpointDisabled => 3,
+        HoldReason::SecretExpired => 4,
     }
 }
 
-fn hold_from_byte(byte: u8) -> Result<HoldReason, StoreError> {
-    [HoldReason::Paused, HoldReason::ClientRemoved]
+pub(super) fn hold_from_byte(byte: u8) -> Result<HoldReason, StoreError> {
+    HoldReason::ALL
         .into_iter()
         .find(|reason| hold_to_byte(*reason) == byte)
         .ok_or_else(|| StoreError::Corrupt { detail: format!("reason to hold {byte} is not known") })

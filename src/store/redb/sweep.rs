@@ -14,8 +14,8 @@ use redb::{Key, ReadableDatabase, ReadableTable, Table, Value, WriteTransaction}
 use super::lapse::{self, Lapsed};
 use super::memory::Memory;
 use super::record::{self, Entrance, EventRow, Head, Meta, PageRow, Tally};
-use super::tables::{ENDPOINTS, EVENTS, HEADS, OUTCOMES, PAGES, POLLED, PageAt, SETTLED, TALLIES};
-use super::writer::{RELEASED_AT_ONCE, Writer};
+use super::tables::{ATTEMPTS, ENDPOINTS, EVENTS, HEADS, OUTCOMES, PAGES, POLLED, PageAt, SETTLED, STANDINGS, TALLIES};
+use super::writer::{Attempts, RELEASED_AT_ONCE, Writer};
 use super::{append, settle, storage, take};
 use crate::base::clock::Timestamp;
 use crate::model::notification::State;
@@ -95,10 +95,16 @@ fn expire(memory: &mut Memory, now: Timestamp) -> (u64, bool) {
     let (mut expired, mut more) = (0, false);
     for (number, endpoint) in &mut memory.endpoints {
         let (dropped, left) = endpoint.queue.drop_expired(now, &mut budget, |_| {});
+        let (push, ended, mut once_delivered) = (&mut endpoint.push, &mut endpoint.ended, 0);
         let (lapsed, left_again) = endpoint.again.drop_expired(now, &mut budget, |position| {
             memory.lapsed.insert((*number, position));
+            let state = push.as_mut().map_or(State::Expired, |push| push.end(position, State::Expired));
+            if state != State::Expired {
+                ended.add(state, 1);
+                once_delivered += 1;
+            }
         });
-        endpoint.ended.add(State::Expired, (dropped + lapsed) as u64);
+        ended.add(State::Expired, (dropped + lapsed - once_delivered) as u64);
         expired += (dropped + lapsed) as u64;
         more |= left || left_again;
     }
@@ -394,10 +400,14 @@ impl Step {
             removed |= some;
         }
         let mut outcomes = write.open_table(OUTCOMES).map_err(storage)?;
+        let mut attempts = write.open_table(ATTEMPTS).map_err(storage)?;
         for number in memory.endpoints.keys().chain(memory.removed.keys()) {
             let rows = remove_first(&mut outcomes, (*number, 0)..(*number, first), left)?;
             left -= rows;
             removed |= rows > 0;
+            let (rows, some) = remove_attempts(&mut attempts, *number, first, memory, left)?;
+            left -= rows;
+            removed |= some;
         }
         // What stays is no reason to hurry.
         self.more |= left == 0 && removed;
@@ -416,17 +426,21 @@ impl Step {
         let mut tallies = write.open_table(TALLIES).map_err(storage)?;
         let mut pages = write.open_table(PAGES).map_err(storage)?;
         let mut outcomes = write.open_table(OUTCOMES).map_err(storage)?;
+        let mut attempts = write.open_table(ATTEMPTS).map_err(storage)?;
+        let mut standings = write.open_table(STANDINGS).map_err(storage)?;
         let mut polled = write.open_table(POLLED).map_err(storage)?;
         let mut left = ROWS;
         for number in done {
             left -= remove_first(&mut pages, (number, 0, 0)..(number, u64::MAX, u32::MAX), left)?;
             left -= remove_first(&mut outcomes, (number, 0)..(number, u64::MAX), left)?;
+            left -= remove_first(&mut attempts, (number, 0, 0)..(number, u64::MAX, u32::MAX), left)?;
             if left == 0 {
                 // There may be more of it: the next step finds out.
                 self.more = true;
                 break;
             }
             polled.remove(number).map_err(storage)?;
+            standings.remove(number).map_err(storage)?;
             let tally = tallies.remove(number).map_err(storage)?;
             let tally: Tally = tally.map(|row| record::decode(row.value(), "a tally")).transpose()?.unwrap_or_default();
             if let Some(row) = endpoints.remove(number).map_err(storage)? {
@@ -498,6 +512,29 @@ fn remove_pages(
     }
     for key in &over {
         pages.remove(key).map_err(storage)?;
+    }
+    Ok((rows, !over.is_empty()))
+}
+
+/// Removes the endpoint's attempts of events before `end`, but not those of what is open; looks at `most` of them and
+/// answers how many that was, and whether any was removed.
+fn remove_attempts(
+    attempts: &mut Attempts<'_>,
+    number: u32,
+    end: u64,
+    memory: &Memory,
+    most: usize,
+) -> Result<(usize, bool), StoreError> {
+    let (mut rows, mut over) = (0, Vec::new());
+    for row in attempts.range((number, 0, 0)..(number, end, 0)).map_err(storage)?.take(most) {
+        let key = row.map_err(storage)?.0.value();
+        rows += 1;
+        if !memory.open.contains_key(&key.1) {
+            over.push(key);
+        }
+    }
+    for key in &over {
+        attempts.remove(*key).map_err(storage)?;
     }
     Ok((rows, !over.is_empty()))
 }

@@ -45,6 +45,18 @@ pub(super) const ENDPOINTS: TableDefinition<u32, &[u8]> = TableDefinition::new("
 /// Subscription → [`super::record::SubscriptionRow`].
 pub(super) const SUBSCRIPTIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("subscriptions");
 
+/// (endpoint, position, number from 1) → [`super::attempt_row::AttemptRow`]; it goes when the history has passed.
+pub(super) const ATTEMPTS: TableDefinition<(u32, u64, u32), &[u8]> = TableDefinition::new("attempts");
+
+/// Endpoint → [`super::standing_row::StandingRow`]: how what is sent to stands; none while nothing has gone wrong.
+pub(super) const STANDINGS: TableDefinition<u32, &[u8]> = TableDefinition::new("standings");
+
+/// Address → since when it is not mailed to, and why.
+pub(super) const SUPPRESSED: TableDefinition<&str, &[u8]> = TableDefinition::new("suppressed");
+
+/// (name, subject) → a condition that lasts, and what has been told of it.
+pub(super) const CONDITIONS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("conditions");
+
 /// Endpoint → when it was last polled, in milliseconds.
 pub(super) const POLLED: TableDefinition<u32, i64> = TableDefinition::new("polled");
 

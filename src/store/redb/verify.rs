@@ -106,7 +106,7 @@ fn recompute(db: &Database, report: &mut Report, progress: &Progress) -> Result<
     report.findings.append(&mut findings);
     count_unconfirmed(&tables.pages, report)?;
     check_own_rows(&tables, &known, &meta, &events, report)?;
-    let subscriptions = read_subscriptions(&read)?;
+    let subscriptions = read_subscriptions(&read, None)?;
     let held = subscriptions.iter().filter(|s| s.is_held()).map(|s| s.id.as_str().to_owned()).collect();
     sum_up(&meta, known, &held, report)?;
     compare(&meta, &events, report)

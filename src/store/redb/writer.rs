@@ -16,15 +16,20 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::append::{self, Prepared, Stored};
 use super::courses::Courses;
 use super::memory::{Memory, Pending};
+use super::notes::{self, Note};
 use super::open::Opened;
 use super::pin::Unread;
 use super::record::{self, Head, Meta};
-use super::tables::{EVENTS, HEADS, META, PAGES, POLLED, PageAt};
+use super::tables::{ATTEMPTS, EVENTS, HEADS, META, PAGES, POLLED, PageAt, STANDINGS};
 use super::take::{self, Taken};
-use super::{Shared, act, change, compact, hand, lease, open, storage, sweep};
+use super::{Shared, act, change, compact, hand, lease, open, push, storage, sweep};
 use crate::base::clock::Timestamp;
+use crate::model::id::EndpointNumber;
 use crate::model::subscription::Subscription;
-use crate::store::{Act, AppendError, Receipt, StoreError, SubscribeError, SubscriptionChange, Swept, Take};
+use crate::store::{
+    Act, AppendError, Receipt, Settled, Settlement, Standing, StoreError, SubscribeError, SubscriptionChange, Swept,
+    Take,
+};
 
 /// How long the writer waits for something to do before it makes the next start quick.
 const IDLE_AFTER: Duration = Duration::from_millis(200);
@@ -61,6 +66,9 @@ pub(super) type Answer<T> = oneshot::Sender<T>;
 pub(super) enum Operation {
     Append { append: Prepared, reply: Answer<Result<Vec<Receipt>, AppendError>> },
     Take { take: Take, reply: Answer<Result<Option<Unread>, StoreError>> },
+    Settle { settlement: Box<Settlement>, reply: Answer<Result<Settled, StoreError>> },
+    Stand { endpoint: EndpointNumber, standing: Box<Standing>, reply: Answer<Result<(), StoreError>> },
+    Note { note: Note, reply: Answer<Result<(), StoreError>> },
     Lease { order: Box<lease::Order>, reply: Answer<Result<lease::Answer, StoreError>> },
     Change { changes: Vec<SubscriptionChange>, reply: Answer<Result<Vec<Arc<Subscription>>, SubscribeError>> },
     KeepSecret { name: String, value: Vec<u8>, reply: Answer<Result<Vec<u8>, StoreError>> },
@@ -140,7 +148,9 @@ impl Group {
                 self.bytes += append.bytes();
                 self.appends_and_takes.push(operation);
             }
-            Operation::Take { .. } | Operation::Lease { .. } => self.appends_and_takes.push(operation),
+            Operation::Take { .. } | Operation::Lease { .. } | Operation::Settle { .. } | Operation::Stand { .. } => {
+                self.appends_and_takes.push(operation);
+            }
             other => self.then = Some(other),
         }
     }
@@ -255,6 +265,10 @@ impl Writer {
                 let result = change::replace_secret(self, &name, &value);
                 let _ = reply.send(result);
             }
+            Operation::Note { note, reply } => {
+                let result = notes::run(self, &note);
+                let _ = reply.send(result);
+            }
             Operation::Act { act, reply } => {
                 let result = act::run(self, &act);
                 let _ = reply.send(result);
@@ -269,7 +283,12 @@ impl Writer {
                 compact::run(self);
                 let _ = reply.send(result);
             }
-            Operation::Append { .. } | Operation::Take { .. } | Operation::Lease { .. } | Operation::Close { .. } => {}
+            Operation::Append { .. }
+            | Operation::Take { .. }
+            | Operation::Lease { .. }
+            | Operation::Settle { .. }
+            | Operation::Stand { .. }
+            | Operation::Close { .. } => {}
         }
     }
 
@@ -481,18 +500,23 @@ fn last_polls(pending: &Pending, memory: &Memory) -> Vec<(u32, Timestamp)> {
     pending.polled.iter().filter_map(last).collect()
 }
 
+/// The table of attempts to send.
+pub(super) type Attempts<'txn> = Table<'txn, (u32, u64, u32), &'static [u8]>;
+
 /// The tables that a group writes to.
 pub(super) struct GroupTables<'txn> {
     write: &'txn WriteTransaction,
     pub(super) events: Table<'txn, u64, &'static [u8]>,
     pages: Option<Table<'txn, PageAt, &'static [u8]>>,
+    attempts: Option<Attempts<'txn>>,
+    standings: Option<Table<'txn, u32, &'static [u8]>>,
     pub(super) courses: Courses<'txn>,
 }
 
 impl<'txn> GroupTables<'txn> {
     fn open(write: &'txn WriteTransaction) -> Result<Self, StoreError> {
         let events = write.open_table(EVENTS).map_err(storage)?;
-        Ok(Self { write, events, pages: None, courses: Courses::new(write) })
+        Ok(Self { write, events, pages: None, attempts: None, standings: None, courses: Courses::new(write) })
     }
 
     /// The pages: many groups need none.
@@ -500,6 +524,22 @@ impl<'txn> GroupTables<'txn> {
         match &mut self.pages {
             Some(pages) => Ok(pages),
             empty => Ok(empty.insert(self.write.open_table(PAGES).map_err(storage)?)),
+        }
+    }
+
+    /// Attempts to send.
+    pub(super) fn attempts(&mut self) -> Result<&mut Attempts<'txn>, StoreError> {
+        match &mut self.attempts {
+            Some(attempts) => Ok(attempts),
+            empty => Ok(empty.insert(self.write.open_table(ATTEMPTS).map_err(storage)?)),
+        }
+    }
+
+    /// How endpoints stand.
+    pub(super) fn standings(&mut self) -> Result<&mut Table<'txn, u32, &'static [u8]>, StoreError> {
+        match &mut self.standings {
+            Some(standings) => Ok(standings),
+            empty => Ok(empty.insert(self.write.open_table(STANDINGS).map_err(storage)?)),
         }
     }
 
@@ -528,6 +568,8 @@ enum Outcome {
     Append(Result<Stored, AppendError>),
     Take(Result<Option<Taken>, StoreError>),
     Lease(Result<lease::Done, StoreError>),
+    Settle(Result<Option<push::Done>, StoreError>),
+    Stand,
 }
 
 impl<'a> GroupRun<'a> {
@@ -566,6 +608,15 @@ impl<'a> GroupRun<'a> {
                     let wanted = !reply.is_closed();
                     Outcome::Lease(lease::run(order, wanted, &mut self.hands, &memory, &mut tables, meta)?)
                 }
+                Operation::Settle { settlement, .. } => {
+                    Outcome::Settle(push::run(settlement, &mut self.hands, &memory, &mut tables, meta)?)
+                }
+                Operation::Stand { endpoint, standing, .. } => {
+                    if memory.endpoints.contains_key(&endpoint.0) {
+                        tables.keep_standing(endpoint.0, standing)?;
+                    }
+                    Outcome::Stand
+                }
                 // `Group::add` lets nothing else in.
                 _ => Outcome::Take(Ok(None)),
             });
@@ -585,12 +636,18 @@ impl<'a> GroupRun<'a> {
     fn applied(self, meta: &Meta) {
         let mut memory = self.shared.memory.write();
         let mut queued = 0;
-        for outcome in &self.results {
+        for (operation, outcome) in self.operations.iter().zip(&self.results) {
             match outcome {
                 Outcome::Append(Ok(stored)) => append::apply(stored, &mut memory, self.shared, &mut queued),
                 Outcome::Take(Ok(Some(taken))) => take::apply(taken, &mut memory, meta),
                 Outcome::Lease(Ok(done)) => lease::apply(done, &mut memory),
-                Outcome::Append(Err(_)) | Outcome::Take(_) | Outcome::Lease(_) => {}
+                Outcome::Settle(Ok(Some(done))) => push::apply(done, &mut memory),
+                Outcome::Stand => {
+                    if let Operation::Stand { endpoint, standing, .. } = operation {
+                        push::apply_standing(endpoint.0, standing, &mut memory);
+                    }
+                }
+                Outcome::Append(Err(_)) | Outcome::Take(_) | Outcome::Lease(_) | Outcome::Settle(_) => {}
             }
         }
         append::forget(&mut memory, &self.shared.options.settings, meta);
@@ -608,6 +665,12 @@ impl<'a> GroupRun<'a> {
                 (Operation::Lease { reply, .. }, Outcome::Lease(result)) => {
                     let _ = reply.send(result.map(|done| lease::Answer::new(done, self.shared)));
                 }
+                (Operation::Settle { reply, .. }, Outcome::Settle(result)) => {
+                    let _ = reply.send(result.map(|done| done.map_or(Settled::Gone, |done| done.settled)));
+                }
+                (Operation::Stand { reply, .. }, Outcome::Stand) => {
+                    let _ = reply.send(Ok(()));
+                }
                 _ => {}
             }
         }
@@ -623,6 +686,12 @@ impl<'a> GroupRun<'a> {
                     let _ = reply.send(Err(error.clone()));
                 }
                 Operation::Lease { reply, .. } => {
+                    let _ = reply.send(Err(error.clone()));
+                }
+                Operation::Settle { reply, .. } => {
+                    let _ = reply.send(Err(error.clone()));
+                }
+                Operation::Stand { reply, .. } => {
                     let _ = reply.send(Err(error.clone()));
                 }
                 _ => {}

@@ -77,6 +77,7 @@ impl Notification {
             event,
             event_type,
             subscription,
+            endpoint: _,
             kind,
             state,
             reason,

@@ -148,7 +148,7 @@ impl Subscription {
             },
             created_by: created_by.clone(),
             created_at: created_at.to_rfc3339_millis(),
-            endpoints: endpoints.iter().map(|endpoint| endpoint.kind.as_str()).collect(),
+            endpoints: endpoints.iter().map(|endpoint| endpoint.kind().as_str()).collect(),
             holds: holds.iter().map(Held::of).collect(),
             queue: Queue::of(queue),
             sums: States::of(sums),

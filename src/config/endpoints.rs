@@ -1,0 +1,112 @@
+//! The endpoints of a declared subscription: `poll`, `webhook`, `email`, and who is told of the subscription itself.
+
+use std::collections::HashSet;
+
+use super::kind::{boolean, list, located, name, text};
+use super::places::join_key;
+use super::reader::{Item, Located, Section, Shown, nearest};
+use super::secret::signing_secret;
+use super::subscriptions::Known;
+use crate::base::outbound::Destination;
+use crate::model::address::Address;
+use crate::model::target::{ContentMode, EmailTarget, Ordering, Role, SigningSecret, Target, WebhookTarget};
+
+/// The policy of a webhook that names none.
+const DEFAULT_EGRESS: &str = "default";
+
+/// Reads all endpoints; there is at least one, or that has been reported.
+pub(super) fn read(entry: &Section<'_>, known: &Known<'_>) -> Vec<Target> {
+    let poll = entry.optional("poll", |item| item.section(|_| Some(Target::Poll)));
+    if poll.is_some() && !known.polling {
+        let message = "nobody can poll it: api.polling.enabled is false";
+        entry.reader.warning(&join_key(&entry.path, "poll"), message, None);
+    }
+    let webhook = entry.optional("webhook", |item| item.section(|webhook| read_webhook(webhook, known)));
+    let email = entry.optional("email", |item| item.section(|email| Some(read_email(email, known))));
+    let contacts = entry.optional("contact_emails", |item| addresses(item, known)).unwrap_or_default();
+    if !["poll", "webhook", "email"].iter().any(|kind| entry.has(kind)) {
+        let advice = "write poll = {}, webhook = { url = \"…\" } or email = { to = [\"…\"] }".to_owned();
+        entry.reader.error_with(&entry.path, "says nothing of how it is served", Some(advice));
+    }
+    let contact = |address: Address| email_target(&address, Role::Contact, None, None);
+    poll.into_iter()
+        .chain(webhook.map(Target::Webhook))
+        .chain(email.into_iter().flatten())
+        .chain(contacts.into_iter().map(contact))
+        .collect()
+}
+
+fn read_webhook(webhook: &Section<'_>, known: &Known<'_>) -> Option<WebhookTarget> {
+    let url = webhook.required("url", located(url));
+    let egress = webhook.optional("egress", located(name));
+    let ordering = [("relaxed", Ordering::Relaxed), ("strict", Ordering::Strict)];
+    let ordering = webhook.optional("ordering", |item| item.one_of(&ordering)).unwrap_or_default();
+    let modes = [("structured", ContentMode::Structured), ("binary", ContentMode::Binary)];
+    let content_mode = webhook.optional("content_mode", |item| item.one_of(&modes)).unwrap_or_default();
+    let secrets = webhook.optional("secrets", |item| secrets(item, known)).unwrap_or_default();
+    let asymmetric = webhook.optional("asymmetric", boolean).unwrap_or_default();
+    if !webhook.has("secrets") && !asymmetric {
+        let advice =
+            "name secrets = [{ file = \"…\" }] (tidings keygen --webhook makes one), or write asymmetric = true";
+        webhook.reader.error_with(&webhook.path, "its requests would not be signed", Some(advice.to_owned()));
+    }
+    let name = egress.as_ref().map_or(DEFAULT_EGRESS, |egress| egress.value.as_str());
+    if let Some(egress) = &egress
+        && !known.policies.contains(&egress.value.as_str())
+    {
+        let message = format!("there is no egress policy {}", Shown(&egress.value));
+        let advice = nearest(&egress.value, known.policies.iter().copied())
+            .or_else(|| Some("declare it in [[webhooks.egress]]".to_owned()));
+        webhook.reader.missing_elsewhere(&egress.path, message, advice);
+    }
+    let egress = name.to_owned();
+    let url = url.value;
+    (!url.is_empty()).then_some(WebhookTarget { url, egress, ordering, content_mode, secrets, asymmetric })
+}
+
+/// A URL that can be posted to.
+fn url(item: &Item<'_>) -> Option<String> {
+    let text = text(item)?;
+    match Destination::parse(&text) {
+        Ok(_) => Some(text),
+        // Its query may hold a secret, so it is not shown.
+        Err(error) => item.refuse(error.to_string()),
+    }
+}
+
+fn secrets(item: &Item<'_>, known: &Known<'_>) -> Option<Vec<SigningSecret>> {
+    let items = item.items()?;
+    if items.is_empty() {
+        return item.refuse("must not be empty");
+    }
+    Some(items.iter().filter_map(signing_secret(known.sources)).collect())
+}
+
+fn read_email(email: &Section<'_>, known: &Known<'_>) -> Vec<Target> {
+    let to = email.required("to", |item| addresses(item, known));
+    let template = email.optional("template", name);
+    let locale = email.optional("locale", text);
+    to.iter().map(|to| email_target(to, Role::Subscriber, template.clone(), locale.clone())).collect()
+}
+
+fn email_target(to: &Address, role: Role, template: Option<String>, locale: Option<String>) -> Target {
+    Target::Email(EmailTarget { address: to.as_str().to_owned(), role, template, locale })
+}
+
+/// Addresses, none of them twice.
+fn addresses(item: &Item<'_>, known: &Known<'_>) -> Option<Vec<Address>> {
+    if !known.mail {
+        let advice = Some("write a section [email] with from and relay".to_owned());
+        item.reader.missing_elsewhere(&item.path, "there is no mail without [email]", advice);
+    }
+    let read: Vec<Located<Address>> = list(1, address)(item)?;
+    let mut seen = HashSet::new();
+    Some(read.into_iter().map(|address| address.value).filter(|address| seen.insert(address.clone())).collect())
+}
+
+/// An e-mail address.
+pub(super) fn address(item: &Item<'_>) -> Option<Address> {
+    let text = text(item)?;
+    Address::parse(&text)
+        .or_else(|| item.refuse(format!("must be an address such as \"ops@example.com\", not {}", Shown(&text))))
+}

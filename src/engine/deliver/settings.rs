@@ -1,0 +1,49 @@
+//! What the delivery engine goes by.
+
+use std::time::Duration;
+
+/// How many pauses a schedule has at most.
+pub const MAX_SCHEDULE: usize = 64;
+
+/// How notifications of one channel are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelSettings {
+    /// The pauses after the first attempt, at most [`MAX_SCHEDULE`]; each is made up to 10 % longer or shorter.
+    pub schedule: Vec<Duration>,
+    /// How many attempts are under way at most.
+    pub in_flight: usize,
+    /// How many of them at one target.
+    pub in_flight_each: usize,
+}
+
+impl ChannelSettings {
+    /// The defaults of `[webhooks]` (design.md, "Configuration").
+    #[must_use]
+    pub fn webhooks() -> Self {
+        let minutes = [5, 30, 120, 300, 600, 840, 1200, 1440].map(Duration::from_mins);
+        let schedule = [Duration::from_secs(5)].into_iter().chain(minutes).collect();
+        Self { schedule, in_flight: 512, in_flight_each: 32 }
+    }
+
+    /// The defaults of `[email]` (design.md, "Configuration").
+    #[must_use]
+    pub fn mail() -> Self {
+        let schedule = [1, 5, 15, 60, 240, 720, 1440].map(Duration::from_mins).into();
+        Self { schedule, in_flight: 32, in_flight_each: 4 }
+    }
+}
+
+/// How notifications are sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliverySettings {
+    /// `[webhooks]`
+    pub webhooks: ChannelSettings,
+    /// `[email]`; `None`: there is no mail, and what is for an address waits until there is.
+    pub email: Option<ChannelSettings>,
+}
+
+impl Default for DeliverySettings {
+    fn default() -> Self {
+        Self { webhooks: ChannelSettings::webhooks(), email: None }
+    }
+}

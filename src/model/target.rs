@@ -1,0 +1,152 @@
+//! Where the notifications of an endpoint go, and how.
+
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use super::notification::EndpointKind;
+use crate::base::clock::Timestamp;
+
+/// Where the notifications of an endpoint go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A queue that its client polls.
+    Poll,
+    /// A URL that is posted to.
+    Webhook(WebhookTarget),
+    /// One address that is mailed to.
+    Email(EmailTarget),
+}
+
+impl Target {
+    /// How it is served.
+    #[must_use]
+    pub const fn kind(&self) -> EndpointKind {
+        match self {
+            Self::Poll => EndpointKind::Poll,
+            Self::Webhook(_) => EndpointKind::Webhook,
+            Self::Email(_) => EndpointKind::Email,
+        }
+    }
+
+    /// Whether the two are one endpoint of a subscription, in an older and a newer form: its queue stays when the form
+    /// changes. A subscription has one queue and one webhook; an e-mail endpoint is known by its address and its role.
+    #[must_use]
+    pub fn is_endpoint_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Poll, Self::Poll) | (Self::Webhook(_), Self::Webhook(_)) => true,
+            (Self::Email(one), Self::Email(other)) => one.address == other.address && one.role == other.role,
+            _ => false,
+        }
+    }
+
+    /// In which order its notifications go out; of what is polled that is no question.
+    #[must_use]
+    pub const fn ordering(&self) -> Ordering {
+        match self {
+            Self::Webhook(webhook) => webhook.ordering,
+            Self::Poll | Self::Email(_) => Ordering::Relaxed,
+        }
+    }
+
+    /// Whether the event types of its subscription go to it; a contact is told of the subscription itself only.
+    #[must_use]
+    pub const fn takes_events(&self) -> bool {
+        !matches!(self, Self::Email(EmailTarget { role: Role::Contact, .. }))
+    }
+}
+
+/// A URL that is posted to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookTarget {
+    /// The URL as it was given; it parses as a [`crate::base::outbound::Destination`].
+    pub url: String,
+    /// The name of the egress policy that says where it may be.
+    pub egress: String,
+    /// In which order its notifications go out.
+    pub ordering: Ordering,
+    /// How an event stands in a request.
+    pub content_mode: ContentMode,
+    /// What its requests are signed with, `v1`: all that are valid at the time.
+    pub secrets: Vec<SigningSecret>,
+    /// Whether its requests are signed with the appliance's own Ed25519 key too, `v1a`.
+    pub asymmetric: bool,
+}
+
+/// In which order the notifications of an endpoint go out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Ordering {
+    /// First tries in order; what has to be tried again does not hold up what comes after it.
+    #[default]
+    Relaxed,
+    /// One in flight; what comes after it waits until it has ended.
+    Strict,
+}
+
+/// How an event stands in an HTTP request (`CloudEvents` HTTP binding 1.0.2, section 3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ContentMode {
+    /// The whole `CloudEvent` as JSON in the body.
+    #[default]
+    Structured,
+    /// Its data in the body, all else in headers.
+    Binary,
+}
+
+/// A secret that requests are signed with (Standard Webhooks, symmetric), and when it is valid.
+#[derive(Clone)]
+pub struct SigningSecret {
+    /// The key's bytes, 24 to 64: what stands behind `whsec_`, decoded.
+    pub key: Zeroizing<Vec<u8>>,
+    /// From when on it signs; `None`: always has.
+    pub not_before: Option<Timestamp>,
+    /// Until when it signs; `None`: for ever.
+    pub not_after: Option<Timestamp>,
+}
+
+impl SigningSecret {
+    /// Whether it signs at `now`.
+    #[must_use]
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        self.not_before.is_none_or(|from| from <= now) && self.not_after.is_none_or(|until| now < until)
+    }
+}
+
+impl PartialEq for SigningSecret {
+    fn eq(&self, other: &Self) -> bool {
+        let same: bool = self.key.ct_eq(&other.key).into();
+        same && self.not_before == other.not_before && self.not_after == other.not_after
+    }
+}
+
+impl Eq for SigningSecret {}
+
+impl fmt::Debug for SigningSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key: _, not_before, not_after } = self;
+        write!(f, "SigningSecret(…, {not_before:?}, {not_after:?})")
+    }
+}
+
+/// One address that is mailed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmailTarget {
+    /// The address, normalised: its domain is in lower case.
+    pub address: String,
+    /// What it is mailed.
+    pub role: Role,
+    /// The template, where it is not that of the event's type.
+    pub template: Option<String>,
+    /// The language that its mail is in; `None`: the default one.
+    pub locale: Option<String>,
+}
+
+/// What an address is mailed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The events that its subscription wants.
+    Subscriber,
+    /// What becomes of the subscription itself: that its webhook is disabled, that a secret of it expires.
+    Contact,
+}

@@ -1,0 +1,97 @@
+//! Suppressed addresses and conditions that last: small tables of their own, each row whole.
+
+use redb::{Database, ReadableDatabase, ReadableTable};
+use serde::{Deserialize, Serialize};
+
+use super::course::cut;
+use super::tables::{CONDITIONS, SUPPRESSED};
+use super::writer::Writer;
+use super::{record, storage};
+use crate::base::clock::Timestamp;
+use crate::store::{KeptCondition, StoreError, Suppression};
+
+/// What is to be noted.
+pub(super) enum Note {
+    Suppression { address: String, suppression: Option<Suppression> },
+    Condition(KeptCondition),
+    ConditionEnd { name: String, subject: String },
+}
+
+/// Since when, and what the relay said.
+#[derive(Serialize, Deserialize)]
+struct SuppressionRow(i64, String);
+
+/// Since when, how often it was told, when last, and what was.
+#[derive(Serialize, Deserialize)]
+struct ConditionRow(i64, u32, i64, String);
+
+/// Writes it down in a transaction of its own.
+pub(super) fn run(writer: &mut Writer, note: &Note) -> Result<(), StoreError> {
+    let written = writer.transaction("note", false, |write, _, _| {
+        let mut suppressed = write.open_table(SUPPRESSED).map_err(storage)?;
+        let mut conditions = write.open_table(CONDITIONS).map_err(storage)?;
+        match note {
+            Note::Suppression { address, suppression: None } => suppressed.remove(address.as_str()).map(drop),
+            Note::Suppression { address, suppression: Some(Suppression { address: _, since, reply }) } => {
+                let row = SuppressionRow(since.as_millis(), cut(reply).to_owned());
+                suppressed.insert(address.as_str(), record::encode(&row).as_slice()).map(drop)
+            }
+            Note::Condition(KeptCondition { name, subject, since, told, detail }) => {
+                let row = ConditionRow(since.as_millis(), told.0, told.1.as_millis(), cut(detail).to_owned());
+                conditions.insert((name.as_str(), subject.as_str()), record::encode(&row).as_slice()).map(drop)
+            }
+            Note::ConditionEnd { name, subject } => conditions.remove((name.as_str(), subject.as_str())).map(drop),
+        }
+        .map_err(storage)
+    });
+    written.map(drop)
+}
+
+fn read_suppression(address: &str, row: &[u8]) -> Result<Suppression, StoreError> {
+    let SuppressionRow(since, reply) = record::decode(row, "a suppressed address")?;
+    Ok(Suppression { address: address.to_owned(), since: Timestamp::from_millis(since), reply })
+}
+
+/// The suppression of an address that is younger than `since`.
+pub(super) fn suppression(db: &Database, address: &str, since: Timestamp) -> Result<Option<Suppression>, StoreError> {
+    let table = db.begin_read().map_err(storage)?.open_table(SUPPRESSED).map_err(storage)?;
+    let Some(row) = table.get(address).map_err(storage)? else { return Ok(None) };
+    Ok(Some(read_suppression(address, row.value())?).filter(|suppression| suppression.since > since))
+}
+
+/// Suppressions behind `after`.
+pub(super) fn suppressions(db: &Database, after: Option<&str>, limit: usize) -> Result<Vec<Suppression>, StoreError> {
+    let table = db.begin_read().map_err(storage)?.open_table(SUPPRESSED).map_err(storage)?;
+    let rows = table.range(after.unwrap_or("")..).map_err(storage)?;
+    let is_behind = |address: &str| after.is_none_or(|after| address > after);
+    let mut found = Vec::new();
+    for row in rows {
+        let (address, row) = row.map_err(storage)?;
+        if found.len() == limit {
+            break;
+        }
+        if is_behind(address.value()) {
+            found.push(read_suppression(address.value(), row.value())?);
+        }
+    }
+    Ok(found)
+}
+
+/// The conditions that last.
+pub(super) fn conditions(db: &Database) -> Result<Vec<KeptCondition>, StoreError> {
+    let table = db.begin_read().map_err(storage)?.open_table(CONDITIONS).map_err(storage)?;
+    let mut found = Vec::new();
+    for row in table.iter().map_err(storage)? {
+        let (key, row) = row.map_err(storage)?;
+        let (name, subject) = key.value();
+        let ConditionRow(since, times, last, detail) = record::decode(row.value(), "a condition")?;
+        found.push(KeptCondition {
+            name: name.to_owned(),
+            subject: subject.to_owned(),
+            since: Timestamp::from_millis(since),
+            told: (times, Timestamp::from_millis(last)),
+            detail,
+        });
+    }
+    Ok(found)
+}
