@@ -18,7 +18,9 @@ mod requests;
 mod rounds;
 mod scale;
 mod secure;
+mod sink;
 mod stage;
+mod webhooks;
 
 use std::io;
 use std::process::ExitCode;

@@ -14,6 +14,7 @@ use crate::process::site::Declared;
 use crate::report::{Demand, Line, Report, median, millis, per_second};
 use crate::requests::{Publishing, Same};
 use crate::stage::{CONNECTIONS, Stage, WARM_UP};
+use crate::webhooks::Webhooks;
 
 /// The subscriptions of the event type `consumed`.
 const DRAINED: [&str; 3] = ["drained-1", "drained-2", "drained-3"];
@@ -101,6 +102,7 @@ struct Figures {
     single: Samples,
     secure: Samples,
     empty_poll: Samples,
+    webhooks: Webhooks,
     checking: Vec<f64>,
     authenticated: Vec<f64>,
 }
@@ -151,6 +153,9 @@ impl Figures {
         let h = probes.h()?;
         self.secure.add(&stage.publish("one", CONNECTIONS, measured)?, Some(h), None);
 
+        let h = probes.h()?;
+        self.webhooks.round(options, h)?;
+
         let without = probes.load(&probes.bare, measured)?;
         let with = probes.load(&probes.checking, measured)?;
         self.checking.push(with);
@@ -173,6 +178,7 @@ impl Figures {
         let secure = median(&self.secure.ours);
         let value = format!("{} p50 {:.2} ms", per_second(secure), median(&self.secure.times));
         report.note("publish over TLS 1.3, fan-out 1, against H", value, median(&self.secure.against_h));
+        self.webhooks.report(report);
         let empty = median(&self.empty_poll.ours);
         report.note("polls of an empty queue", per_second(empty), median(&self.empty_poll.against_h));
         report.add(Line {
