@@ -14,6 +14,7 @@ mod operator;
 mod output;
 mod poll;
 mod publish;
+mod receiver;
 mod refusal;
 mod samples;
 mod serve;
@@ -61,6 +62,7 @@ enum Command {
     Purge(purge::Purge),
     Clock(clock::Clock),
     Verify(verify::Verify),
+    Receiver(receiver::Receiver),
     Openapi(openapi::Openapi),
 }
 
@@ -104,6 +106,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Command::Purge(arguments) => blocking(purge::run(arguments, configuration)),
         Command::Clock(arguments) => blocking(clock::run(arguments, configuration)),
         Command::Verify(arguments) => verify::run(arguments, configuration),
+        Command::Receiver(arguments) => blocking(receiver::run(arguments)),
         Command::Openapi(arguments) => openapi::run(arguments),
     }
 }

@@ -77,10 +77,10 @@ pub(super) fn duration(bounds: RangeInclusive<Duration>) -> impl Fn(&Item<'_>) -
     const FORM: &str = "a duration such as \"500ms\", \"10s\", \"1h30m\" or \"4d\"";
     move |item| {
         let Some(text) = item.as_text() else { return item.refuse_kind(FORM) };
-        let Some(millis) = parse_sum(text, &DURATION_UNITS) else {
+        let Some(duration) = parse_duration(text) else {
             return item.refuse(format!("must be {FORM}, not {}", Shown(text)));
         };
-        within(item, &bounds, Duration::from_millis(millis), |duration| show_duration(*duration))
+        within(item, &bounds, duration, |duration| show_duration(*duration))
     }
 }
 
@@ -162,6 +162,12 @@ fn within<T: PartialOrd>(
     }
     let (least, most) = (show(bounds.start()), show(bounds.end()));
     item.refuse(format!("must be from {least} to {most}, not {}", show(&value)))
+}
+
+/// The duration in a text such as `500ms`, `2s` or `1h30m`, as keys and arguments have it; `None` if it is none.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    parse_sum(text, &DURATION_UNITS).map(Duration::from_millis)
 }
 
 /// The sum of numbers with units, such as `1h30m`; `None` if it is none, or beyond 64 bits.

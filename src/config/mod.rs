@@ -42,6 +42,7 @@ mod tls;
 mod trust;
 mod webhooks;
 
+pub use kind::parse_duration;
 pub use load::{Loaded, client_secret, defaults, load};
 pub use log::{LogFormat, LogSettings};
 pub use problem::{Place, Problem, Problems, Severity};

@@ -13,6 +13,7 @@ mod credentials;
 mod openapi;
 mod operator;
 mod program;
+mod receiver;
 mod refusals;
 mod serving;
 mod wire;
