@@ -26,7 +26,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use self::clients::ForeignClients;
-pub use self::deliver::{ChannelSettings, DeliverySettings, MAX_SCHEDULE};
+pub use self::deliver::{
+    ChannelSettings, Conditions, DeliverySettings, EndpointName, MAX_SCHEDULE, NoConditions, TargetDown,
+};
 pub use self::lease::LeaseRequest;
 pub use self::limits::ClientLimits;
 pub use self::operator::{
