@@ -410,6 +410,9 @@ pub trait Store: Send + Sync + 'static {
     /// Resolves once a claim (no probe) of this endpoint would give something, or the endpoint is gone.
     async fn due(&self, endpoint: EndpointNumber, ordering: Ordering);
 
+    /// The same for a claim that is a probe.
+    async fn probe_due(&self, endpoint: EndpointNumber, ordering: Ordering);
+
     /// Since when the notification is due that has been so longest of all that are sent to endpoints which are not held;
     /// for metrics.
     fn overdue(&self) -> Option<Timestamp>;

@@ -23,8 +23,10 @@ pub struct Claim {
     pub ordering: Ordering,
     /// The most notifications; at least one.
     pub max: usize,
-    /// Whether it is to find out if the endpoint is there again: gives one, the oldest, whenever it would be due,
-    /// and also where a hold of the endpoint itself (not of its subscription) is on.
+    /// Whether it is to find out if the endpoint is there (again): gives one where none is in flight, also where a hold of
+    /// the endpoint itself (not of its subscription) is on, and then whenever it would be due. In strict order that is
+    /// the oldest, else the oldest that was never tried, else the oldest that is due, else what is due first: one
+    /// notification that is never taken must not stand for all.
     pub probe: bool,
 }
 

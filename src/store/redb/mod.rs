@@ -405,7 +405,11 @@ impl Store for RedbStore {
     }
 
     async fn due(&self, endpoint: EndpointNumber, ordering: Ordering) {
-        push::due(&self.shared, endpoint, ordering).await;
+        push::due(&self.shared, endpoint, ordering, false).await;
+    }
+
+    async fn probe_due(&self, endpoint: EndpointNumber, ordering: Ordering) {
+        push::due(&self.shared, endpoint, ordering, true).await;
     }
 
     fn overdue(&self) -> Option<Timestamp> {

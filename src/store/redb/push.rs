@@ -146,6 +146,16 @@ impl EndpointMemory {
         firsts.into_iter().flatten().min_by_key(|entry| entry.position())
     }
 
+    /// What a probe is made with where order does not forbid it: the oldest that was never tried, else the oldest that
+    /// is due, else what is due first. One notification that is never taken must not stand for all others.
+    fn least_tried(&self, push: &Push, live_at: Timestamp) -> Option<Entry> {
+        let waiting = |position: &u64| self.again.get(*position).filter(|entry| entry.is_live(live_at));
+        self.queue
+            .first_live(live_at)
+            .or_else(|| push.ready.iter().find_map(waiting))
+            .or_else(|| push.waits.iter().find_map(|(_, position)| waiting(position)))
+    }
+
     /// Whether nothing is sent to it but probes, and whether not even these.
     fn is_shut(&self, probe: bool) -> bool {
         let of_itself = self.push.as_ref().is_none_or(|push| push.standing.hold.is_some());
@@ -165,9 +175,13 @@ impl EndpointMemory {
             if !push.claimed.is_empty() {
                 return Vec::new();
             }
-            let head = self.head(live_at);
-            let is_due = |entry: &Entry| claim.probe || push.dues.get(&entry.position()).is_none_or(|due| *due <= now);
-            return head.into_iter().filter(is_due).collect();
+            let whenever = claim.probe && push.standing.hold.is_some();
+            let is_due = |entry: &Entry| whenever || push.dues.get(&entry.position()).is_none_or(|due| *due <= now);
+            let one = match claim.ordering {
+                Ordering::Strict => self.head(live_at),
+                Ordering::Relaxed => self.least_tried(push, live_at),
+            };
+            return one.into_iter().filter(is_due).collect();
         }
         let again = push.ready.iter().filter_map(|position| self.again.get(*position));
         let mut again = again.filter(|entry| entry.is_live(live_at)).peekable();
@@ -186,8 +200,8 @@ impl EndpointMemory {
     }
 
     /// Whether there is something to claim, or else when there may be.
-    fn next_due(&mut self, ordering: Ordering, now: Timestamp, live_at: Timestamp) -> Due {
-        let claim = Claim { endpoint: EndpointNumber(0), ordering, max: 1, probe: false };
+    fn next_due(&mut self, (ordering, probe): (Ordering, bool), now: Timestamp, live_at: Timestamp) -> Due {
+        let claim = Claim { endpoint: EndpointNumber(0), ordering, max: 1, probe };
         if !self.choose(&claim, now, live_at).is_empty() {
             return Due::Now;
         }
@@ -323,8 +337,8 @@ pub(super) fn is_in_flight(shared: &Shared, story: &Story) -> bool {
     push.is_some_and(|push| push.is_in_flight(story.view.id.parts().position.get()))
 }
 
-/// See [`crate::store::Store::due`].
-pub(super) async fn due(shared: &Shared, endpoint: EndpointNumber, ordering: Ordering) {
+/// See [`crate::store::Store::due`] and [`crate::store::Store::probe_due`].
+pub(super) async fn due(shared: &Shared, endpoint: EndpointNumber, ordering: Ordering, probe: bool) {
     loop {
         let arrival = match shared.memory.read().endpoints.get(&endpoint.0) {
             Some(endpoint) if endpoint.push.is_some() => std::sync::Arc::clone(&endpoint.arrival),
@@ -338,7 +352,7 @@ pub(super) async fn due(shared: &Shared, endpoint: EndpointNumber, ordering: Ord
             let mut memory = shared.memory.write();
             let (now, withheld_to) = (shared.now(), shared.time.withheld_to());
             let Some(endpoint) = memory.endpoints.get_mut(&endpoint.0) else { return };
-            endpoint.next_due(ordering, now, now.max(withheld_to))
+            endpoint.next_due((ordering, probe), now, now.max(withheld_to))
         };
         match due {
             Due::Now => return,
