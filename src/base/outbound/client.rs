@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
+use rustls::ClientConfig;
 
 use super::destination::Destination;
 use super::names::Names;
@@ -93,6 +94,19 @@ impl Outbound {
     #[must_use]
     pub fn new(trust: TrustSettings) -> Self {
         Self { names: Arc::new(Names::of_system()), trust: Trust::new(trust) }
+    }
+
+    /// How names become addresses: for what speaks another protocol than HTTP.
+    #[must_use]
+    pub fn names(&self) -> Arc<Names> {
+        Arc::clone(&self.names)
+    }
+
+    /// What TLS connections are begun with, for the same. The first call reads the system's store of authorities, which
+    /// blocks for some milliseconds.
+    #[must_use]
+    pub fn tls(&self) -> ClientConfig {
+        self.trust.config()
     }
 
     /// A client for what `policy` allows. The first one for TLS reads the system's store of authorities, which blocks

@@ -1,4 +1,5 @@
-//! Outbound HTTP: the one way in which the appliance connects to anybody.
+//! Outbound HTTP: the one way in which the appliance connects to anybody but its mail relay, which shares the lookup of
+//! names and the trusted authorities.
 //!
 //! An [`Outbound`] holds what all connections share: whose certificates are believed (`[trust]`) and how names become
 //! addresses. A [`Client`] made of it sends requests where a [`Policy`] allows, and nowhere else. Promises:
@@ -22,5 +23,6 @@ mod trust;
 
 pub use client::{Answer, Client, ClientSettings, Outbound, OutboundRequest, SendError};
 pub use destination::{Destination, DestinationError};
+pub use names::{Names, NoAddress};
 pub use policy::{OnlyHost, Policy};
 pub use trust::{CertificateError, TrustSettings, read_certificates};

@@ -24,13 +24,13 @@ const MAX_FILE: u64 = 1 << 20;
 /// Why a name has no address.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the name {name} cannot be resolved: {detail}")]
-pub(super) struct NoAddress {
+pub struct NoAddress {
     name: String,
     detail: String,
 }
 
 /// Looks names up.
-pub(super) struct Names {
+pub struct Names {
     hosts: PathBuf,
     servers: PathBuf,
     known: Mutex<Option<Known>>,
@@ -53,7 +53,8 @@ struct Stamp {
 
 impl Names {
     /// Those of this machine.
-    pub(super) fn of_system() -> Self {
+    #[must_use]
+    pub fn of_system() -> Self {
         Self::of_files("/etc/hosts", "/etc/resolv.conf")
     }
 
@@ -62,7 +63,7 @@ impl Names {
     }
 
     /// The addresses of `name`; there is at least one.
-    pub(super) async fn lookup(&self, name: &str) -> Result<Vec<IpAddr>, NoAddress> {
+    pub async fn lookup(&self, name: &str) -> Result<Vec<IpAddr>, NoAddress> {
         let none = |detail: String| NoAddress { name: name.to_owned(), detail };
         let known = self.known();
         let parsed = Name::from_utf8(name).map_err(|error| none(error.to_string()))?;
