@@ -1,7 +1,8 @@
 //! One file, parsed once: its values, and where each of them stands.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use figment::value::{Dict, Empty, Tag, Value};
 use toml::Spanned;
@@ -12,22 +13,22 @@ use super::problem::{Place, Problem, Severity};
 
 /// Finds line and column of a byte in a text.
 struct Lines<'a> {
-    file: &'a Path,
+    file: Arc<Path>,
     text: &'a str,
     starts: Vec<usize>,
 }
 
 impl<'a> Lines<'a> {
-    fn new(file: &'a Path, text: &'a str) -> Self {
+    fn new(file: &Path, text: &'a str) -> Self {
         let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        Self { file, text, starts: std::iter::once(0).chain(ends).collect() }
+        Self { file: file.into(), text, starts: std::iter::once(0).chain(ends).collect() }
     }
 
     fn place(&self, byte: usize) -> Place {
         let line = self.starts.partition_point(|start| *start <= byte);
         let start = self.starts[line - 1];
         let before = self.text.get(start..byte).unwrap_or_default();
-        let file = self.file.to_owned();
+        let file = Arc::clone(&self.file);
         Place::File { file, line: Some(line), column: Some(before.chars().count() + 1) }
     }
 }
@@ -47,14 +48,14 @@ pub(super) fn read(file: &Path, text: &str, places: &mut Places) -> Result<Dict,
 /// Parses the array that an environment variable or a flag holds; `None` if it is none.
 pub(super) fn read_array(text: &str) -> Option<Value> {
     let value = DeValue::parse(text).ok()?;
-    let (file, mut places) = (PathBuf::new(), Places::default());
-    let lines = Lines::new(&file, text);
+    let mut places = Places::default();
+    let lines = Lines::new(Path::new(""), text);
     value.get_ref().is_array().then(|| Walk { lines: &lines, places: &mut places }.value("", value.get_ref(), false))
 }
 
 /// The parser's message names what it expected, not what stands in the file: that may be a secret.
 fn syntax_problem(lines: &Lines<'_>, error: &toml::de::Error) -> Problem {
-    let place = error.span().map_or_else(|| Place::whole(lines.file), |span| lines.place(span.start));
+    let place = error.span().map_or_else(|| Place::whole(Arc::clone(&lines.file)), |span| lines.place(span.start));
     let message = format!("not TOML: {}", error.message());
     Problem { severity: Severity::Error, place, key: String::new(), message, suggestion: None }
 }

@@ -59,8 +59,8 @@ fn rank(problem: &Problem, sources: &Sources, files: &Files) -> (usize, usize, u
     match &problem.place {
         Place::BuiltIn {} => (0, 0, 0),
         Place::File { file, line, column } => {
-            let main = usize::from(*file != sources.file);
-            let position = files.read.iter().position(|read| read == file).unwrap_or(files.read.len());
+            let main = usize::from(**file != *sources.file);
+            let position = files.read.iter().position(|read| **read == **file).unwrap_or(files.read.len());
             (1 + main + main * position, line.unwrap_or(0), column.unwrap_or(0))
         }
         Place::Environment { .. } => (usize::MAX - 1, 0, 0),

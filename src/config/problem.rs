@@ -1,9 +1,10 @@
 //! What is wrong with the files, where, and what to do about it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::sources::Files;
 
@@ -23,8 +24,9 @@ pub enum Severity {
 pub enum Place {
     /// A file, named as it was given.
     File {
-        /// Its path.
-        file: PathBuf,
+        /// Its path, which all that stands in the file share.
+        #[serde(serialize_with = "path")]
+        file: Arc<Path>,
         /// From 1; `None` where the whole file is meant.
         #[serde(skip_serializing_if = "Option::is_none")]
         line: Option<usize>,
@@ -49,9 +51,13 @@ pub enum Place {
 impl Place {
     /// The whole of `file`.
     #[must_use]
-    pub fn whole(file: impl Into<PathBuf>) -> Self {
+    pub fn whole(file: impl Into<Arc<Path>>) -> Self {
         Self::File { file: file.into(), line: None, column: None }
     }
+}
+
+fn path<S: Serializer>(file: &Arc<Path>, serializer: S) -> Result<S::Ok, S::Error> {
+    file.as_ref().serialize(serializer)
 }
 
 impl fmt::Display for Place {
@@ -87,7 +93,7 @@ pub struct Problem {
 
 impl Problem {
     /// A problem with a whole file.
-    pub(super) fn with_file(file: impl Into<PathBuf>, message: String) -> Self {
+    pub(super) fn with_file(file: impl Into<Arc<Path>>, message: String) -> Self {
         let (severity, place) = (Severity::Error, Place::whole(file));
         Self { severity, place, key: String::new(), message, suggestion: None }
     }

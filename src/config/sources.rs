@@ -170,7 +170,7 @@ fn not_utf8(file: &Path, error: &FromUtf8Error) -> Problem {
     let valid = String::from_utf8_lossy(&error.as_bytes()[..error.utf8_error().valid_up_to()]);
     let line_start = valid.rfind('\n').map_or(0, |end| end + 1);
     let line = Some(1 + valid[..line_start].matches('\n').count());
-    let place = Place::File { file: file.to_owned(), line, column: Some(valid[line_start..].chars().count() + 1) };
+    let place = Place::File { file: file.into(), line, column: Some(valid[line_start..].chars().count() + 1) };
     Problem { place, ..Problem::with_file(file, "not UTF-8; save the file as UTF-8".to_owned()) }
 }
 
