@@ -92,7 +92,7 @@ async fn provisioning_counts_what_it_holds_and_releases() {
     }
     let provision = async |clients: &[&str]| {
         let settings = EngineSettings {
-            catalogue: appliance.engine.catalogue().clone(),
+            catalogue: appliance.engine.settings().catalogue.clone(),
             owners: clients.iter().map(|&id| (id.into(), Owners::default())).collect(),
             foreign: Vec::new(),
             declared: Vec::new(),

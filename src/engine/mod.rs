@@ -6,6 +6,8 @@
 //! - Who may see an event follows from the owners of the subscription's client as the files name them *now*: they are
 //!   looked up whenever an event is matched (design.md, "Nouns"). For a client of an external issuer the files name the
 //!   bounds, and the owners that its own token named are stored with the subscription (`clients`).
+//! - What the files say may be replaced while it works ([`Engine::replace_settings`]): each operation goes by the settings
+//!   that it has begun with.
 //! - A subscription of another contract or of another client is answered as one that does not exist; but to the
 //!   operator ([`operator`]), who sees all.
 
@@ -24,6 +26,9 @@ mod sweep;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, RwLock};
 
 pub use self::clients::ForeignClients;
 pub use self::deliver::{
@@ -76,11 +81,14 @@ pub struct Engine {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    settings: EngineSettings,
+    settings: ArcSwap<EngineSettings>,
     stop: Stop,
     sweeps: sweep::Board,
     waiting: limits::WaitingPolls,
-    subscribing: tokio::sync::Mutex<()>,
+    /// Held while a subscription is made, so that neither its client nor the limit goes meanwhile.
+    subscribing: Mutex<()>,
+    /// Read while events are matched and stored: no event goes by the settings of one time and the subscriptions of another.
+    matching: RwLock<()>,
 }
 
 impl Engine {
@@ -98,17 +106,18 @@ impl Engine {
             store,
             clock,
             random,
-            settings,
+            settings: ArcSwap::from_pointee(settings),
             stop,
             sweeps: sweep::Board::default(),
             waiting: limits::WaitingPolls::default(),
-            subscribing: tokio::sync::Mutex::default(),
+            subscribing: Mutex::default(),
+            matching: RwLock::default(),
         }
     }
 
-    /// The event types as the files declare them.
+    /// What the files say now. An operation takes it once, so that it goes by one and the same to its end.
     #[must_use]
-    pub const fn catalogue(&self) -> &Catalogue {
-        &self.settings.catalogue
+    pub fn settings(&self) -> Arc<EngineSettings> {
+        self.settings.load_full()
     }
 }

@@ -93,7 +93,7 @@ impl Engine {
 
     /// A place for a poll of `client` that is willing to wait; none is needed by one that is not.
     pub(super) fn may_wait(&self, client: &ClientId, wait: Option<Duration>) -> Result<Option<WaitingPoll>, PollError> {
-        let limit = self.settings.limits.waiting_polls;
+        let limit = self.settings.load().limits.waiting_polls;
         match wait {
             None => Ok(None),
             Some(_) => self.waiting.enter(client, limit).map(Some).ok_or(PollError::TooManyWaiting { limit }),

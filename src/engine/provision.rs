@@ -2,6 +2,7 @@
 //! the files no longer know, held until they know them again.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::{Engine, EngineSettings, StoreError};
 use crate::model::id::SubscriptionId;
@@ -42,9 +43,30 @@ impl Engine {
     /// Makes the store's declared subscriptions what the files say, and holds and releases those of removed clients, in
     /// one transaction. Doing it again changes nothing.
     pub async fn provision(&self) -> Result<Provisioned, ProvisionError> {
+        let _none_is_made = self.subscribing.lock().await;
+        self.bring_in(&self.settings()).await
+    }
+
+    /// Provisions by `settings`, puts them in the place of those that there are, and calls `along`, which changes what
+    /// else is to change with them: no event is matched and no subscription made between one and the other. A failure
+    /// changes nothing. The future must not be dropped before its end.
+    pub async fn replace_settings(
+        &self,
+        settings: EngineSettings,
+        along: impl FnOnce(),
+    ) -> Result<Provisioned, ProvisionError> {
+        let _none_is_made = self.subscribing.lock().await;
+        let _none_is_matched = self.matching.write().await;
+        let provisioned = self.bring_in(&settings).await?;
+        self.settings.store(Arc::new(settings));
+        along();
+        Ok(provisioned)
+    }
+
+    async fn bring_in(&self, settings: &EngineSettings) -> Result<Provisioned, ProvisionError> {
         let set = self.store.subscriptions();
-        self.refuse_taken(&set)?;
-        let (changes, provisioned) = reconcile(&self.settings, &set);
+        refuse_taken(settings, &set)?;
+        let (changes, provisioned) = reconcile(settings, &set);
         if !changes.is_empty() {
             self.store.change_subscriptions(changes).await.map_err(|error| match error {
                 SubscribeError::Store(error) => ProvisionError::Store(error),
@@ -53,12 +75,12 @@ impl Engine {
         }
         Ok(provisioned)
     }
+}
 
-    fn refuse_taken(&self, set: &SubscriptionSet) -> Result<(), ProvisionError> {
-        let by_api = |id: &SubscriptionId| set.get(id.as_str()).is_some_and(|s| s.origin == Origin::Api);
-        let taken: Vec<_> = self.settings.declared.iter().map(|d| &d.id).filter(|id| by_api(id)).cloned().collect();
-        if taken.is_empty() { Ok(()) } else { Err(ProvisionError::MadeThroughApi(taken)) }
-    }
+fn refuse_taken(settings: &EngineSettings, set: &SubscriptionSet) -> Result<(), ProvisionError> {
+    let by_api = |id: &SubscriptionId| set.get(id.as_str()).is_some_and(|s| s.origin == Origin::Api);
+    let taken: Vec<_> = settings.declared.iter().map(|d| &d.id).filter(|id| by_api(id)).cloned().collect();
+    if taken.is_empty() { Ok(()) } else { Err(ProvisionError::MadeThroughApi(taken)) }
 }
 
 fn reconcile(settings: &EngineSettings, set: &SubscriptionSet) -> (Vec<SubscriptionChange>, Provisioned) {

@@ -3,7 +3,8 @@
 //! The hot path of the appliance. A batch is stored as a whole or not at all.
 
 use super::matching::match_event;
-use super::{Engine, Receipt, StoreError};
+use super::{Engine, EngineSettings, Receipt, StoreError};
+use crate::model::catalogue::Catalogue;
 use crate::model::event::EventDraft;
 use crate::model::id::MAX_TARGETS;
 use crate::model::subscription::SubscriptionSet;
@@ -79,9 +80,11 @@ impl Engine {
         if drafts.is_empty() {
             return Ok(Vec::new());
         }
-        self.check(&drafts)?;
+        let _settings_stay = self.matching.read().await;
+        let settings = self.settings();
+        check(&drafts, &settings.catalogue)?;
         for _ in 0..MATCHINGS {
-            let append = self.match_all(&drafts, &self.store.subscriptions())?;
+            let append = match_all(&drafts, &self.store.subscriptions(), &settings)?;
             match self.store.append(append).await {
                 Err(AppendError::Stale) => {}
                 Ok(receipts) => return Ok(receipts),
@@ -92,46 +95,55 @@ impl Engine {
     }
 
     /// What the catalogue has against an event of this type, with or without an audience.
-    pub fn objections(&self, event_type: &str, has_audience: bool) -> impl Iterator<Item = Objection> {
-        let catalogue = self.catalogue();
-        let about_type = if is_built_in(event_type) {
-            Some(Objection::BuiltIn)
-        } else {
-            (!catalogue.knows(event_type)).then_some(Objection::Unknown)
-        };
-        let about_audience = !has_audience && catalogue.requires_audience(event_type);
-        about_type.into_iter().chain(about_audience.then_some(Objection::NoAudience))
+    pub fn objections(&self, event_type: &str, has_audience: bool) -> impl Iterator<Item = Objection> + use<> {
+        objections(&self.settings.load().catalogue, event_type, has_audience)
     }
+}
 
-    fn check(&self, drafts: &[EventDraft]) -> Result<(), PublishError> {
-        let refused: Vec<_> = drafts
-            .iter()
-            .enumerate()
-            .flat_map(|(index, draft)| {
-                self.objections(draft.event_type.as_str(), draft.audience.is_some())
-                    .map(move |objection| Refused { index, objection })
-            })
-            .collect();
-        if refused.is_empty() { Ok(()) } else { Err(PublishError::Refused(refused)) }
-    }
+/// What `catalogue` has against an event of this type, with or without an audience.
+fn objections(catalogue: &Catalogue, event_type: &str, has_audience: bool) -> impl Iterator<Item = Objection> + use<> {
+    let about_type = if is_built_in(event_type) {
+        Some(Objection::BuiltIn)
+    } else {
+        (!catalogue.knows(event_type)).then_some(Objection::Unknown)
+    };
+    let about_audience = !has_audience && catalogue.requires_audience(event_type);
+    about_type.into_iter().chain(about_audience.then_some(Objection::NoAudience))
+}
 
-    fn match_all(&self, drafts: &[EventDraft], set: &SubscriptionSet) -> Result<Append, PublishError> {
-        let events = drafts.iter().enumerate().map(|(index, draft)| self.match_one(index, draft, set));
-        Ok(Append { matched_against: set.version(), events: events.collect::<Result<_, _>>()? })
-    }
-
-    fn match_one(&self, index: usize, draft: &EventDraft, set: &SubscriptionSet) -> Result<NewEvent, PublishError> {
-        let matched = match_event(draft, set, &self.settings);
-        if matched.endpoints > MAX_TARGETS {
-            return Err(PublishError::TooManyTargets { index, endpoints: matched.endpoints });
-        }
-        Ok(NewEvent {
-            draft: draft.clone(),
-            identity: draft.identity(),
-            matched: matched.subscriptions,
-            targets: matched.targets,
+fn check(drafts: &[EventDraft], catalogue: &Catalogue) -> Result<(), PublishError> {
+    let refused: Vec<_> = drafts
+        .iter()
+        .enumerate()
+        .flat_map(|(index, draft)| {
+            objections(catalogue, draft.event_type.as_str(), draft.audience.is_some())
+                .map(move |objection| Refused { index, objection })
         })
+        .collect();
+    if refused.is_empty() { Ok(()) } else { Err(PublishError::Refused(refused)) }
+}
+
+fn match_all(drafts: &[EventDraft], set: &SubscriptionSet, settings: &EngineSettings) -> Result<Append, PublishError> {
+    let events = drafts.iter().enumerate().map(|(index, draft)| match_one(index, draft, set, settings));
+    Ok(Append { matched_against: set.version(), events: events.collect::<Result<_, _>>()? })
+}
+
+fn match_one(
+    index: usize,
+    draft: &EventDraft,
+    set: &SubscriptionSet,
+    settings: &EngineSettings,
+) -> Result<NewEvent, PublishError> {
+    let matched = match_event(draft, set, settings);
+    if matched.endpoints > MAX_TARGETS {
+        return Err(PublishError::TooManyTargets { index, endpoints: matched.endpoints });
     }
+    Ok(NewEvent {
+        draft: draft.clone(),
+        identity: draft.identity(),
+        matched: matched.subscriptions,
+        targets: matched.targets,
+    })
 }
 
 /// Whether only the appliance itself makes events of this type (contracts/events.md).

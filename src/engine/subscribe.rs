@@ -143,15 +143,16 @@ impl Engine {
 
     /// Those that the files declare do not count.
     fn refuse_too_many(&self, client: &ClientId) -> Result<(), SubscriptionRefused> {
-        let limit = self.settings.limits.subscriptions;
+        let limit = self.settings.load().limits.subscriptions;
         let subscriptions = self.store.subscriptions();
         let own = subscriptions.iter().filter(|s| s.client_id == *client && s.origin == Origin::Api).count();
         if own < limit { Ok(()) } else { Err(SubscriptionRefused::TooMany { limit }) }
     }
 
     fn closed_types(&self, request: &SubscribeRequest) -> Vec<EventTypeId> {
+        let settings = self.settings();
         let is_open =
-            |id: &EventTypeId| self.settings.catalogue.is_open_to(id.as_str(), request.contract, EndpointKind::Poll);
+            |id: &EventTypeId| settings.catalogue.is_open_to(id.as_str(), request.contract, EndpointKind::Poll);
         request.event_types.iter().filter(|id| !is_open(id)).cloned().collect()
     }
 

@@ -162,7 +162,7 @@ impl PollingContract {
             request_id: request.id.clone(),
         };
         let polled = self.engine.poll(asked).await.map_err(|error| not_polled(error, id, caller.client_id.as_str()))?;
-        let body = page::body(size, &polled.notifications, self.engine.catalogue());
+        let body = page::body(size, &polled.notifications, &self.engine.settings().catalogue);
         let mut response = not_stored(Response::json(StatusCode::OK, body));
         if wait.is_some() {
             response = response.header(prefer::APPLIED, HeaderValue::from_static("wait"));

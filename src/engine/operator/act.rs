@@ -34,7 +34,7 @@ impl Engine {
     pub(super) fn reopen(&self, view: &NotificationView) -> Action {
         // Without a type the body has gone, and the store refuses.
         let event_type = view.event_type.as_ref().map_or("", |event_type| event_type.as_str());
-        Action::Reopen { ttl: self.settings.catalogue.ttl(event_type, view.kind) }
+        Action::Reopen { ttl: self.settings.load().catalogue.ttl(event_type, view.kind) }
     }
 
     /// The subscription of a notification, if it is still there.

@@ -80,7 +80,7 @@ impl Engine {
     pub async fn story(&self, id: LedgerId) -> Result<Option<StoryReport>, StoreError> {
         let Some(story) = self.store.story(id).await? else { return Ok(None) };
         let subscription = self.subscription_of(&story.view);
-        let why = Why::of(&story, subscription.as_deref(), &self.settings);
+        let why = Why::of(&story, subscription.as_deref(), &self.settings());
         let next = Next::of(&story, subscription.as_deref(), self.store.now());
         Ok(Some(StoryReport { story, why, next }))
     }

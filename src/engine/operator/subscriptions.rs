@@ -147,9 +147,10 @@ impl Engine {
         if subscriptions.is_empty() {
             return Vec::new();
         }
+        let settings = self.settings();
         let sums: HashMap<_, _> = self.store.subscription_sums().into_iter().map(|of| (of.id, of.sums)).collect();
         let report = |subscription: Arc<Subscription>| SubscriptionReport {
-            owners: self.settings.owners_of(&subscription),
+            owners: settings.owners_of(&subscription),
             queue: subscription.poll_endpoint().map(|endpoint| self.store.queue(endpoint)).unwrap_or_default(),
             sums: sums.get(&subscription.id).copied().unwrap_or_default(),
             subscription,
