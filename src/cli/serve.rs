@@ -27,7 +27,7 @@ pub(super) struct Serve {}
 
 /// Runs the command: 0 after an orderly stop, 1 if something did not stop in its time.
 pub(super) fn run(_: &Serve, configuration: &Configuration) -> Result<Exit, Failure> {
-    let Loaded { settings, warnings, files_read: _, files_skipped } = configuration.load()?;
+    let Loaded { settings, effective: _, warnings, files_read: _, files_skipped } = configuration.load()?;
     log::install(settings.log);
     for skipped in &files_skipped {
         tracing::info!("skipped {}: {}", skipped.file.display(), skipped.reason);

@@ -227,7 +227,7 @@ fn url(item: &Item<'_>) -> Option<Destination> {
 
 fn key_file(item: &Item<'_>) -> Option<Arc<KeySet>> {
     let file = text(item)?;
-    let read = read_bounded(file.as_ref(), MAX_KEY_SET as u64);
+    let read = read_bounded(file.as_ref(), MAX_KEY_SET as u64).inspect(|keys| item.reader.holds(&item.path, keys));
     let keys = match read.and_then(|text| KeySet::parse(&text).map_err(|error| error.to_string())) {
         Ok(keys) => keys,
         Err(problem) => return item.refuse(format!("{file} {problem}")),

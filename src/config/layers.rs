@@ -23,7 +23,7 @@ pub(super) struct Layered {
 /// Reads all sources and lays them over one another.
 pub(super) fn assemble(sources: &Sources) -> Layered {
     let (mut files, mut problems, mut places) = (Files::default(), Vec::new(), Places::default());
-    let texts = sources::read_all(&sources.file, &mut files, &mut problems);
+    let texts = sources::read_all(sources, &mut files, &mut problems);
     let mut figment = lay("built-in defaults", built_in(&mut places), Figment::new());
     for text in &texts {
         match document::read(&text.file, &text.content, &mut places) {
@@ -118,6 +118,9 @@ struct Assignment<'a> {
 }
 
 fn assignments(sources: &Sources) -> Vec<Assignment<'_>> {
+    if sources.alone {
+        return Vec::new();
+    }
     let mut variables: Vec<_> = sources.environment.iter().filter_map(|(n, v)| Assignment::of_variable(n, v)).collect();
     // Their order in a process is arbitrary, that of what is told about them should not be.
     variables.sort_by(|a, b| a.keys.cmp(&b.keys));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::clients;
+use super::effective::Effective;
 use super::layers::{self, Layered};
 use super::problem::{Place, Problem, Problems, Severity};
 use super::reader::{Reader, Section};
@@ -15,6 +16,8 @@ use crate::base::secret::SecretString;
 pub struct Loaded {
     /// What the files say.
     pub settings: Settings,
+    /// The same as a tree, with the origin of each value.
+    pub effective: Effective,
     /// What somebody should look at.
     pub warnings: Vec<Problem>,
     /// The files that were read, later ones winning.
@@ -29,12 +32,14 @@ pub fn load(sources: &Sources) -> Result<Loaded, Problems> {
     let Layered { values, places, files, mut problems, complete } = layers::assemble(sources);
     let reader = Reader::new(&places, complete);
     let settings = Section::root(&reader, &values, |top| settings::read(top, sources));
-    problems.extend(reader.into_problems());
+    let (found, notes) = reader.finish();
+    problems.extend(found);
     problems.sort_by_key(|problem| rank(problem, sources, &files));
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
         return Err(Problems { problems, files });
     }
-    Ok(Loaded { settings, warnings: problems, files_read: files.read, files_skipped: files.skipped })
+    let effective = Effective::new(values, &places, &notes);
+    Ok(Loaded { settings, effective, warnings: problems, files_read: files.read, files_skipped: files.skipped })
 }
 
 /// What holds where no source says anything.

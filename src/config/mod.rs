@@ -10,6 +10,7 @@
 //! - [`Sources`]: which files, which environment; left-overs of editors and package managers are skipped and said so.
 //! - `document`, `places`: one parse of each file gives its values and where each of them stands.
 //! - `layers`: figment lays the sources over one another, the crate's own `defaults.toml` at the bottom.
+//! - [`Effective`]: what the sources say together, to be compared, shown and kept.
 //! - `reader`, `kind`, `secret`: read a key of a kind and collect what is wrong with it.
 //! - `server`, `tls`, `contracts`, `clients`, `api_keys`, `credential`, `issuers`, `trust`, `events`, `limits`,
 //!   `subscriptions`, `endpoints`, `webhooks`, `email`, `log`, `settings`: one line for each key, then what must hold between keys.
@@ -21,6 +22,7 @@ mod clients;
 mod contracts;
 mod credential;
 mod document;
+mod effective;
 mod email;
 mod endpoints;
 mod events;
@@ -42,6 +44,7 @@ mod tls;
 mod trust;
 mod webhooks;
 
+pub use effective::{Difference, DifferenceKind, Effective, FieldChange};
 pub use kind::parse_duration;
 pub use load::{Loaded, client_secret, defaults, load};
 pub use log::{LogFormat, LogSettings};

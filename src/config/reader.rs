@@ -9,6 +9,7 @@ use std::fmt;
 
 use figment::value::{Dict, Value};
 
+use super::effective::{Notes, Typed};
 use super::places::{Places, join_index, join_key};
 use super::problem::{Place, Problem, Severity};
 
@@ -19,21 +20,33 @@ pub(super) struct Located<T> {
     pub(super) path: String,
 }
 
-/// Where the values stand, and the problems that were found in them.
+/// Where the values stand, the problems that were found in them, and what else reading them has shown.
 pub(super) struct Reader<'a> {
     places: &'a Places,
     complete: bool,
     problems: RefCell<Vec<Problem>>,
+    notes: RefCell<Notes>,
 }
 
 impl<'a> Reader<'a> {
     /// `complete`: no file is missing, so that what is not there is not elsewhere either.
     pub(super) fn new(places: &'a Places, complete: bool) -> Self {
-        Self { places, complete, problems: RefCell::default() }
+        Self { places, complete, problems: RefCell::default(), notes: RefCell::default() }
     }
 
-    pub(super) fn into_problems(self) -> Vec<Problem> {
-        self.problems.into_inner()
+    pub(super) fn finish(self) -> (Vec<Problem>, Notes) {
+        (self.problems.into_inner(), self.notes.into_inner())
+    }
+
+    /// What the value at `path` names has this content: a secret, a certificate, a template. Whatever is read besides the
+    /// configuration files is noted, so that its change is one of the configuration.
+    pub(super) fn holds(&self, path: &str, content: &[u8]) {
+        self.notes.borrow_mut().hold(path, content);
+    }
+
+    /// The text at `path` is a secret itself, and never shown.
+    pub(super) fn is_secret(&self, path: &str) {
+        self.notes.borrow_mut().open(path);
     }
 
     /// The value at `path` cannot be taken.
@@ -203,7 +216,7 @@ impl<'r> Item<'r> {
     /// The whole number, where it is one that is not negative, also one that the environment holds as text.
     pub(super) fn as_number(&self) -> Option<u64> {
         match self.typed_text() {
-            Some(text) => text.parse().ok(),
+            Some(text) => text.parse().ok().inspect(|number| self.taken_as(Typed::Number(*number))),
             None => self.value.to_u128().and_then(|number| u64::try_from(number).ok()),
         }
     }
@@ -211,9 +224,13 @@ impl<'r> Item<'r> {
     /// The truth value, where it is one, also one that the environment holds as text.
     pub(super) fn as_bool(&self) -> Option<bool> {
         match self.typed_text() {
-            Some(text) => text.parse().ok(),
+            Some(text) => text.parse().ok().inspect(|value| self.taken_as(Typed::Bool(*value))),
             None => self.value.to_bool(),
         }
+    }
+
+    fn taken_as(&self, typed: Typed) {
+        self.reader.notes.borrow_mut().typed(&self.path, typed);
     }
 
     /// Text that stands for a value of any type, for its source has no types.

@@ -136,6 +136,7 @@ fn plain_text<'r>(item: &Item<'r>) -> Option<&'r str> {
 }
 
 fn in_the_open(item: &Item<'_>, rule: Rule) -> Option<Secret> {
+    item.reader.is_secret(&item.path);
     let secret = checked(item, Ok(Zeroizing::new(plain_text(item)?.into())), rule)?;
     let advice = "move it to a file of mode 0640 and write { file = \"…\" }".to_owned();
     item.reader.warning(&item.path, "the secret stands in the configuration for all to read", Some(advice));
@@ -147,10 +148,11 @@ fn checked(item: &Item<'_>, read: Result<Zeroizing<Vec<u8>>, String>, rule: Rule
         Ok(bytes) => bytes,
         Err(message) => return item.refuse(message),
     };
-    match fault(&bytes, rule) {
-        Some(fault) => item.refuse(fault),
-        None => Some(Secret { bytes, in_the_open: false }),
+    if let Some(fault) = fault(&bytes, rule) {
+        return item.refuse(fault);
     }
+    item.reader.holds(&item.path, &bytes);
+    Some(Secret { bytes, in_the_open: false })
 }
 
 /// Why nobody could use it as a secret.

@@ -27,6 +27,8 @@ pub struct Sources {
     pub flags: Vec<Flag>,
     /// The time at which what expires is judged.
     pub now: Timestamp,
+    /// Whether `file` says it all: no `conf.d/`, no `TIDINGS__…`, no flags. Secrets may still name variables.
+    pub alone: bool,
 }
 
 /// A flag of the command line that sets a key.
@@ -54,6 +56,14 @@ impl Sources {
         let environment = std::env::vars_os().map(|(name, value)| (lossy(name), lossy(value))).collect();
         let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
         Self { environment, credentials, ..Self::new(file) }
+    }
+
+    /// The same surroundings, but `file` alone is the configuration: for one that [`Effective::to_toml`] has written.
+    ///
+    /// [`Effective::to_toml`]: super::Effective::to_toml
+    #[must_use]
+    pub fn alone(self, file: impl Into<PathBuf>) -> Self {
+        Self { file: file.into(), alone: true, ..self }
     }
 
     /// The value of an environment variable.
@@ -90,10 +100,12 @@ pub(super) struct Text {
 
 /// Reads the main file and `conf.d/*.toml` beside it in name order. What cannot be read becomes a problem and does
 /// not hide the others.
-pub(super) fn read_all(main: &Path, files: &mut Files, problems: &mut Vec<Problem>) -> Vec<Text> {
+pub(super) fn read_all(sources: &Sources, files: &mut Files, problems: &mut Vec<Problem>) -> Vec<Text> {
     let mut texts = Vec::new();
-    let mut paths = vec![main.to_owned()];
-    paths.extend(list_directory(&main.with_file_name("conf.d"), files, problems));
+    let mut paths = vec![sources.file.clone()];
+    if !sources.alone {
+        paths.extend(list_directory(&sources.file.with_file_name("conf.d"), files, problems));
+    }
     for file in paths {
         if let Some(content) = read_file(&file, problems) {
             files.read.push(file.clone());

@@ -86,6 +86,6 @@ fn certificate(item: &Item<'_>, now: Timestamp) -> Option<CertificateChain> {
 
 fn from_file<T>(item: &Item<'_>, parse: fn(&[u8]) -> Result<T, String>) -> Option<T> {
     let file = text(item)?;
-    let pem = read_bounded(Path::new(&file), MAX_CERTIFICATES);
+    let pem = read_bounded(Path::new(&file), MAX_CERTIFICATES).inspect(|pem| item.reader.holds(&item.path, pem));
     pem.and_then(|pem| parse(&pem)).map_err(|problem| item.refuse::<()>(format!("{file} {problem}"))).ok()
 }

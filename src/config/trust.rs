@@ -31,7 +31,7 @@ fn authority(item: &Item<'_>) -> Option<TrustSettings> {
     if text == "system" {
         return Some(TrustSettings::default());
     }
-    let read = read_bounded(text.as_ref(), MAX_FILE);
+    let read = read_bounded(text.as_ref(), MAX_FILE).inspect(|pem| item.reader.holds(&item.path, pem));
     match read.and_then(|pem| read_certificates(&pem).map_err(|error| error.to_string())) {
         Ok(certificates) => Some(TrustSettings { system: false, certificates }),
         Err(problem) => item.refuse(format!("{text} {problem}; name \"system\" or a file of certificates in PEM form")),

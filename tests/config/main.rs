@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod credentials;
+mod effective;
 mod hostile;
 mod issuers;
 mod keys;
