@@ -1,9 +1,9 @@
 //! Text → settings: all problems at once, with file, line and column.
 //!
-//! [`load`] reads a main file, `conf.d/*.toml` beside it, the environment (`TIDINGS__SERVER__PUBLIC_URL`) and flags, in
-//! this order: tables merge, the entries of `[[auth.issuers]]`, `[[clients]]`, `[[api_keys]]`, `[[event_types]]` and
-//! `[[subscriptions]]` add up, everything else is replaced by the later source. Nothing else is read but the secrets, keys
-//! and certificates that the files name. What a problem says never holds a secret.
+//! [`load`] reads a main file, `conf.d/*.toml` and `*.json` beside it, the environment (`TIDINGS__SERVER__PUBLIC_URL`) and
+//! flags, in this order: tables merge, the entries of `[[auth.issuers]]`, `[[clients]]`, `[[api_keys]]`, `[[event_types]]`
+//! and `[[subscriptions]]` add up, everything else is replaced by the later source. Nothing else is read but the secrets,
+//! keys and certificates that the files name. What a problem says never holds a secret.
 //!
 //! Relative paths in the configuration (`data_dir`, sockets, secrets) are relative to the working directory.
 //!

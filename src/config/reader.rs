@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::fmt;
 
-use figment::value::{Dict, Value};
+use figment::value::{Dict, Empty, Value};
 
 use super::effective::{Notes, Typed};
 use super::places::{Places, join_index, join_key};
@@ -290,7 +290,8 @@ fn kind_name(value: &Value) -> &'static str {
         Value::Num(_, number) if number.to_f64().is_some() => "a fraction or too large a number",
         Value::Num(_, number) if number.to_i128().is_some() => "a negative number",
         Value::Num(..) => "a number",
-        Value::Empty(..) => "a date",
+        Value::Empty(_, Empty::None) => "null",
+        Value::Empty(_, Empty::Unit) => "a date",
         Value::Dict(..) => "a table",
         Value::Array(..) => "an array",
     }

@@ -98,7 +98,7 @@ pub(super) struct Text {
     pub(super) content: String,
 }
 
-/// Reads the main file and `conf.d/*.toml` beside it in name order. What cannot be read becomes a problem and does
+/// Reads the main file and `conf.d/*.toml` and `*.json` beside it in name order. What cannot be read becomes a problem and does
 /// not hide the others.
 pub(super) fn read_all(sources: &Sources, files: &mut Files, problems: &mut Vec<Problem>) -> Vec<Text> {
     let mut texts = Vec::new();
@@ -145,8 +145,8 @@ fn directory_names(directory: &Path) -> io::Result<Vec<OsString>> {
 fn reason_to_skip(name: &str, file: &Path) -> Option<&'static str> {
     if let Some(reason) = left_over(name) {
         Some(reason)
-    } else if Path::new(name).extension().is_none_or(|e| e != "toml") {
-        Some("its name does not end in .toml")
+    } else if Path::new(name).extension().is_none_or(|e| e != "toml" && e != "json") {
+        Some("its name ends neither in .toml nor in .json")
     } else if file.is_dir() {
         Some("it is a directory")
     } else {

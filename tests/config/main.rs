@@ -5,6 +5,7 @@ mod credentials;
 mod effective;
 mod hostile;
 mod issuers;
+mod json;
 mod keys;
 #[path = "../support/pki.rs"]
 mod pki;

@@ -89,7 +89,8 @@ fn left_overs_are_skipped_and_said_so() {
         "a.toml.dpkg-new",
         "#a.toml#",
         ".a.swp",
-        "a.json",
+        "a.json~",
+        "a.yaml",
     ];
     let site = names.iter().fold(Site::new(""), |site, name| site.with(&format!("conf.d/{name}"), "nonsense"));
     fs::create_dir(site.path("conf.d/dir.toml")).unwrap();
