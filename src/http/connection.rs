@@ -15,7 +15,7 @@
 //! Bytes of a next head that came together with the previous request do not start its clock, the next byte does.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Duration;
@@ -82,7 +82,9 @@ pub(super) struct Connection {
     /// Shown and proved in the TLS handshake.
     client_certificate: OnceLock<Arc<ClientCertificate>>,
     /// The room for bodies, in bytes: what the requests of one connection may hold together (HTTP/2 only has several).
-    pub(super) bodies: Semaphore,
+    bodies: Semaphore,
+    /// How much there is of it, taken or not.
+    bodies_in_all: AtomicUsize,
     progress: Mutex<Progress>,
 }
 
@@ -104,7 +106,7 @@ struct Progress {
 }
 
 impl Connection {
-    pub(super) fn new(number: u64, peer: Option<SocketAddr>, uid: Option<u32>, bodies: usize, draining: bool) -> Self {
+    pub(super) fn new(number: u64, peer: Option<SocketAddr>, uid: Option<u32>, draining: bool) -> Self {
         let progress = Progress {
             phase: Phase::Idle,
             since: Instant::now(),
@@ -122,7 +124,8 @@ impl Connection {
             uid,
             requests: AtomicU64::new(0),
             client_certificate: OnceLock::new(),
-            bodies: Semaphore::new(bodies.min(Semaphore::MAX_PERMITS)),
+            bodies: Semaphore::new(0),
+            bodies_in_all: AtomicUsize::new(0),
             progress: Mutex::new(progress),
         }
     }
@@ -131,6 +134,16 @@ impl Connection {
     pub(super) fn shows(&self, certificate: ClientCertificate) {
         // There is one handshake for a connection.
         let _ = self.client_certificate.set(Arc::new(certificate));
+    }
+
+    /// The room for bodies, which is at least `room` bytes in all from now on.
+    pub(super) fn bodies(&self, room: usize) -> &Semaphore {
+        let room = room.min(Semaphore::MAX_PERMITS);
+        let before = self.bodies_in_all.fetch_max(room, Ordering::Relaxed);
+        if let Some(more) = room.checked_sub(before).filter(|more| *more > 0) {
+            self.bodies.add_permits(more);
+        }
+        &self.bodies
     }
 
     /// The certificate that the caller has shown, if there is one.
@@ -364,7 +377,7 @@ mod tests {
 
     #[test]
     fn each_phase_has_its_limit() {
-        let connection = Connection::new(1, None, None, 0, false);
+        let connection = Connection::new(1, None, None, false);
         assert_eq!(overdue(&connection), Some((IDLE_LIMIT, Overdue::Idle)));
         assert!(connection.bytes_came());
         assert_eq!(overdue(&connection), Some((LIMITS.header, Overdue::Head)));
@@ -382,7 +395,7 @@ mod tests {
 
     #[test]
     fn only_an_answer_that_stands_still_is_overdue() {
-        let connection = Connection::new(1, None, None, 0, false);
+        let connection = Connection::new(1, None, None, false);
         connection.request_came();
         connection.write_moved(false);
         let Next::WaitUntil(first, Overdue::Stalled) = next(&connection) else { panic!("it stands still") };
@@ -397,7 +410,7 @@ mod tests {
 
     #[test]
     fn only_an_idle_connection_can_be_evicted_and_then_it_takes_no_request() {
-        let connection = Connection::new(1, None, None, 0, false);
+        let connection = Connection::new(1, None, None, false);
         connection.bytes_came();
         assert!(!connection.evict());
         connection.request_came();
@@ -412,7 +425,7 @@ mod tests {
 
     #[test]
     fn a_draining_connection_closes_when_it_is_idle() {
-        let connection = Connection::new(1, None, None, 0, true);
+        let connection = Connection::new(1, None, None, true);
         assert!(matches!(next(&connection), Next::Close));
         connection.bytes_came();
         assert_eq!(overdue(&connection), Some((LIMITS.header, Overdue::Head)));

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, StatusCode};
 
+use super::standing::Standing;
 use crate::auth::Principal;
 use crate::base::audit::Actor;
 
@@ -158,6 +159,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// Who calls; `None` on public routes.
     pub principal: Option<Principal>,
+    /// Whether that is still so, for a call that waits.
+    pub standing: Standing,
     /// The whole body.
     pub body: Bytes,
 }

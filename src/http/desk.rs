@@ -21,12 +21,13 @@ use tracing::Instrument as _;
 use super::answer::{self, AnswerBody, Answered, Report};
 use super::audit::{Account, Subject};
 use super::body::Inbound;
-use super::connection::{Connection, Limits};
+use super::connection::Connection;
 use super::contract::{Contract, Refusal, Request, Response};
-use super::credential::{self, Authenticate, Denied, Origin};
-use super::forwarded::TrustedProxies;
+use super::credential::{self, Denied, Origin};
 use super::metrics::HttpMetrics;
-use super::routing::{Entry, Found, Mount, Routing};
+use super::routing::{Entry, Found, Mount};
+use super::serving::{Serving, ServingSlot};
+use super::standing::Standing;
 use super::{body, head};
 use crate::auth::Principal;
 use crate::base::audit::Trail;
@@ -35,15 +36,11 @@ use crate::base::masking::without_data;
 
 /// What all connections of a server share.
 pub(super) struct Desk {
-    pub(super) routing: Routing,
-    pub(super) authenticator: Arc<dyn Authenticate>,
+    /// What is served at the moment.
+    pub(super) serving: ServingSlot,
     pub(super) trail: Trail,
-    pub(super) trusted_proxies: TrustedProxies,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) metrics: HttpMetrics,
-    pub(super) limits: Limits,
-    /// How long a request's body may take.
-    pub(super) body_time: Duration,
     /// Sets this run of the server apart in the requests' ids.
     pub(super) run: String,
     /// How many connections were turned away.
@@ -53,6 +50,8 @@ pub(super) struct Desk {
 /// One request, from its head to its answer.
 struct Exchange<'d> {
     desk: &'d Desk,
+    /// What it goes by to its end.
+    serving: &'d Arc<Serving>,
     mount: &'d Mount,
     connection: &'d Connection,
     /// The caller's address: that of the connection, or what a trusted proxy says.
@@ -87,7 +86,8 @@ impl Desk {
     }
 
     fn refusal(&self, refusal: &Refusal, id: &str, peer: Option<SocketAddr>) -> Vec<u8> {
-        let root = self.routing.root();
+        let serving = self.serving.now();
+        let root = serving.routing.root();
         let response = answer::refuse(&*root.contract, refusal, id);
         tracing::debug!(id, ?peer, status = response.status.as_u16(), ?refusal, "refused without a request");
         root.unrouted.count(response.status);
@@ -104,11 +104,13 @@ impl Desk {
         let (head, body) = request.into_parts();
         let sound = head::check(&head);
         let Parts { method, uri, headers, .. } = head;
-        let mount = self.routing.mount(uri.path());
+        let serving = self.serving.now();
+        let mount = serving.routing.mount(uri.path());
         let found = sound.and_then(|()| mount.find(&method, uri.path()));
         let timing = found.as_ref().map_or(&mount.unrouted, |found| &found.entry.meter).start();
-        let caller = self.trusted_proxies.caller(connection.peer.map(|peer| peer.ip()), &headers);
-        let exchange = Exchange { desk: self, mount, connection, caller, id: self.request_id(connection), method, uri };
+        let caller = serving.trusted_proxies.caller(connection.peer.map(|peer| peer.ip()), &headers);
+        let id = self.request_id(connection);
+        let exchange = Exchange { desk: self, serving: &serving, mount, connection, caller, id, method, uri };
         // What is logged above debug names the request itself: a span for each would be paid for by every request.
         let span = tracing::debug_span!("request", id = exchange.id);
         let (response, unread) = exchange.respond(found, headers, body).instrument(span).await;
@@ -136,7 +138,8 @@ impl<'d> Exchange<'d> {
                 return (response, !reusable);
             }
         };
-        match body::read(&mut body, admitted.entry.limit, self.desk.body_time, &self.connection.bodies).await {
+        let room = self.connection.bodies(self.serving.bodies);
+        match body::read(&mut body, admitted.entry.limit, self.serving.body_time, room).await {
             Ok((body, _room)) => (self.call(admitted, headers, body).await, false),
             Err(refusal) => {
                 let response = self.refuse(&refusal);
@@ -149,12 +152,16 @@ impl<'d> Exchange<'d> {
     async fn admit(&self, found: Result<Found<'d>, Refusal>, headers: &HeaderMap) -> Result<Admitted<'d>, Denied> {
         let Found { entry, params } = found?;
         let subject = self.subject(entry);
-        let origin = Origin { address: self.caller, uid: self.connection.uid, certificate: self.certificate() };
+        let authenticator = &*self.serving.authenticator;
         let contract = self.mount.contract.name();
-        let authenticator = &*self.desk.authenticator;
-        let checked = credential::check(authenticator, contract, entry.access, headers, origin).await;
+        let checked = credential::check(authenticator, contract, entry.access, headers, self.origin()).await;
         let principal = checked.inspect_err(|denied| subject.denied(&params, denied))?;
         Ok(Admitted { entry, params, principal })
+    }
+
+    /// The connection's part of what it shows.
+    fn origin(&self) -> Origin {
+        Origin { address: self.caller, uid: self.connection.uid, certificate: self.certificate() }
     }
 
     /// SHA-256 of the client certificate that the connection has shown.
@@ -180,6 +187,7 @@ impl<'d> Exchange<'d> {
 
     async fn call(&self, admitted: Admitted<'d>, headers: HeaderMap, body: bytes::Bytes) -> Response {
         let account = self.account(&admitted);
+        let (slot, contract) = (&self.desk.serving, self.mount.contract.name());
         let request = Request {
             id: self.id.clone(),
             peer: self.connection.peer,
@@ -190,6 +198,7 @@ impl<'d> Exchange<'d> {
             query: self.uri.query().unwrap_or_default().to_owned(),
             headers,
             principal: admitted.principal,
+            standing: Standing::new(slot, self.serving, contract, admitted.entry.access, self.origin()),
             body,
         };
         let contract: &dyn Contract = &*self.mount.contract;

@@ -15,20 +15,19 @@ use super::{http1, http2, tls};
 /// Serves `socket` until it is closed.
 pub(super) async fn serve(desk: Arc<Desk>, place: Place, socket: Socket, tls: Option<Arc<ServerConfig>>) {
     let connection = Arc::clone(&place.connection);
-    let mut guard = Guard::new(Arc::clone(&connection), desk.limits);
+    let limits = desk.serving.limits();
+    let mut guard = Guard::new(Arc::clone(&connection), limits);
     let socket = Metered::new(socket, Arc::clone(&connection));
     let stream = match tls {
         None => Some(Stream::plain(socket)),
-        Some(config) => {
-            tls::handshake(config, socket, &connection, &mut guard, desk.limits.header, &desk.metrics).await
-        }
+        Some(config) => tls::handshake(config, socket, &connection, &mut guard, limits.header, &desk.metrics).await,
     };
     let Some(mut stream) = stream else { return };
     match speaks_http2(&mut stream, &connection, &mut guard).await {
         // Few connections speak it: the others do not carry its state.
         Ok(true) => Box::pin(http2::serve(desk, place, &mut guard, stream)).await,
         Ok(false) => http1::serve(&desk, &connection, &mut guard, stream).await,
-        Err(end) => http1::close(&desk, &connection, stream, Err(end)).await,
+        Err(end) => http1::close(&desk, &connection, stream, Err(end), limits).await,
     }
 }
 

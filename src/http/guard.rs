@@ -31,6 +31,11 @@ impl Guard {
         Self { connection, limits, timer: Box::pin(sleep_until(Instant::now() + IDLE_LIMIT)) }
     }
 
+    /// The limits in time of the connection, from its beginning to its end.
+    pub(super) const fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// What `work` gives, unless the connection comes to its end before.
     pub(super) async fn run<T>(&mut self, mut work: impl FnMut(&mut Context<'_>) -> Poll<T>) -> Result<T, End> {
         poll_fn(|cx| match work(cx) {

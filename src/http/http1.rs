@@ -8,7 +8,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt as _;
 
-use super::connection::{Connection, Overdue};
+use super::connection::{Connection, Limits, Overdue};
 use super::contract::Refusal;
 use super::desk::{Counter, Desk};
 use super::guard::{End, Guard};
@@ -28,7 +28,7 @@ pub(super) async fn serve(desk: &Arc<Desk>, connection: &Arc<Connection>, guard:
         http1::Builder::new().max_header_size(head::MAX_HEAD).max_buf_size(BUFFER).serve_connection(io, counter);
     let end = guard.run(|cx| Pin::new(&mut http).poll(cx)).await;
     let stream = http.into_parts().io.into_inner().into_stream();
-    close(desk, connection, stream, end).await;
+    close(desk, connection, stream, end, guard.limits()).await;
 }
 
 /// Closes the connection: with an answer if there is one to give yet, and not before the caller has seen it.
@@ -37,10 +37,11 @@ pub(super) async fn close(
     connection: &Connection,
     mut stream: Stream,
     end: Result<hyper::Result<()>, End>,
+    limits: Limits,
 ) {
     let refusal = match end {
         Ok(Err(error)) if error.is_parse() => Some(head::unreadable(&error)),
-        Err(End::Overdue(Overdue::Head)) => Some(head::late(desk.limits.header)),
+        Err(End::Overdue(Overdue::Head)) => Some(head::late(limits.header)),
         Ok(Ok(())) if connection.lingers() => None,
         Ok(_) | Err(End::Overdue(_) | End::Closed) => return stream.close_now(),
     };

@@ -15,7 +15,7 @@
 //!
 //! What lies between a socket and a contract: the socket tells whether it takes what is written (`stream::Metered`); TLS
 //! ([`tls`]) or nothing; HTTP/1.1 by hyper (`http1`) or HTTP/2 by h2 (`http2`), as ALPN or the first bytes say; the desk,
-//! where both meet. The limits in time (`guard`) and the state that they follow from (`connection`) are the same for all.
+//! where both meet. What is served may be replaced while it runs (`serving`). The limits in time (`guard`) and the state that they follow from (`connection`) are the same for all.
 
 pub mod contract;
 pub mod metrics;
@@ -42,6 +42,8 @@ mod preface;
 mod registry;
 mod routing;
 mod server;
+mod serving;
+mod standing;
 mod stream;
 
 pub use credential::{Authenticate, Denial, Presented, Shown};
@@ -49,3 +51,5 @@ pub use doorkeeper::Doorkeeper;
 pub use forwarded::{ProxyHeader, TrustedProxies};
 pub use listener::BindError;
 pub use server::{Drained, Server, ServerParts, Sockets};
+pub use serving::{Prepared, ServingSlot};
+pub use standing::Standing;

@@ -13,8 +13,6 @@ use super::metrics::HttpMetrics;
 /// The connections of a server.
 pub(super) struct Registry {
     max: usize,
-    /// The room for bodies of each connection, in bytes.
-    bodies: usize,
     metrics: HttpMetrics,
     open: Mutex<Open>,
     emptied: Notify,
@@ -28,8 +26,8 @@ struct Open {
 }
 
 impl Registry {
-    pub(super) fn new(max: usize, bodies: usize, metrics: HttpMetrics) -> Self {
-        Self { max, bodies, metrics, open: Mutex::default(), emptied: Notify::new() }
+    pub(super) fn new(max: usize, metrics: HttpMetrics) -> Self {
+        Self { max, metrics, open: Mutex::default(), emptied: Notify::new() }
     }
 
     /// A place for a new connection, if need be that of the longest idle one; `None` if all are busy.
@@ -40,7 +38,7 @@ impl Registry {
             return None;
         }
         open.last += 1;
-        let connection = Arc::new(Connection::new(open.last, peer, uid, self.bodies, open.draining));
+        let connection = Arc::new(Connection::new(open.last, peer, uid, open.draining));
         open.connections.insert(connection.number, Arc::clone(&connection));
         self.metrics.connections.inc();
         Some(Place { connection, registry: Arc::clone(self) })

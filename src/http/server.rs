@@ -9,14 +9,13 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::accept::Acceptor;
-use super::connection::Limits;
 use super::contract::Contract;
 use super::credential::Authenticate;
 use super::desk::Desk;
 use super::listener::{BindError, Listener};
 use super::metrics::HttpMetrics;
 use super::registry::Registry;
-use super::routing::Routing;
+use super::serving::{Serving, ServingSlot};
 use super::settings::{ListenAddress, ServerSettings};
 use super::tls::TlsSlot;
 use crate::base::audit::Trail;
@@ -26,9 +25,6 @@ use crate::base::stop::Stop;
 
 /// How long connections that are dropped may take to be gone.
 const LAST_MOMENT: Duration = Duration::from_secs(1);
-
-/// How many of the largest bodies one connection may hold at once. HTTP/1.1 has never more than one.
-const BODIES: usize = 4;
 
 /// What a server is made of besides its settings.
 pub struct ServerParts {
@@ -97,18 +93,13 @@ impl Server {
 
     /// The same on sockets that are bound already; the addresses in `settings` are not looked at.
     pub fn on(sockets: Sockets, settings: &ServerSettings, parts: ServerParts) -> Result<Self, BindError> {
-        let largest = parts.contracts.iter().map(|c| c.max_body()).fold(settings.max_body, usize::max);
-        let routing = Routing::new(parts.contracts, settings.max_body, &parts.metrics)?;
+        let serving = Serving::new(parts.contracts, parts.authenticator, settings, &parts.metrics)?;
         let Sockets(listeners) = sockets;
         let desk = Desk {
-            routing,
-            authenticator: parts.authenticator,
+            serving: ServingSlot::new(serving, parts.metrics.clone()),
             trail: parts.audit,
-            trusted_proxies: settings.trusted_proxies.clone(),
             clock: parts.clock,
             metrics: parts.metrics.clone(),
-            limits: Limits { header: settings.header_timeout, stall: settings.body_timeout },
-            body_time: settings.body_timeout,
             run: run_name(&*parts.random),
             turned_away: AtomicU64::new(0),
         };
@@ -116,7 +107,7 @@ impl Server {
             listeners,
             tls: settings.tls.clone().map(TlsSlot::new),
             desk: Arc::new(desk),
-            registry: Arc::new(Registry::new(settings.max_connections, BODIES * largest, parts.metrics)),
+            registry: Arc::new(Registry::new(settings.max_connections, parts.metrics)),
             stop: parts.stop,
             drain_limit: parts.drain_limit,
         })
@@ -132,6 +123,12 @@ impl Server {
     #[must_use]
     pub fn tls(&self) -> Option<TlsSlot> {
         self.tls.clone()
+    }
+
+    /// Where it looks for what it serves, to replace that while it runs.
+    #[must_use]
+    pub fn serving(&self) -> ServingSlot {
+        self.desk.serving.clone()
     }
 
     /// Serves until the stop, and then until the requests in progress are answered or the drain's limit is over.

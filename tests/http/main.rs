@@ -17,6 +17,7 @@ mod listeners;
 mod peer;
 #[path = "../support/pki.rs"]
 mod pki;
+mod replacing;
 mod routing;
 mod secure;
 mod tls;

@@ -17,7 +17,7 @@ use tidings::http::contract::{Access, BodyRule, Contract, Delivery, Refusal, Req
 use tidings::http::metrics::HttpMetrics;
 use tidings::http::settings::{ListenAddress, ServerSettings};
 use tidings::http::tls::TlsSlot;
-use tidings::http::{Authenticate, BindError, Denial, Drained, Presented, Server, ServerParts, Shown};
+use tidings::http::{Authenticate, BindError, Denial, Drained, Presented, Server, ServerParts, ServingSlot, Shown};
 use tidings::model::id::ClientId;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
@@ -217,9 +217,20 @@ pub(crate) struct Running {
     pub(crate) stop: Stop,
     pub(crate) gate: watch::Sender<bool>,
     pub(crate) tls: Option<TlsSlot>,
+    serving: ServingSlot,
+    sender: UnboundedSender<Event>,
     events: UnboundedReceiver<Event>,
     metrics: Registry,
     run: JoinHandle<Drained>,
+}
+
+fn toys(
+    mounts: &[&'static str],
+    events: &UnboundedSender<Event>,
+    gate: &watch::Sender<bool>,
+) -> Vec<Arc<dyn Contract>> {
+    let toy = |mount| Arc::new(Toy { mount, events: events.clone(), gate: gate.subscribe() }) as Arc<dyn Contract>;
+    std::iter::once("").chain(mounts.iter().copied()).map(toy).collect()
 }
 
 impl Running {
@@ -244,8 +255,7 @@ impl Running {
     ) -> Result<Self, BindError> {
         let (sender, events) = unbounded_channel();
         let gate = watch::Sender::new(false);
-        let toy = |mount| Arc::new(Toy { mount, events: sender.clone(), gate: gate.subscribe() }) as Arc<dyn Contract>;
-        let contracts = std::iter::once("").chain(mounts.iter().copied()).map(toy).collect();
+        let contracts = toys(mounts, &sender, &gate);
         let (metrics, stop) = (HttpMetrics::new(), Stop::new());
         let mut registry = Registry::default();
         metrics.register(&mut registry);
@@ -262,9 +272,16 @@ impl Running {
                 drain_limit,
             },
         )?;
-        let (addresses, tls) = (server.local_addresses(), server.tls());
+        let (addresses, tls, serving) = (server.local_addresses(), server.tls(), server.serving());
         let run = tokio::spawn(server.run());
-        Ok(Self { addresses, stop, gate, tls, events, metrics: registry, run })
+        Ok(Self { addresses, stop, gate, tls, serving, sender, events, metrics: registry, run })
+    }
+
+    /// Puts the toy at the root and at each of `mounts` in the place of what is served.
+    pub(crate) fn serve_instead(&self, settings: &ServerSettings, mounts: &[&'static str]) -> Result<(), BindError> {
+        let prepared = self.serving.prepare(toys(mounts, &self.sender, &self.gate), Arc::new(Table), settings)?;
+        self.serving.replace(prepared);
+        Ok(())
     }
 
     /// A new connection to its first address.

@@ -193,6 +193,7 @@ mod tests {
             query: String::new(),
             headers: HeaderMap::new(),
             principal: None,
+            standing: crate::http::Standing::default(),
             body: Bytes::new(),
         };
         let response = contract.call(route, request).await;

@@ -139,6 +139,7 @@ mod tests {
             query: String::new(),
             headers,
             principal: None,
+            standing: crate::http::Standing::default(),
             body: Bytes::new(),
         };
         let response = Guarded::new(&settings, Arc::new(Plain)).call(route, request).await;

@@ -90,6 +90,7 @@ fn request(headers: &[(&str, &str)], body: impl Into<Bytes>) -> Request {
         query: String::new(),
         headers,
         principal: None,
+        standing: crate::http::Standing::default(),
         body: body.into(),
     }
 }

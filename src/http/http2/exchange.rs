@@ -59,7 +59,7 @@ impl Exchange {
         let Answer { head, body, report } = answer;
         let reported = report.map(|report| Reported::new(report, &self.rounds, self.respond.stream_id().as_u32()));
         let Ok(stream) = self.respond.send_response(head, body.is_empty()) else { return Ended::TakenBack };
-        let stall = self.desk.limits.stall;
+        let stall = self.desk.serving.limits().stall;
         let mut outgoing = Outgoing { stream, moving: Moving::new(), rounds: Arc::clone(&self.rounds), stall };
         match outgoing.send(body).await {
             Ok(()) => reported.map_or(Ended::Answered, Reported::written),

@@ -98,7 +98,7 @@ enum Over {
 
 impl Session {
     fn new(desk: Arc<Desk>, place: Place, rounds: Arc<Rounds>, mut http: Http<Wire, Piece>) -> Self {
-        let alive = http.ping_pong().map(|pings| Alive::new(pings, desk.limits.stall));
+        let alive = http.ping_pong().map(|pings| Alive::new(pings, desk.serving.limits().stall));
         Self {
             desk,
             place: Arc::new(place),

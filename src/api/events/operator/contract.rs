@@ -147,6 +147,7 @@ mod tests {
                 query: String::new(),
                 headers: HeaderMap::new(),
                 principal: Some(Principal::new("uid:0".into(), "uid:0".to_owned(), BTreeSet::new())),
+                standing: crate::http::Standing::default(),
                 body: Bytes::new(),
             };
             let response = contract.call(route, request).await;

@@ -166,6 +166,7 @@ mod tests {
             query: query.to_owned(),
             headers: HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]),
             principal: None,
+            standing: crate::http::Standing::default(),
             body: Bytes::copy_from_slice(body.as_bytes()),
         }
     }
