@@ -3,6 +3,7 @@
 //! They never import one another, the store or a channel. What more than one of them shows to a caller lives here.
 
 pub mod admin;
+mod admission;
 pub mod events;
 mod instant;
 mod media_type;

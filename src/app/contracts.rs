@@ -41,7 +41,7 @@ pub(super) fn build(settings: &Settings, on: Foundation) -> (Vec<Arc<dyn Contrac
         contracts.push(Arc::new(EventsContract::new(events.clone(), engine)));
     }
     let authenticator = Authenticator::new(&settings.auth, keys, clients);
-    let gate = Gate::new(&settings.auth.limits, gate);
+    let gate = Gate::new(gate);
     (contracts, Arc::new(Doorkeeper::new(authenticator, issuers, gate, clock)))
 }
 

@@ -35,7 +35,7 @@ pub struct CaretakerParts {
     pub gate: GateParts,
     /// The keys that it replaces.
     pub keys: Arc<SigningKeys>,
-    /// `auth.token_lifetime`
+    /// `auth.token_lifetime` at the start.
     pub token_lifetime: Duration,
     /// Where it keeps what has to outlive the process.
     pub store: Arc<dyn Store>,
@@ -49,6 +49,8 @@ pub struct Caretaker {
     /// The record as it was written last.
     saved: Mutex<Vec<u8>>,
     began: Timestamp,
+    /// The longest that a token may live which was given out since the start.
+    longest_life: Mutex<Duration>,
 }
 
 /// One line of the record.
@@ -65,14 +67,23 @@ impl Caretaker {
     /// anew: nothing depends on it.
     pub async fn begin(parts: CaretakerParts) -> Result<Self, StoreError> {
         let saved = parts.store.secret(SECRET_NAME).await?.unwrap_or_default();
-        let began = parts.clock.now();
-        let caretaker = Self { parts, saved: Mutex::new(saved), began };
+        let (began, longest_life) = (parts.clock.now(), Mutex::new(parts.token_lifetime));
+        let caretaker = Self { parts, saved: Mutex::new(saved), began, longest_life };
         match decode(&caretaker.saved.lock()) {
             Ok(lines) => caretaker.recall(lines),
             Err(reason) => tracing::warn!(reason, "when credentials were last used cannot be read: it is begun anew"),
         }
         caretaker.show_ends();
         Ok(caretaker)
+    }
+
+    /// Clients and API keys have been replaced, and tokens live for `token_lifetime` from now on.
+    pub fn replaced(&self, token_lifetime: Duration) {
+        {
+            let mut longest = self.longest_life.lock();
+            *longest = token_lifetime.max(*longest);
+        }
+        self.warn();
     }
 
     /// All clients and API keys: when they were last used, and when their secrets end.
@@ -91,8 +102,9 @@ impl Caretaker {
 
     /// Makes a new key that signs tokens from now on; `forget_old` ends the tokens of all keys before it.
     pub async fn rotate(&self, forget_old: bool) -> Result<Rotated, SigningKeyError> {
-        let CaretakerParts { keys, store, clock, token_lifetime, .. } = &self.parts;
-        let rotation = Rotation { now: clock.now(), token_lifetime: *token_lifetime, forget_old };
+        let CaretakerParts { keys, store, clock, .. } = &self.parts;
+        // What the key before has signed is good for as long as it was promised.
+        let rotation = Rotation { now: clock.now(), token_lifetime: *self.longest_life.lock(), forget_old };
         let rotated = keys.rotate(&**store, rotation).await?;
         tracing::info!(
             key = rotated.key_id,

@@ -81,8 +81,19 @@ pub struct GateParts {
     pub throttle: Arc<Throttle>,
     /// Knows the revoked tokens.
     pub revoked: Arc<Revocations>,
+    /// The rates of those that no entry of the files stands for.
+    pub strangers: Arc<Strangers>,
     /// Counts.
     pub metrics: AuthMetrics,
+}
+
+/// The rates of the clients of external issuers.
+pub struct Strangers(Option<Buckets<ClientId>>);
+
+impl Strangers {
+    fn new(request_rate: Option<Rate>) -> Self {
+        Self(request_rate.map(|rate| Buckets::new(rate, STRANGERS)))
+    }
 }
 
 impl GateParts {
@@ -94,6 +105,7 @@ impl GateParts {
             api_keys: Arc::new(ApiKeys::new(&settings.api_keys)),
             throttle: Arc::new(Throttle::new(settings.limits.auth_failures)),
             revoked: Arc::new(Revocations::in_memory()),
+            strangers: Arc::new(Strangers::new(settings.limits.request_rate)),
             metrics: AuthMetrics::new(),
         }
     }
@@ -107,21 +119,31 @@ impl GateParts {
         let revoked = Arc::new(Revocations::load(store).await?);
         Ok(Self { revoked, metrics, ..Self::in_memory(settings) })
     }
+
+    /// The parts under `limits`, where those of `before` held: what a limit that stays has counted stays too.
+    #[must_use]
+    pub fn under(&self, limits: &AuthLimits, before: &AuthLimits) -> Self {
+        let mut parts = self.clone();
+        if limits.auth_failures != before.auth_failures {
+            parts.throttle = Arc::new(Throttle::new(limits.auth_failures));
+        }
+        if limits.request_rate != before.request_rate {
+            parts.strangers = Arc::new(Strangers::new(limits.request_rate));
+        }
+        parts
+    }
 }
 
 /// Lets callers in.
 pub struct Gate {
     parts: GateParts,
-    /// The rates of those that no entry of the files stands for.
-    strangers: Option<Buckets<ClientId>>,
 }
 
 impl Gate {
-    /// A gate with these limits.
+    /// A gate of these parts.
     #[must_use]
-    pub fn new(limits: &AuthLimits, parts: GateParts) -> Self {
-        let strangers = limits.request_rate.map(|rate: Rate| Buckets::new(rate, STRANGERS));
-        Self { parts, strangers }
+    pub const fn new(parts: GateParts) -> Self {
+        Self { parts }
     }
 
     /// Lets in who has shown a token, once its signature and its claims have been looked at.
@@ -183,7 +205,7 @@ impl Gate {
     }
 
     fn stranger(&self, principal: &Principal, now: Timestamp) -> Result<(), TurnedAway> {
-        let Some(strangers) = &self.strangers else { return Ok(()) };
+        let Some(strangers) = &self.parts.strangers.0 else { return Ok(()) };
         strangers.take(principal.client_id.clone(), now).map_err(|wait| self.too_many_requests(wait))
     }
 

@@ -47,7 +47,7 @@ pub use bearer::{Authenticator, Denied, MAX_TOKEN};
 pub use caretaker::{Caretaker, CaretakerParts};
 pub use clients::Clients;
 pub use confirmation::Confirmation;
-pub use gate::{BadToken, Gate, GateParts, Origin, TurnedAway};
+pub use gate::{BadToken, Gate, GateParts, Origin, Strangers, TurnedAway};
 pub use keys::{PublicKeys, Rotated, Rotation, SigningKeyError, SigningKeys};
 pub use metrics::AuthMetrics;
 pub use principal::{Caller, Credential, Principal};

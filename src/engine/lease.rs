@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::admission::Admission;
 use super::poll::{MAX_PAGE_BYTES, PollError, REST};
 use super::{Engine, Leased};
 use crate::model::id::{ClientId, EndpointNumber, LedgerId};
@@ -30,11 +31,13 @@ pub struct LeaseRequest {
     pub wait: Option<Duration>,
     /// The request, kept with the lease.
     pub request_id: String,
+    /// How the caller was let in: once it is no more, nothing is waited for.
+    pub admission: Admission,
 }
 
 impl Engine {
     /// Acknowledges, and leases the oldest notifications of a queue. What is acknowledged is committed before anything
-    /// is waited for. A stop ends the wait with nothing leased; a future that is dropped while it waits has leased
+    /// is waited for. A stop, and the end of the caller's admission, end the wait with nothing leased; a future that is dropped while it waits has leased
     /// nothing.
     pub async fn lease(&self, request: LeaseRequest) -> Result<Leased, PollError> {
         let endpoint = self.queue_of(&request)?;
@@ -43,9 +46,10 @@ impl Engine {
         self.store.polled(endpoint);
         let until = wait.map(|wait| Instant::now() + wait);
         let mut leased = self.store.lease(asked(&request, endpoint, true)).await?;
+        let mut admission = self.watch(&request.admission);
         while let Some(until) = until
             && leased.notifications.is_empty()
-            && self.arrives(endpoint, until).await
+            && self.arrives(endpoint, until, &mut admission).await
         {
             self.queue_of(&request)?;
             let Leased { notifications, until, more, .. } = self.store.lease(asked(&request, endpoint, false)).await?;

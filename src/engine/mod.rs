@@ -11,6 +11,7 @@
 //! - A subscription of another contract or of another client is answered as one that does not exist; but to the
 //!   operator ([`operator`]), who sees all.
 
+mod admission;
 mod clients;
 mod deliver;
 mod health;
@@ -28,8 +29,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use tokio::sync::{Mutex, RwLock};
+use tokio::sync::{Mutex, RwLock, watch};
 
+pub use self::admission::{Admission, StillAdmitted};
 pub use self::clients::ForeignClients;
 pub use self::deliver::{
     ChannelSettings, Conditions, DeliverySettings, EndpointName, MAX_SCHEDULE, NoConditions, TargetDown,
@@ -89,6 +91,8 @@ pub struct Engine {
     subscribing: Mutex<()>,
     /// Read while events are matched and stored: no event goes by the settings of one time and the subscriptions of another.
     matching: RwLock<()>,
+    /// Changes with each reload.
+    reloads: watch::Sender<()>,
 }
 
 impl Engine {
@@ -112,6 +116,7 @@ impl Engine {
             waiting: limits::WaitingPolls::default(),
             subscribing: Mutex::default(),
             matching: RwLock::default(),
+            reloads: watch::Sender::new(()),
         }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::admission::{Admission, Watched};
 use super::limits::WaitingPoll;
 use super::{Engine, Handed, IdempotencyKey, StoreError};
 use crate::model::id::{ClientId, EndpointNumber};
@@ -36,6 +37,8 @@ pub struct PollRequest {
     pub key: Option<IdempotencyKey>,
     /// The request, kept with the page.
     pub request_id: String,
+    /// How the caller was let in: once it is no more, nothing is waited for.
+    pub admission: Admission,
 }
 
 /// A page that has been consumed.
@@ -64,17 +67,18 @@ pub enum PollError {
 }
 
 impl Engine {
-    /// Consumes the oldest notifications of a queue. On an empty queue it waits as long as `wait` says; a stop ends the
-    /// wait with an empty page. A future that is dropped while it waits has consumed nothing.
+    /// Consumes the oldest notifications of a queue. On an empty queue it waits as long as `wait` says; a stop, and the
+    /// end of the caller's admission, end the wait with an empty page. A future that is dropped while it waits has consumed nothing.
     pub async fn poll(&self, request: PollRequest) -> Result<Polled, PollError> {
         let endpoint = self.own_queue(&request)?;
         let _place = self.may_wait(&request.client, request.wait)?;
         self.store.polled(endpoint);
         let until = request.wait.map(|wait| Instant::now() + wait);
         let mut page = self.store.take(take(&request, endpoint)).await?;
+        let mut admission = self.watch(&request.admission);
         while let Some(until) = until
             && page.notifications.is_empty()
-            && self.arrives(endpoint, until).await
+            && self.arrives(endpoint, until, &mut admission).await
         {
             self.own_queue(&request)?;
             page = self.store.take(take(&request, endpoint)).await?;
@@ -100,12 +104,14 @@ impl Engine {
         }
     }
 
-    /// Waits for something in the queue; `false` when the time is up or the stop is given.
-    pub(super) async fn arrives(&self, endpoint: EndpointNumber, until: Instant) -> bool {
+    /// Waits for something in the queue; `false` when the time is up, the stop is given, or the caller is admitted no
+    /// more.
+    pub(super) async fn arrives(&self, endpoint: EndpointNumber, until: Instant, admission: &mut Watched) -> bool {
         tokio::select! {
             biased;
             () = self.stop.stopped() => false,
             () = tokio::time::sleep_until(until) => false,
+            () = admission.ended() => false,
             () = self.store.wait(endpoint) => true,
         }
     }

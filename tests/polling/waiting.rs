@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::StatusCode;
-use tidings::engine::PollRequest;
+use tidings::engine::{Admission, PollRequest};
 use tidings::model::notification::State;
 use tidings::model::subscription::ContractName;
 use tidings::store::Store as _;
@@ -98,6 +98,7 @@ async fn a_dropped_poll_consumes_nothing() {
         wait: Some(Duration::from_mins(1)),
         key: None,
         request_id: "r".to_owned(),
+        admission: Admission::default(),
     };
     let engine = appliance.engine.clone();
     let poll = tokio::spawn(async move { engine.poll(request).await.map(|page| page.notifications.len()) });

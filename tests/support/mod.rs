@@ -206,7 +206,7 @@ impl Appliance {
             authenticator: Arc::new(Doorkeeper::new(
                 Authenticator::new(&auth, keys.clone(), gate.clients.clone()),
                 Arc::new(TrustedIssuers::new(Vec::new(), outbound, Arc::new(clock.clone()))),
-                Gate::new(&auth.limits, gate.clone()),
+                Gate::new(gate.clone()),
                 Arc::new(clock.clone()),
             )),
             metrics: metrics.clone(),

@@ -8,11 +8,12 @@ use hyper::header::{CACHE_CONTROL, HeaderValue};
 use super::EventsSettings;
 use super::error::Error;
 use super::safe_poll::{self, Body};
+use crate::api::admission;
 use crate::api::media_type::MediaType;
 use crate::api::prefer;
 use crate::api::problem::Problem;
 use crate::auth::{Principal, scope};
-use crate::engine::{Engine, LeaseRequest};
+use crate::engine::{Admission, Engine, LeaseRequest};
 use crate::http::contract::{Access, BodyRule, Request, Response, Route, Trace, Verb};
 
 /// An operation of this part.
@@ -75,6 +76,7 @@ async fn lease(
         max_handouts: settings.max_handouts,
         wait: (!return_immediately).then_some(wait),
         request_id: request.id.clone(),
+        admission: if return_immediately { Admission::default() } else { admission::of(request) },
     };
     let leased = engine.lease(asked).await.map_err(Error::not_leased)?;
     let response = Response::json(StatusCode::OK, safe_poll::answer(&leased))

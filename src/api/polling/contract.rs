@@ -10,12 +10,13 @@ use prometheus_client::metrics::counter::Counter;
 use super::error::{Error, no_such_subscription, not_ended, not_polled, not_read};
 use super::openapi::document;
 use super::{PollingSettings, create, page, subscription};
+use crate::api::admission;
 use crate::api::media_type::MediaType;
 use crate::api::metrics::ApiMetrics;
 use crate::api::openapi::{self, Served};
 use crate::api::prefer;
 use crate::auth::{Principal, scope};
-use crate::engine::{AnswerWatch, Engine, IdempotencyKey, PollRequest, SubscribeRequest};
+use crate::engine::{Admission, AnswerWatch, Engine, IdempotencyKey, PollRequest, SubscribeRequest};
 use crate::http::contract::{Access, BodyRule, Contract, Delivery, Refusal, Request, Response, Route, Trace, Verb};
 use crate::model::id::is_name;
 use crate::model::subscription::ContractName;
@@ -160,6 +161,7 @@ impl PollingContract {
             wait,
             key,
             request_id: request.id.clone(),
+            admission: wait.map_or_else(Admission::default, |_| admission::of(request)),
         };
         let polled = self.engine.poll(asked).await.map_err(|error| not_polled(error, id, caller.client_id.as_str()))?;
         let body = page::body(size, &polled.notifications, &self.engine.settings().catalogue);

@@ -69,7 +69,7 @@ fn tuned_house(tune: impl FnOnce(&mut AuthSettings)) -> House {
     House {
         root: RootContract::new(root, tokens, Arc::new(clock.clone())),
         authenticator: Authenticator::new(&settings, Arc::clone(&keys), Arc::clone(&gate.clients)),
-        gate: Gate::new(&settings.limits, gate),
+        gate: Gate::new(gate),
         keys,
         clock,
     }

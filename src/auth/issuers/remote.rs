@@ -105,6 +105,17 @@ impl Remote {
         }
     }
 
+    /// This one with the keys that `earlier` has fetched from the same place: they are good until others come.
+    pub(super) fn succeeding(self, earlier: &Self) -> Self {
+        self.fetched.store(earlier.fetched());
+        self
+    }
+
+    /// Whether it fetches with these.
+    pub(super) fn goes_by(&self, means: &Means) -> bool {
+        Arc::ptr_eq(&self.means.outbound, &means.outbound)
+    }
+
     /// The keys as they are now; `None` before the first fetch that succeeds.
     pub(super) fn fetched(&self) -> Option<Arc<Fetched>> {
         self.fetched.load_full()

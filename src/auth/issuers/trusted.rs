@@ -25,7 +25,7 @@ use crate::base::stop::Stop;
 
 /// The external issuers whose tokens are taken.
 pub struct TrustedIssuers {
-    means: Means,
+    clock: Arc<dyn Clock>,
     current: ArcSwap<IssuerSet>,
     replaced: Notify,
     verified: Cache<[u8; 32], Arc<Verified>>,
@@ -36,6 +36,8 @@ struct IssuerSet {
     /// Never that of another set.
     version: u64,
     entries: HashMap<String, Arc<Entry>>,
+    /// What its keys are fetched with.
+    means: Means,
 }
 
 /// One issuer.
@@ -72,16 +74,23 @@ impl TrustedIssuers {
         clock: Arc<dyn Clock>,
         patience: Patience,
     ) -> Self {
-        let means = Means { outbound, clock, patience };
-        let set = IssuerSet::new(0, issuers, &means, None);
-        Self { means, current: ArcSwap::from_pointee(set), replaced: Notify::new(), verified: Cache::new(REMEMBERED) }
+        let means = Means { outbound, clock: Arc::clone(&clock), patience };
+        let set = IssuerSet::new(0, issuers, means, None);
+        Self { clock, current: ArcSwap::from_pointee(set), replaced: Notify::new(), verified: Cache::new(REMEMBERED) }
     }
 
     /// Puts `issuers` in the place of those that there are: holds for every token that is looked at from now on. Keys
-    /// from a URL that stays are kept. Not to be called by two at once.
+    /// from a URL that stays are kept, and fetched again. Not to be called by two at once.
     pub fn replace(&self, issuers: Vec<IssuerSettings>) {
+        let outbound = Arc::clone(&self.current.load().means.outbound);
+        self.replace_over(issuers, outbound);
+    }
+
+    /// As [`TrustedIssuers::replace`], and fetches keys through `outbound` from now on.
+    pub fn replace_over(&self, issuers: Vec<IssuerSettings>, outbound: Arc<Outbound>) {
         let before = self.current.load();
-        let set = IssuerSet::new(before.version + 1, issuers, &self.means, Some(&before));
+        let means = Means { outbound, ..before.means.clone() };
+        let set = IssuerSet::new(before.version + 1, issuers, means, Some(&before));
         self.current.store(Arc::new(set));
         self.replaced.notify_one();
     }
@@ -139,7 +148,7 @@ impl TrustedIssuers {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.means.clock.now()
+        self.clock.now()
     }
 
     /// How fresh the keys are of each issuer whose keys come from a URL, in order of the issuers.
@@ -158,20 +167,25 @@ impl fmt::Debug for TrustedIssuers {
 }
 
 impl IssuerSet {
-    fn new(version: u64, issuers: Vec<IssuerSettings>, means: &Means, before: Option<&Self>) -> Self {
+    fn new(version: u64, issuers: Vec<IssuerSettings>, means: Means, before: Option<&Self>) -> Self {
         let entries = issuers.into_iter().map(|settings| {
             let keys = match &settings.keys {
                 KeySource::File(keys) => Keys::File(Arc::clone(keys)),
                 KeySource::Url { url, refresh } => {
-                    let kept = before.and_then(|before| before.entries.get(&settings.issuer)).and_then(|e| e.remote());
-                    let kept = kept.filter(|remote| remote.url == *url && remote.refresh == *refresh).map(Arc::clone);
-                    let new = || Arc::new(Remote::new(settings.issuer.clone(), url.clone(), *refresh, means.clone()));
-                    Keys::Url(kept.unwrap_or_else(new))
+                    let known = before.and_then(|before| before.entries.get(&settings.issuer)).and_then(|e| e.remote());
+                    let known = known.filter(|remote| remote.url == *url);
+                    let new = || Remote::new(settings.issuer.clone(), url.clone(), *refresh, means.clone());
+                    Keys::Url(match known {
+                        Some(remote) if remote.refresh == *refresh && remote.goes_by(&means) => Arc::clone(remote),
+                        Some(remote) => Arc::new(new().succeeding(remote)),
+                        None => Arc::new(new()),
+                    })
                 }
             };
             (settings.issuer.clone(), Arc::new(Entry { settings, keys }))
         });
-        Self { version, entries: entries.collect() }
+        let entries = entries.collect();
+        Self { version, entries, means }
     }
 
     fn remotes(&self) -> impl Iterator<Item = (&str, &Arc<Remote>)> {

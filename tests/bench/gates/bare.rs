@@ -138,7 +138,7 @@ impl Gate {
         let issued = tokens.issue(&asked, clock.now()).map_err(io::Error::other)?;
         let token = tidings::base::secret::ExposeSecret::expose_secret(&issued.access_token).to_owned();
         let authenticator = Authenticator::new(&settings, keys, Arc::clone(&gate.clients));
-        Ok(Self { authenticator, entry: auth::Gate::new(&settings.limits, gate), clock, token })
+        Ok(Self { authenticator, entry: auth::Gate::new(gate), clock, token })
     }
 
     fn admits(&self, request: &Request<Incoming>) -> bool {
