@@ -219,7 +219,10 @@ mod tests {
         let mut sums = Sums::default();
         sums.created = 1;
         sums.add(State::Queued, 1);
-        (0..count).rev().map(|n| SubscriptionSums { id: format!("s{n:05}").as_str().into(), sums }).collect()
+        (0..count)
+            .rev()
+            .map(|n| SubscriptionSums { id: format!("s{n:05}").as_str().into(), sums, queue_full: 0 })
+            .collect()
     }
 
     fn text(count: usize) -> String {

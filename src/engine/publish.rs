@@ -125,7 +125,7 @@ fn check(drafts: &[EventDraft], catalogue: &Catalogue) -> Result<(), PublishErro
 
 fn match_all(drafts: &[EventDraft], set: &SubscriptionSet, settings: &EngineSettings) -> Result<Append, PublishError> {
     let events = drafts.iter().enumerate().map(|(index, draft)| match_one(index, draft, set, settings));
-    Ok(Append { matched_against: set.version(), events: events.collect::<Result<_, _>>()? })
+    Ok(Append { matched_against: set.version(), events: events.collect::<Result<_, _>>()?, own: false })
 }
 
 fn match_one(

@@ -11,6 +11,7 @@
 //! - After its deadline a notification is in no page, whether or not a sweep has run.
 //! - The ledger's time never goes backwards, and a wall clock in doubt ends nothing (design.md, promise 10).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,6 +114,9 @@ pub struct Append {
     pub matched_against: SetVersion,
     /// The events, in order; not empty.
     pub events: Vec<NewEvent>,
+    /// Whether they are the appliance's own, few and small, which tell of what is wrong: neither `limits.queue_total`
+    /// nor a low disk refuses them, until no more than a quarter of `limits.disk_reserve` is left.
+    pub own: bool,
 }
 
 /// What became of one event of an [`Append`].
@@ -342,8 +346,23 @@ pub struct Figures {
 pub struct SubscriptionSums {
     /// Which.
     pub id: SubscriptionId,
-    /// Its notifications by state.
+    /// Its notifications by state, those of all its endpoints.
     pub sums: Sums,
+    /// How many of them failed as `queue-full`, since the start.
+    pub queue_full: u64,
+}
+
+impl SubscriptionSums {
+    /// Those of subscriptions, from those of their endpoints.
+    pub(crate) fn of_endpoints(endpoints: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut merged = HashMap::new();
+        for Self { id, sums, queue_full } in endpoints {
+            let own: &mut Self = merged.entry(id.clone()).or_insert(Self { id, sums: Sums::default(), queue_full: 0 });
+            own.sums.merge(&sums);
+            own.queue_full += queue_full;
+        }
+        merged.into_values().collect()
+    }
 }
 
 /// The ledger (see the module's documentation).
@@ -476,7 +495,7 @@ pub trait Store: Send + Sync + 'static {
     /// Figures for metrics.
     fn figures(&self) -> Figures;
 
-    /// The sums of each subscription.
+    /// The sums of each subscription, in no order.
     fn subscription_sums(&self) -> Vec<SubscriptionSums>;
 
     /// Why it cannot commit, `None` if it can.

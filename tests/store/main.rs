@@ -13,6 +13,7 @@ mod holds;
 mod lease;
 mod look;
 mod model;
+mod own;
 mod pages;
 mod redb;
 mod room;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tidings::store::redb::{Faults, Volume, verify};
-use tidings::store::{AppendError, NewEvent, Store, SubscriptionChange};
+use tidings::store::{Append, AppendError, NewEvent, Store, SubscriptionChange};
 
 use super::subject::*;
 
@@ -275,6 +275,23 @@ async fn it_is_low_below_the_reserve_and_until_there_is_twice_as_much() {
     // A start with less than twice the reserve is not low.
     volume.show(reserve, 0);
     assert!(!subject.reopen(store).await.room().low);
+}
+
+#[tokio::test]
+async fn what_tells_of_a_low_disk_is_stored_on_it() {
+    let reserve = 64 * MIB;
+    let (subject, volume) = shown(reserve);
+    volume.show(reserve, 0);
+    let store = subject.open();
+    for (free, taken) in [(reserve / 2, true), (reserve / 3, true), (reserve / 4 - 1, false), (reserve / 2, true)] {
+        volume.show(free, 0);
+        store.sweep().await.unwrap();
+        let event = || vec![event_for(draft(None, "301"), &[], HOUR)];
+        assert!(matches!(append(&*store, event()).await, Err(AppendError::NoRoom(_))), "{free}");
+        let matched_against = store.subscriptions().version();
+        let own = store.append(Append { matched_against, events: event(), own: true }).await;
+        assert_eq!(own.is_ok(), taken, "{free}: {own:?}");
+    }
 }
 
 #[tokio::test]

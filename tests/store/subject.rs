@@ -104,7 +104,7 @@ pub(crate) fn event_for(draft: EventDraft, endpoints: &[EndpointNumber], ttl: Du
 
 pub(crate) async fn append(store: &dyn Store, events: Vec<NewEvent>) -> Result<Vec<Receipt>, AppendError> {
     let matched_against = store.subscriptions().version();
-    store.append(Append { matched_against, events }).await
+    store.append(Append { matched_against, events, own: false }).await
 }
 
 /// Stores one event for these queues and answers its receipt.

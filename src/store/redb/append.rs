@@ -21,6 +21,8 @@ use std::sync::atomic::Ordering;
 pub(super) struct Prepared {
     matched_against: SetVersion,
     events: Vec<PreparedEvent>,
+    /// See [`Append::own`].
+    pub(super) own: bool,
 }
 
 struct PreparedEvent {
@@ -33,9 +35,9 @@ struct PreparedEvent {
 
 impl Prepared {
     pub(super) fn new(append: Append) -> Self {
-        let Append { matched_against, events } = append;
+        let Append { matched_against, events, own } = append;
         let events = events.into_iter().map(PreparedEvent::new).collect();
-        Self { matched_against, events }
+        Self { matched_against, events, own }
     }
 
     /// How many events it has.
@@ -109,7 +111,9 @@ pub(super) fn run(
     }
     let now = Timestamp::from_millis(meta.ledger_time);
     let repeats = find_repeats(append, overlay, memory, tables, now.minus(settings.duplicate_window))?;
-    check_room(append, &repeats, overlay, memory, settings, now)?;
+    if !append.own {
+        check_room(append, &repeats, overlay, memory, settings, now)?;
+    }
 
     let mut stored = Stored { receipts: Vec::with_capacity(append.events.len()), events: Vec::new(), duplicates: 0 };
     for (event, repeat) in append.events.iter_mut().zip(repeats) {
@@ -339,6 +343,7 @@ fn queue_group(group: &Group, position: Position, size: u32, memory: &mut Memory
                 memory.queued += 1;
             }
             Entrance::QueueFull => {
+                endpoint.queue_full += 1;
                 endpoint.ended.created += 1;
                 endpoint.ended.add(crate::model::notification::State::Failed, 1);
                 full += 1;

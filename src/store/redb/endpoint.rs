@@ -31,6 +31,8 @@ pub(super) struct EndpointMemory {
     pub(super) cursor: u64,
     /// What was made, and what of it has ended: what waits is in the queues and the leases.
     pub(super) ended: Sums,
+    /// How many failed because there was no room in its queue, since the start.
+    pub(super) queue_full: u64,
     pub(super) last_polled: LastPolled,
     /// Wakes those who wait for something to hand out.
     pub(super) arrival: Arc<Notify>,
@@ -48,6 +50,7 @@ impl EndpointMemory {
             push: (kind != EndpointKind::Poll).then(Box::default),
             cursor: 0,
             ended: Sums::default(),
+            queue_full: 0,
             last_polled: LastPolled::default(),
             arrival: Arc::default(),
         }

@@ -284,7 +284,7 @@ impl RedbStore {
 impl Store for RedbStore {
     async fn append(&self, append: Append) -> Result<Vec<Receipt>, AppendError> {
         let room = self.shared.gauge.room();
-        if room.low {
+        if room.low && !append.own {
             return Err(AppendError::NoRoom(room));
         }
         let append = append::Prepared::new(append);
@@ -542,7 +542,11 @@ impl Store for RedbStore {
     fn subscription_sums(&self) -> Vec<SubscriptionSums> {
         let now = self.shared.now();
         let memory = self.shared.memory.read();
-        memory.endpoints.values().map(|e| SubscriptionSums { id: e.subscription.clone(), sums: e.sums(now) }).collect()
+        SubscriptionSums::of_endpoints(memory.endpoints.values().map(|endpoint| SubscriptionSums {
+            id: endpoint.subscription.clone(),
+            sums: endpoint.sums(now),
+            queue_full: endpoint.queue_full,
+        }))
     }
 
     fn trouble(&self) -> Option<String> {

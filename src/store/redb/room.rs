@@ -206,11 +206,12 @@ impl Gauge {
         (low != was_low).then(|| self.room())
     }
 
-    /// Whether an append of so many bytes of bodies and events may be stored: it leaves half of the reserve at least.
-    pub(super) fn takes(&self, bodies: u64, rows: u64) -> bool {
+    /// Whether an append of so many bytes of bodies and events may be stored: it leaves half of the reserve at least, one of
+    /// the appliance's own a quarter.
+    pub(super) fn takes(&self, bodies: u64, rows: u64, own: bool) -> bool {
         let Room { bytes, reserve, low } = self.room();
-        let appended = self.used.lock().appended(bodies, rows);
-        reserve == 0 || (!low && bytes.saturating_sub(appended) >= reserve / 2)
+        let left = bytes.saturating_sub(self.used.lock().appended(bodies, rows));
+        reserve == 0 || if own { left >= reserve / 4 } else { !low && left >= reserve / 2 }
     }
 
     /// Whether publishing would be taken again if the file were as small as what is used in it, and that is so little

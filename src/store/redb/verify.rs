@@ -199,9 +199,10 @@ fn sum_up(
         }
         report.sums.get_mut(known.kind).merge(&sums);
         if known.removed.is_none() {
-            report.subscriptions.push(SubscriptionSums { id: known.subscription.as_str().into(), sums });
+            report.subscriptions.push(SubscriptionSums { id: known.subscription.as_str().into(), sums, queue_full: 0 });
         }
     }
+    report.subscriptions = SubscriptionSums::of_endpoints(std::mem::take(&mut report.subscriptions));
     report.subscriptions.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(())
 }

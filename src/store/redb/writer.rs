@@ -593,7 +593,7 @@ impl<'a> GroupRun<'a> {
             self.results.push(match operation {
                 Operation::Append { append, .. } => {
                     let gauge = &self.shared.gauge;
-                    let stored = if gauge.takes(append.bytes() as u64, append.len() as u64) {
+                    let stored = if gauge.takes(append.bytes() as u64, append.len() as u64, append.own) {
                         append::run(append, &mut self.appends, &memory, settings, &mut tables, meta)
                     } else {
                         Err(AppendError::NoRoom(gauge.room()))
