@@ -5,6 +5,7 @@
 //! the program alone.
 
 mod admin;
+mod channels;
 mod condition;
 mod contracts;
 mod data_dir;

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 
 use super::admin::{self, Gate, Late};
+use super::channels;
 use super::condition::Condition;
 use super::contracts::{self, Foundation};
 use super::data_dir::DataDir;
@@ -29,7 +30,7 @@ use crate::base::outbound::Outbound;
 use crate::base::random::{Random, SystemRandomness};
 use crate::base::stop::Stop;
 use crate::config::Settings;
-use crate::engine::{Engine, Provisioned};
+use crate::engine::{DeliveryMetrics, Engine, Provisioned};
 use crate::http::contract::Contract;
 use crate::http::metrics::HttpMetrics;
 use crate::http::settings::{ListenAddress, ServerSettings};
@@ -79,6 +80,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Running, StartErr
         api_metrics: ApiMetrics::new(),
         auth_metrics: AuthMetrics::new(),
         store_metrics: StoreMetrics::new(),
+        delivery_metrics: DeliveryMetrics::new(),
         stop: Stop::new(),
         trail,
         keeper: KeeperPlace::default(),
@@ -120,6 +122,7 @@ struct Start {
     api_metrics: ApiMetrics,
     auth_metrics: AuthMetrics,
     store_metrics: StoreMetrics,
+    delivery_metrics: DeliveryMetrics,
     supervisor: Supervisor,
     /// Ends the contracts and the workers; the admin listener has one of its own and answers to the last.
     stop: Stop,
@@ -204,6 +207,7 @@ impl Start {
         self.api_metrics.register(&mut registry);
         self.auth_metrics.register(&mut registry);
         self.store_metrics.register(&mut registry);
+        self.delivery_metrics.register(&mut registry);
         self.trail.register(&mut registry);
         TrustedIssuers::register(&self.issuers, &mut registry);
         registry.register_collector(Box::new(FigureCollector::new(Arc::clone(&self.condition))));
@@ -304,7 +308,19 @@ impl Start {
             stop.stop();
             join(sweeps).await
         });
+        self.deliver(&engine);
         Ok(engine)
+    }
+
+    /// Begins to send what is for webhooks and addresses.
+    fn deliver(&mut self, engine: &Arc<Engine>) {
+        engine.use_channels(channels::build(&self.settings));
+        let (stop, delivery) = (self.stop.clone(), channels::delivery(self.delivery_metrics.clone()));
+        let work = self.supervisor.spawn("deliveries", stop.clone(), Arc::clone(engine).run_delivery(delivery));
+        self.stopping.push("end deliveries", CLOSE_LIMIT, async move {
+            stop.stop();
+            join(work).await
+        });
     }
 
     /// The keys of trusted issuers, in the background: an issuer that is down does not hold up the start.

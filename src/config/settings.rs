@@ -114,7 +114,8 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         sources,
     };
     let declared = subscriptions::read(top, &known);
-    let delivery = DeliverySettings { webhooks: webhooks.delivery, email: email.map(|email| email.delivery) };
+    let (webhooks, email) = (webhooks.delivery, email.map(|email| email.delivery));
+    let delivery = DeliverySettings { webhooks, email, ..DeliverySettings::default() };
     let (audit, log) = (log::read_audit(top), log::read(top));
     let sample = polling.as_ref().and(events.as_ref()).filter(|_| servers.are_local());
     let sample = sample.and_then(|_| find_sample(&clients, &declared));

@@ -34,7 +34,8 @@ use tokio::sync::{Mutex, RwLock, watch};
 pub use self::admission::{Admission, StillAdmitted};
 pub use self::clients::ForeignClients;
 pub use self::deliver::{
-    ChannelSettings, Conditions, DeliverySettings, EndpointName, MAX_SCHEDULE, NoConditions, TargetDown,
+    ChannelSettings, Channels, Conditions, Delivery, DeliveryMetrics, DeliverySettings, EndpointName, EndpointReport,
+    EndpointState, MAX_SCHEDULE, NoConditions, SharedReport, TargetDown,
 };
 pub use self::lease::LeaseRequest;
 pub use self::limits::ClientLimits;
@@ -93,6 +94,7 @@ pub struct Engine {
     matching: RwLock<()>,
     /// Changes with each reload.
     reloads: watch::Sender<()>,
+    deliveries: Arc<deliver::Board>,
 }
 
 impl Engine {
@@ -117,6 +119,7 @@ impl Engine {
             subscribing: Mutex::default(),
             matching: RwLock::default(),
             reloads: watch::Sender::new(()),
+            deliveries: Arc::default(),
         }
     }
 

@@ -40,10 +40,15 @@ pub struct DeliverySettings {
     pub webhooks: ChannelSettings,
     /// `[email]`; `None`: there is no mail, and what is for an address waits until there is.
     pub email: Option<ChannelSettings>,
+    /// How long an address is not mailed to after a relay has said that it does not exist.
+    pub suppress_for: Duration,
 }
+
+/// The default of [`DeliverySettings::suppress_for`].
+const SUPPRESS_FOR: Duration = Duration::from_hours(30 * 24);
 
 impl Default for DeliverySettings {
     fn default() -> Self {
-        Self { webhooks: ChannelSettings::webhooks(), email: None }
+        Self { webhooks: ChannelSettings::webhooks(), email: None, suppress_for: SUPPRESS_FOR }
     }
 }

@@ -93,9 +93,12 @@ impl Engine {
         self.change_hold(id, SubscriptionChange::Hold).await
     }
 
-    /// Ends the pause of a subscription; other holds stay. No matter if it is not paused.
+    /// Ends the pause of a subscription, and what holds its endpoints because they failed or said that they are gone;
+    /// other holds stay. No matter if nothing of that is on.
     pub async fn resume(&self, id: &str) -> Result<SubscriptionReport, UnsubscribeError> {
-        self.change_hold(id, SubscriptionChange::Release).await
+        let report = self.change_hold(id, SubscriptionChange::Release).await?;
+        self.resume_endpoints(&report.subscription).await?;
+        Ok(report)
     }
 
     /// Ends a subscription that an API made, through whichever contract; what waits for it is cancelled.

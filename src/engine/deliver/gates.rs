@@ -1,0 +1,165 @@
+//! What an attempt needs before it begins: a turn at its target, a place within the rate, and a place among all attempts
+//! of its channel.
+//!
+//! Each is waited for in the order of asking, one at a time, so that every lane gets its turn, whatever waits behind
+//! another. Targets that are slow, or of which it is not known yet, have half of the places together: however many there
+//! are, the other half is there for those that are quick.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::target::{Begin, TargetState, Turn};
+use super::time::Time;
+use crate::base::rate::{Bucket, Rate};
+use crate::channel::Shared;
+
+/// The gates of one channel.
+#[derive(Debug)]
+pub(super) struct Gates {
+    all: Arc<Semaphore>,
+    slow: Arc<Semaphore>,
+    /// In all, and at each target.
+    limits: (usize, usize),
+    targets: Mutex<HashMap<String, Weak<TargetState>>>,
+    rates: Mutex<HashMap<String, Weak<Limit>>>,
+}
+
+/// What one endpoint has to go through.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    /// Its target.
+    pub target: Arc<TargetState>,
+    /// The target's key.
+    pub key: String,
+    limit: Option<Arc<Limit>>,
+}
+
+/// A rate, and who waits for it.
+#[derive(Debug)]
+struct Limit {
+    rate: Rate,
+    /// Locked for as long as somebody waits: the lock gives turns in order.
+    bucket: tokio::sync::Mutex<Bucket>,
+}
+
+/// What an attempt holds while it is under way.
+#[derive(Debug)]
+pub(super) struct Permit {
+    /// Its turn at the target.
+    pub turn: Turn,
+    _places: (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>),
+}
+
+impl Gates {
+    /// Gates for so many attempts in all, and so many at each target.
+    pub(super) fn new(limits: (usize, usize)) -> Self {
+        let in_flight = limits.0.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            all: Arc::new(Semaphore::new(in_flight)),
+            slow: Arc::new(Semaphore::new((in_flight / 2).max(1))),
+            limits,
+            targets: Mutex::default(),
+            rates: Mutex::default(),
+        }
+    }
+
+    /// Whether these are its limits.
+    pub(super) fn has(&self, limits: (usize, usize)) -> bool {
+        self.limits == limits
+    }
+
+    /// The way of an endpoint that shares this with others.
+    pub(super) fn way(&self, shared: Shared) -> Way {
+        let Shared { target: key, rate } = shared;
+        let target = common(&mut self.targets.lock(), &key, || TargetState::new(self.limits.1));
+        let limit = rate.map(|(name, rate)| {
+            let new = || Limit { rate, bucket: tokio::sync::Mutex::default() };
+            // With the rate in the key, what is declared anew gets a new one.
+            common(&mut self.rates.lock(), &format!("{name} {rate}"), new)
+        });
+        Way { target, key, limit }
+    }
+
+    /// Waits for the turn of one attempt. Dropped while it waits, it has taken nothing but its place within the rate.
+    pub(super) async fn pass(&self, way: &Way, time: &Time) -> Permit {
+        let mut is_within_rate = way.limit.is_none();
+        let mut turn = way.target.turn().await;
+        loop {
+            match turn.begin(time.now()) {
+                Begin::At(until) => time.sleep_until(until).await,
+                Begin::Never => {
+                    drop(turn);
+                    turn = way.target.turn().await;
+                }
+                Begin::Now => {
+                    if let Some(limit) = way.limit.as_ref().filter(|_| !is_within_rate) {
+                        limit.take(time).await;
+                        is_within_rate = true;
+                    }
+                    let places = self.place(way).await;
+                    // Waiting for them takes its time, in which the target may have begun to rest.
+                    if turn.begin(time.now()) == Begin::Now {
+                        return Permit { turn, _places: places };
+                    }
+                }
+            }
+        }
+    }
+
+    /// One more, if nobody waits for it.
+    pub(super) fn try_pass(&self, way: &Way, time: &Time) -> Option<Permit> {
+        let turn = way.target.try_turn(time.now())?;
+        let slow = match Some(&self.slow).filter(|_| way.target.may_be_slow()) {
+            Some(slow) => Some(Arc::clone(slow).try_acquire_owned().ok()?),
+            None => None,
+        };
+        let all = Arc::clone(&self.all).try_acquire_owned().ok()?;
+        way.limit.as_ref().is_none_or(|limit| limit.try_take(time)).then_some(())?;
+        Some(Permit { turn, _places: (slow, Some(all)) })
+    }
+
+    async fn place(&self, way: &Way) -> (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>) {
+        // The semaphores are never closed.
+        let slow = match Some(&self.slow).filter(|_| way.target.may_be_slow()) {
+            Some(slow) => Arc::clone(slow).acquire_owned().await.ok(),
+            None => None,
+        };
+        (slow, Arc::clone(&self.all).acquire_owned().await.ok())
+    }
+}
+
+impl Way {
+    /// Whether it is limited to a rate.
+    pub(super) const fn has_rate(&self) -> bool {
+        self.limit.is_some()
+    }
+}
+
+impl Limit {
+    async fn take(&self, time: &Time) {
+        let mut bucket = self.bucket.lock().await;
+        while let Err(wait) = bucket.take(self.rate, time.now()) {
+            time.sleep(wait).await;
+        }
+    }
+
+    fn try_take(&self, time: &Time) -> bool {
+        self.bucket.try_lock().is_ok_and(|mut bucket| bucket.take(self.rate, time.now()).is_ok())
+    }
+}
+
+/// What all who know `key` have in common; it is forgotten with the last of them.
+fn common<T>(known: &mut HashMap<String, Weak<T>>, key: &str, new: impl FnOnce() -> T) -> Arc<T> {
+    if let Some(found) = known.get(key).and_then(Weak::upgrade) {
+        return found;
+    }
+    if known.len() == known.capacity() {
+        known.retain(|_, weak| weak.strong_count() > 0);
+    }
+    let made = Arc::new(new());
+    known.insert(key.to_owned(), Arc::downgrade(&made));
+    made
+}
