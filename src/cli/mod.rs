@@ -6,6 +6,7 @@ mod acknowledge;
 mod batches;
 mod check;
 mod client;
+mod config;
 mod credentials;
 mod exit;
 mod keygen;
@@ -47,6 +48,7 @@ struct Cli {
 enum Command {
     Serve(serve::Serve),
     Check(check::Check),
+    Config(config::Config),
     Publish(publish::Publish),
     Poll(poll::Poll),
     Token(token::Token),
@@ -91,6 +93,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
     match &cli.command {
         Command::Serve(arguments) => serve::run(arguments, configuration),
         Command::Check(arguments) => check::run(arguments, configuration),
+        Command::Config(arguments) => config::run(arguments, configuration),
         Command::Publish(arguments) => blocking(publish::run(arguments, configuration)),
         Command::Poll(arguments) => blocking(poll::run(arguments, configuration)),
         Command::Token(arguments) => blocking(token::run(arguments, configuration)),

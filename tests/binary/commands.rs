@@ -174,6 +174,21 @@ fn verify_recomputes_the_sums_of_a_stopped_appliance() {
 }
 
 #[test]
+fn config_show_says_what_counts_and_where_it_comes_from() {
+    let site = Site::new();
+    let text = site.run(&["config", "show", "--origin"]).expect(0).stdout;
+    assert!(text.starts_with("# digest ") && text.contains("page_size = 100  # built-in defaults\n"), "{text}");
+    assert!(text.contains(&format!("  # {}:2:12\n", site.path("tidings.toml").display())), "{text}");
+    let report = json(&site.run(&["config", "show", "--json"]).expect(0).stdout);
+    assert_eq!((&report["values"]["api"]["polling"]["page_size"], &report["origins"]), (&100.into(), &Value::Null));
+    assert_eq!(text.lines().next().unwrap().strip_prefix("# digest "), report["digest"].as_str());
+    let report = json(&site.run(&["config", "show", "--json", "--origin"]).expect(0).stdout);
+    assert_eq!(report["origins"]["data_dir"]["line"], 2);
+    let bad = site.configure("bad.toml", "data", "api.sock", "admin.sock", "[sever]\n");
+    site.run(&["config", "show", "--config", bad.to_str().unwrap()]).expect(78).says("did you mean server?");
+}
+
+#[test]
 fn check_names_what_was_read_and_skipped() {
     let site = Site::new();
     std::fs::create_dir(site.path("conf.d")).unwrap();

@@ -105,6 +105,30 @@ fn a_secret_is_never_in_a_difference_or_the_debug_form() {
 }
 
 #[test]
+fn what_is_shown_is_a_file_without_its_secrets() {
+    let site = Site::new(SAMPLE).variable("TIDINGS__LOG__LEVEL", "warn");
+    let effective = effective(&site);
+    let text = effective.to_text(true);
+    assert!(!text.contains("hunter2") && text.contains("secret.value = \"***\""), "{text}");
+    for line in ["level = \"warn\"  # environment variable TIDINGS__LOG__LEVEL", "socket_mode = \"0660\"  # built-in"] {
+        assert!(text.contains(line), "{text}");
+    }
+    assert!(text.contains(&format!("page_size = 50  # {}:15:13\n", site.sources.file.display())), "{text}");
+    let json = effective.to_json();
+    assert_eq!(json["clients"][0]["secret"]["value"], "***");
+    assert_eq!(json["api"]["polling"]["page_size"], 50);
+    let origins = serde_json::to_value(effective.origins()).unwrap();
+    let line = SAMPLE.lines().position(|line| line.contains("hunter2")).unwrap() + 1;
+    assert_eq!(origins["clients[0].secret.value"]["line"], line);
+    assert_eq!(origins["log.level"]["variable"], "TIDINGS__LOG__LEVEL");
+    // A hash is cut too; all else is as it was.
+    let text = effective.to_text(false).replace("sha256:billing1:00000000…", &format!("sha256:billing1:{:064}", 0));
+    let again = Site::new(&text).loaded().effective;
+    let fields: Vec<_> = effective.differences(&again).into_iter().flat_map(|d| d.fields).map(|f| f.key).collect();
+    assert_eq!(fields, ["hash", "secret.value"], "{text}");
+}
+
+#[test]
 fn a_secret_of_the_environment_is_written_as_a_reference() {
     let identity = Authority::new("authority").issue_for("server", 2020, 2090);
     let site = Site::new("").with("cert.pem", &identity.certificate);

@@ -97,7 +97,7 @@ fn add_fields<'a>(fields: &mut Fields<'a>, below: &str, table: &'a BTreeMap<Stri
 fn add_field<'a>(fields: &mut Fields<'a>, path: String, node: &'a Node) {
     match &node.content {
         Content::Table(table) if !table.is_empty() => add_fields(fields, &path, table),
-        Content::Array(items) if items.iter().any(|item| matches!(item.content, Content::Table(_))) => {
+        Content::Array(items) if node.has_tables() => {
             for (index, item) in items.iter().enumerate() {
                 add_field(fields, join_index(&path, index), item);
             }
