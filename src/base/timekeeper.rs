@@ -180,6 +180,11 @@ impl Timekeeper {
         Self { slack, state }
     }
 
+    /// Lets the wall clock leap as far as `clock_leap` from now on.
+    pub fn set_leap(&mut self, clock_leap: Duration) {
+        self.slack = i64::try_from(clock_leap.as_millis()).unwrap_or(i64::MAX);
+    }
+
     /// The time at `reading`; `None` if it changes what is believed of the wall clock, so that a [`Timekeeper::look`] is
     /// due. It may be before a time given out earlier, which the caller has to remember.
     #[must_use]

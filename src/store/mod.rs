@@ -482,6 +482,9 @@ pub trait Store: Send + Sync + 'static {
     /// The ledger's time now: the clock's while that is trusted, but never before that of the last transaction.
     fn now(&self) -> Timestamp;
 
+    /// Goes by `settings` from now on; how pages are flushed (`two_phase_commit`) waits until the store is opened again.
+    fn replace_settings(&self, settings: StoreSettings);
+
     /// The doubt about the wall clock, `None` while it is trusted.
     fn clock_doubt(&self) -> Option<ClockDoubt>;
 

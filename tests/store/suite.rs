@@ -8,7 +8,7 @@ use tidings::model::event::EventDraft;
 use tidings::model::id::{EndpointNumber, LedgerId};
 use tidings::model::notification::State;
 use tidings::model::owners::Owners;
-use tidings::store::{Append, AppendError, SubscribeError, SubscriptionChange};
+use tidings::store::{Append, AppendError, StoreSettings, SubscribeError, SubscriptionChange};
 
 use super::subject::*;
 
@@ -381,6 +381,23 @@ async fn beyond_the_total_publishing_is_refused_and_repeats_are_not() {
     taken(&*store, a, 1).await;
     publish(&*store, None, &[b]).await;
     assert_conserved(&*store);
+}
+
+#[tokio::test]
+async fn other_limits_hold_from_the_moment_they_are_given() {
+    let subject = Subject::new();
+    let store = subject.open();
+    let queue = queue(&*store, "s").await;
+    publish(&*store, None, &[queue]).await;
+    store.replace_settings(StoreSettings { queue_depth: 1, ..subject.settings.clone() });
+    publish(&*store, None, &[queue]).await;
+    assert_eq!(store.figures().queue_full, 1);
+    store.replace_settings(StoreSettings { queue_total: 1, ..subject.settings.clone() });
+    let one = vec![event_for(draft(None, "301"), &[queue], HOUR)];
+    assert!(matches!(append(&*store, one).await, Err(AppendError::Full { waiting: 1 })));
+    store.replace_settings(subject.settings.clone());
+    publish(&*store, None, &[queue]).await;
+    assert_eq!((store.queue(queue).waiting, store.figures().queue_full), (2, 1));
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering as Atomic};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
 use redb::Database;
@@ -124,6 +125,8 @@ impl std::fmt::Debug for Options {
 /// What the store, its writer and its readers share.
 pub(super) struct Shared {
     options: Options,
+    /// What it goes by now; `options` has those of the start.
+    settings: ArcSwap<StoreSettings>,
     /// `None` while the file is being opened anew after a fault, and once it is closed.
     db: RwLock<Option<Arc<Database>>>,
     /// The file under it, also while it is closed.
@@ -234,7 +237,7 @@ impl RedbStore {
     pub fn open(options: Options) -> Result<Self, OpenError> {
         let Opened { db, file, meta } = open::open(&options)?;
         let time = LedgerTime::start(Arc::clone(&options.clock), options.settings.clock_leap, &meta);
-        let memory = open::read(&db, &options, time.now())?;
+        let memory = open::read(&db, &options, &options.settings, time.now())?;
         let shared = Arc::new(Shared {
             time,
             gauge: Gauge::new(options.settings.disk_reserve),
@@ -248,6 +251,7 @@ impl RedbStore {
             trouble: RwLock::new(None),
             duplicates: AtomicU64::new(0),
             queue_full: AtomicU64::new(0),
+            settings: ArcSwap::from_pointee(options.settings.clone()),
             options,
         });
         let waiting = shared.memory.read().queued;
@@ -496,6 +500,12 @@ impl Store for RedbStore {
 
     fn now(&self) -> Timestamp {
         self.shared.now()
+    }
+
+    fn replace_settings(&self, settings: StoreSettings) {
+        self.shared.time.set_leap(settings.clock_leap);
+        self.shared.gauge.set_reserve(settings.disk_reserve);
+        self.shared.settings.store(Arc::new(settings));
     }
 
     fn clock_doubt(&self) -> Option<ClockDoubt> {

@@ -19,7 +19,7 @@ use super::tables::{
 use super::writer::write_meta;
 use super::{Options, load, storage};
 use crate::base::clock::Timestamp;
-use crate::store::StoreError;
+use crate::store::{StoreError, StoreSettings};
 
 /// Bytes of memory that redb's page cache may take. Its own default is 1 GiB.
 pub const CACHE_BYTES: usize = 64 << 20;
@@ -127,8 +127,13 @@ pub(super) fn open(options: &Options) -> Result<Opened, OpenError> {
 }
 
 /// Reads memory from the file. `now` is the ledger's time.
-pub(super) fn read(db: &Database, options: &Options, now: Timestamp) -> Result<Memory, OpenError> {
-    load::load(db, &options.settings, &options.seal, now, &options.progress).map_err(|e| damaged(options, &e))
+pub(super) fn read(
+    db: &Database,
+    options: &Options,
+    settings: &StoreSettings,
+    now: Timestamp,
+) -> Result<Memory, OpenError> {
+    load::load(db, settings, &options.seal, now, &options.progress).map_err(|e| damaged(options, &e))
 }
 
 fn damaged(options: &Options, error: &StoreError) -> OpenError {

@@ -170,7 +170,7 @@ fn inserted(stored: u64) -> u64 {
 #[derive(Debug)]
 pub(super) struct Gauge {
     /// `limits.disk_reserve`; 0: it is not watched.
-    reserve: u64,
+    reserve: AtomicU64,
     used: Mutex<Used>,
     bytes: AtomicU64,
     low: AtomicBool,
@@ -179,13 +179,22 @@ pub(super) struct Gauge {
 impl Gauge {
     pub(super) fn new(reserve: u64) -> Self {
         let (bytes, low) = (AtomicU64::new(u64::MAX), AtomicBool::new(false));
-        Self { reserve, used: Mutex::new(Used::NONE), bytes, low }
+        Self { reserve: AtomicU64::new(reserve), used: Mutex::new(Used::NONE), bytes, low }
+    }
+
+    /// Keeps so many bytes from now on; what follows from that is found at the next look.
+    pub(super) fn set_reserve(&self, reserve: u64) {
+        self.reserve.store(reserve, Ordering::Relaxed);
+    }
+
+    fn reserve(&self) -> u64 {
+        self.reserve.load(Ordering::Relaxed)
     }
 
     /// What was last found.
     pub(super) fn room(&self) -> Room {
         let (bytes, low) = (self.bytes.load(Ordering::Relaxed), self.low.load(Ordering::Acquire));
-        Room { bytes, reserve: self.reserve, low }
+        Room { bytes, reserve: self.reserve(), low }
     }
 
     /// Takes on a new reckoning.
@@ -200,7 +209,7 @@ impl Gauge {
         let inside = if safe { volume.taken.saturating_sub(used.at(meta)) } else { 0 };
         let bytes = volume.free.saturating_add(inside).saturating_sub(used.owed(meta, waiting));
         let was_low = self.low.load(Ordering::Acquire);
-        let low = bytes < if was_low { self.reserve.saturating_mul(2) } else { self.reserve };
+        let low = bytes < if was_low { self.reserve().saturating_mul(2) } else { self.reserve() };
         self.bytes.store(bytes, Ordering::Relaxed);
         self.low.store(low, Ordering::Release);
         (low != was_low).then(|| self.room())
@@ -220,12 +229,13 @@ impl Gauge {
         const MOVED_AT_MOST: u64 = 64 * MIB;
         let used = self.used.lock().at(meta);
         let room = volume.free.saturating_add(volume.taken.saturating_sub(used));
-        self.room().low && volume.free < volume.hole && used <= MOVED_AT_MOST && room / 2 >= self.reserve
+        self.room().low && volume.free < volume.hole && used <= MOVED_AT_MOST && room / 2 >= self.reserve()
     }
 
     /// Whether the hole in the file should be given blocks now: later there might be too few for it and the reserve.
     pub(super) fn wants_blocks(&self, volume: Volume) -> bool {
-        let least = volume.hole.saturating_add(self.reserve);
-        volume.hole > 0 && (least..least.saturating_add(self.reserve)).contains(&volume.free)
+        let reserve = self.reserve();
+        let least = volume.hole.saturating_add(reserve);
+        volume.hole > 0 && (least..least.saturating_add(reserve)).contains(&volume.free)
     }
 }

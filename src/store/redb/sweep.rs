@@ -39,7 +39,7 @@ const CHECKPOINT_MILLIS: i64 = 60_000;
 
 /// One step of all of it.
 pub(super) fn run(writer: &mut Writer) -> Result<Swept, StoreError> {
-    let settings = writer.shared.options.settings.clone();
+    let settings = StoreSettings::clone(&writer.shared.settings.load());
     let now = writer.shared.time.look();
     if writer.shared.time.has_regained() {
         // What was withheld may be handed out.

@@ -78,6 +78,14 @@ impl LedgerTime {
         doubted
     }
 
+    /// Lets the wall clock leap as far as `leap` (`limits.clock_leap`) from now on.
+    pub(super) fn set_leap(&self, leap: Duration) {
+        self.change(|keeper, reading, last| {
+            keeper.set_leap(leap);
+            keeper.look(reading, last, || self.clock.synchronised())
+        });
+    }
+
     /// Does not go back behind `time` from now on.
     pub(super) fn raise(&self, time: Timestamp) {
         self.last.fetch_max(time.as_millis(), Ordering::AcqRel);

@@ -387,7 +387,8 @@ impl Writer {
         if self.take_database() {
             let options = &self.shared.options;
             let opened = open::open(options).and_then(|opened| {
-                let memory = open::read(&opened.db, options, self.shared.now())?;
+                let settings = self.shared.settings.load();
+                let memory = open::read(&opened.db, options, &settings, self.shared.now())?;
                 Ok((opened, memory))
             });
             match opened {
@@ -584,7 +585,7 @@ impl<'a> GroupRun<'a> {
         let mut tables = GroupTables::open(write)?;
         self.release(Timestamp::from_millis(meta.ledger_time));
         let memory = self.shared.memory.read();
-        let settings = &self.shared.options.settings;
+        let settings = &*self.shared.settings.load_full();
         self.hands.withheld_to = self.shared.time.withheld_to();
         if self.operations.iter().any(|o| matches!(o, Operation::Append { .. })) {
             self.shared.look_at_room(false, meta, memory.queued);
@@ -650,8 +651,9 @@ impl<'a> GroupRun<'a> {
                 Outcome::Append(Err(_)) | Outcome::Take(_) | Outcome::Lease(_) | Outcome::Settle(_) => {}
             }
         }
-        append::forget(&mut memory, &self.shared.options.settings, meta);
-        take::forget(&mut memory, &self.shared.options.settings, meta);
+        let settings = self.shared.settings.load();
+        append::forget(&mut memory, &settings, meta);
+        take::forget(&mut memory, &settings, meta);
         drop(memory);
         for (operation, outcome) in self.operations.into_iter().zip(self.results) {
             // A receiver that is gone: an append is stored all the same, a page stays unconfirmed.
