@@ -12,6 +12,7 @@ use std::fmt;
 use std::io::{self, IsTerminal as _, Write};
 use std::panic::PanicHookInfo;
 
+use parking_lot::RwLock;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::format::{Format, Full, Writer};
@@ -23,6 +24,16 @@ use crate::base::legible::escaped;
 use crate::base::masking::{Personal, masked, without_data};
 use crate::config::{LogFormat, LogSettings};
 
+/// What the log goes by. Each place in the code that tells something is asked about once, and again after a change.
+static CURRENT: RwLock<(Level, Personal)> = RwLock::new((Level::INFO, Personal::Mask));
+
+/// Tells as much as `settings` say from now on; the form stays as it is. Without a log it changes nothing.
+pub fn replace(settings: LogSettings) {
+    let LogSettings { format: _, level, personal } = settings;
+    *CURRENT.write() = (level, personal);
+    tracing::callsite::rebuild_interest_cache();
+}
+
 /// Installs the log for the whole process. A second call changes nothing.
 pub fn install(settings: LogSettings) {
     install_on(settings, io::stderr);
@@ -32,12 +43,12 @@ pub fn install(settings: LogSettings) {
 /// The same on another stream, without the log of panics: for tests that look at what is logged. Each line is written
 /// at once to a new `stream()`.
 pub fn install_on<S: Write>(settings: LogSettings, stream: impl Fn() -> S + Clone + Send + Sync + 'static) {
-    let LogSettings { format, level, personal } = settings;
-    let builder = tracing_subscriber::fmt().with_max_level(level).with_ansi(false).log_internal_errors(false);
-    let builder = builder.with_writer(LineStream { stream, personal });
-    let ours = filter_fn(is_ours_or_a_warning);
+    replace(settings);
+    let builder = tracing_subscriber::fmt().with_max_level(Level::TRACE).with_ansi(false).log_internal_errors(false);
+    let builder = builder.with_writer(LineStream { stream });
+    let ours = filter_fn(is_told);
     // An error says that a log is installed already: the first one stays.
-    let _ = match resolve(format) {
+    let _ = match resolve(settings.format) {
         Form::Json => tracing::subscriber::set_global_default(builder.json().flatten_event(true).finish().with(ours)),
         Form::Text => tracing::subscriber::set_global_default(builder.with_target(false).finish().with(ours)),
         Form::Journald => {
@@ -45,6 +56,10 @@ pub fn install_on<S: Write>(settings: LogSettings, stream: impl Fn() -> S + Clon
             tracing::subscriber::set_global_default(journald.finish().with(ours))
         }
     };
+}
+
+fn is_told(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= CURRENT.read().0 && is_ours_or_a_warning(metadata)
 }
 
 /// Whether it is told by this crate, or is a warning: what other crates tell of their work may hold what they work on.
@@ -120,7 +135,6 @@ fn priority(level: Level) -> u8 {
 #[derive(Clone, Debug)]
 struct LineStream<F> {
     stream: F,
-    personal: Personal,
 }
 
 impl<'a, S: Write, F: Fn() -> S + Clone + 'a> MakeWriter<'a> for LineStream<F> {
@@ -133,7 +147,7 @@ impl<'a, S: Write, F: Fn() -> S + Clone + 'a> MakeWriter<'a> for LineStream<F> {
 
 impl<S: Write, F: Fn() -> S> Write for LineStream<F> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
-        let line = one_line(&String::from_utf8_lossy(event), self.personal);
+        let line = one_line(&String::from_utf8_lossy(event), CURRENT.read().1);
         // A log that nobody can read any more (a closed pipe, a full disk) must not stop the service.
         let _ = (self.stream)().write_all(line.as_bytes());
         Ok(event.len())
