@@ -42,6 +42,18 @@ impl Network {
         let address = address.to_canonical();
         address.is_ipv4() == self.first.is_ipv4() && masked(address, self.prefix) == self.first
     }
+
+    /// Whether all of `other` lies in it.
+    #[must_use]
+    pub fn holds(&self, other: &Self) -> bool {
+        self.prefix <= other.prefix && self.contains(other.first)
+    }
+
+    /// Whether it is one address.
+    #[must_use]
+    pub const fn is_single(&self) -> bool {
+        self.prefix == width(self.first)
+    }
 }
 
 impl fmt::Display for Network {
@@ -96,6 +108,14 @@ mod tests {
             assert!(network(text).contains(inside.parse().unwrap()), "{text} {inside}");
             assert!(!network(text).contains(outside.parse().unwrap()), "{text} {outside}");
         }
+    }
+
+    #[test]
+    fn a_network_holds_smaller_ones() {
+        assert!(network("10.0.0.0/8").holds(&network("10.1.0.0/16")) && network("::/0").holds(&network("fd00::/8")));
+        assert!(!network("10.1.0.0/16").holds(&network("10.0.0.0/8")));
+        assert!(!network("0.0.0.0/0").holds(&network("::/0")));
+        assert!(network("10.0.0.1").is_single() && network("::1/128").is_single() && !network("::/127").is_single());
     }
 
     #[test]

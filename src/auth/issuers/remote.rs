@@ -191,6 +191,7 @@ impl Remote {
             body: Bytes::new(),
             timeout: self.means.patience.fetch,
             max_answer: MAX_KEY_SET,
+            drain: 0,
         };
         let answer = client.send(request).await.map_err(|error| error.to_string())?;
         if answer.status != StatusCode::OK {

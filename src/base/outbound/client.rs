@@ -1,27 +1,26 @@
 //! The client: requests out, answers in, within limits.
 
-use std::error::Error as _;
-use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::redirect;
-use rustls::ClientConfig;
+use reqwest::dns::Resolve;
+use reqwest::{Response, redirect};
+use tokio::time::{Instant, timeout_at};
 
 use super::destination::Destination;
+use super::fault::{FaultClass, SendError};
 use super::names::Names;
-use super::policy::Policy;
-use super::trust::{Trust, TrustSettings, no_trust};
+use super::policy::{Policy, Refusal};
+use super::proxy::ProxySettings;
+use super::resolver::{Checked, Unchecked};
+use super::timings::{Noting, Timings, Watch};
 
-/// What all outbound connections share.
-pub struct Outbound {
-    names: Arc<Names>,
-    trust: Trust,
-}
+/// How long an unused connection is kept. Many servers close theirs after a minute; one that is about to be closed is
+/// better not used.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// What one [`Client`] is for. The port is fixed because a name is resolved without one, and the policy wants both.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +44,15 @@ pub struct Client {
     port: u16,
 }
 
+/// What a client is made of.
+pub(super) struct ClientParts<'p> {
+    pub(super) settings: ClientSettings,
+    pub(super) policy: Arc<dyn Policy>,
+    pub(super) names: Arc<Names>,
+    pub(super) tls: rustls::ClientConfig,
+    pub(super) proxy: Option<&'p ProxySettings>,
+}
+
 /// A request.
 #[derive(Clone, Debug)]
 pub struct OutboundRequest {
@@ -58,8 +66,10 @@ pub struct OutboundRequest {
     pub body: Bytes,
     /// How long all of it may take, to the last byte of the answer.
     pub timeout: Duration,
-    /// How many bytes of the answer's body are read.
+    /// How many bytes of the answer's body are kept.
     pub max_answer: usize,
+    /// How many bytes more are read and thrown away, so that the connection can be used again.
+    pub drain: usize,
 }
 
 /// An answer.
@@ -69,157 +79,146 @@ pub struct Answer {
     pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its body, or as much of it as was to be read.
+    /// Its body, or as much of it as was to be kept.
     pub body: Bytes,
     /// Whether that is all of it.
     pub complete: bool,
+    /// Why its body has no end.
+    pub broken: Option<SendError>,
+    /// Who has answered: the proxy, if there is one.
+    pub from: Option<SocketAddr>,
+    /// How long its parts took.
+    pub timings: Timings,
 }
 
-/// Why there is no answer. The texts are for the log: they name the host, but no path and no query.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// The policy allows none of the addresses.
-    #[error("{0}")]
-    Refused(String),
-    /// It took too long.
-    #[error("there was no whole answer within {0:?}")]
-    TimedOut(Duration),
-    /// Resolving, connecting, TLS or HTTP went wrong.
-    #[error("{0}")]
-    Failed(String),
-}
-
-impl Outbound {
-    /// What believes the authorities of `trust`, and this machine's files for names.
-    #[must_use]
-    pub fn new(trust: TrustSettings) -> Self {
-        Self { names: Arc::new(Names::of_system()), trust: Trust::new(trust) }
-    }
-
-    /// How names become addresses: for what speaks another protocol than HTTP.
-    #[must_use]
-    pub fn names(&self) -> Arc<Names> {
-        Arc::clone(&self.names)
-    }
-
-    /// What TLS connections are begun with, for the same. The first call reads the system's store of authorities, which
-    /// blocks for some milliseconds.
-    #[must_use]
-    pub fn tls(&self) -> ClientConfig {
-        self.trust.config()
-    }
-
-    /// A client for what `policy` allows. The first one for TLS reads the system's store of authorities, which blocks
-    /// for some milliseconds.
-    pub fn client(&self, settings: ClientSettings, policy: Arc<dyn Policy>) -> Result<Client, SendError> {
+impl Client {
+    pub(super) fn new(parts: ClientParts<'_>) -> Result<Self, SendError> {
+        let ClientParts { settings, policy, names, tls, proxy } = parts;
         let ClientSettings { secure, port, connect_timeout, idle_connections } = settings;
-        let tls = if secure { self.trust.config() } else { no_trust() };
-        let names = Checked { names: Arc::clone(&self.names), policy: Arc::clone(&policy), port };
-        let http = reqwest::Client::builder()
+        let resolver: Arc<dyn Resolve> = match proxy {
+            None => Arc::new(Checked { names, policy: Arc::clone(&policy), port }),
+            Some(proxy) => Arc::new(Unchecked { names, port: proxy.port() }),
+        };
+        let builder = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .https_only(secure)
-            .dns_resolver(Arc::new(names))
+            .dns_resolver(resolver)
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
             .no_proxy()
+            .connector_layer(Noting)
             .connect_timeout(connect_timeout)
             .pool_max_idle_per_host(idle_connections)
-            .user_agent(concat!("tidings/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(failed)?;
-        Ok(Client { http, policy, secure, port })
+            .pool_idle_timeout(IDLE)
+            .user_agent(concat!("tidings/", env!("CARGO_PKG_VERSION")));
+        let unusable = |error: reqwest::Error| SendError::of(error, true);
+        let builder = match proxy {
+            None => builder,
+            Some(proxy) => builder.proxy(proxy.to_reqwest().map_err(unusable)?),
+        };
+        Ok(Self { http: builder.build().map_err(unusable)?, policy, secure, port })
     }
-}
 
-impl Client {
     /// Sends `request` and reads its answer. Dropped, the request is broken off.
     pub async fn send(&self, request: OutboundRequest) -> Result<Answer, SendError> {
-        self.check(&request.to)?;
-        let timeout = request.timeout;
-        tokio::time::timeout(timeout, self.exchange(request)).await.unwrap_or(Err(SendError::TimedOut(timeout)))
+        self.check(&request.to).map_err(|refusal| SendError::new(FaultClass::Refused, refusal.to_string()))?;
+        let answer = self.exchange(request).await?;
+        match answer.broken {
+            None => Ok(answer),
+            Some(error) => Err(error),
+        }
     }
 
     /// What the resolver is not asked for: the scheme, the port, and an address that stands in the URL.
-    fn check(&self, to: &Destination) -> Result<(), SendError> {
+    fn check(&self, to: &Destination) -> Result<(), Refusal> {
         if to.is_secure() != self.secure || to.port() != self.port {
-            return Err(SendError::Refused(format!("no policy allows connections to {}:{}", to.host(), to.port())));
+            return Err(Refusal(format!("no policy allows connections to {}:{}", to.host(), to.port())));
         }
-        let address = to.address().map(|ip| SocketAddr::new(ip.to_canonical(), self.port));
-        match address {
-            Some(address) if !self.policy.allows(to.host(), address) => {
-                Err(SendError::Refused(format!("no policy allows connections to {address}")))
-            }
-            _ => Ok(()),
-        }
+        check(&*self.policy, to)
     }
 
-    async fn exchange(&self, request: OutboundRequest) -> Result<Answer, SendError> {
-        let OutboundRequest { method, to, headers, body, timeout: _, max_answer } = request;
+    /// The same without a check, and with the beginning of an answer whose body has no end.
+    pub(super) async fn exchange(&self, request: OutboundRequest) -> Result<Answer, SendError> {
+        let OutboundRequest { method, to, headers, body, timeout, max_answer, drain } = request;
+        let (watch, deadline) = (Watch::start(), Instant::now() + timeout);
         let mut sent = self.http.request(method, to.url().clone()).headers(headers);
         if !body.is_empty() {
             sent = sent.body(body);
         }
-        let mut response = sent.send().await.map_err(failed)?;
-        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
-        let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            let room = max_answer - body.len();
-            if chunk.len() > room {
-                body.extend_from_slice(&chunk[..room]);
-                return Ok(Answer { status, headers, body: body.freeze(), complete: false });
+        let response = match watch.over(timeout_at(deadline, sent.send())).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => {
+                let error = SendError::of(error, watch.is_connecting());
+                return Err(SendError { timings: watch.timings(), ..error });
             }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Answer { status, headers, body: body.freeze(), complete: true })
+            Err(_) => return Err(SendError { timings: watch.timings(), ..too_late(timeout, watch.is_connecting()) }),
+        };
+        watch.answered();
+        let mut reading = Reading { response, kept: BytesMut::new(), room: max_answer, drain, complete: true };
+        let broken = match timeout_at(deadline, reading.read()).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(SendError::of(error, false)),
+            Err(_) => Some(too_late(timeout, false)),
+        };
+        let timings = watch.timings();
+        Ok(reading.end(broken.map(|error| SendError { timings, ..error }), timings))
     }
 }
 
-/// The resolver of one client: it gives only addresses that the policy allows.
-struct Checked {
-    names: Arc<Names>,
-    policy: Arc<dyn Policy>,
-    port: u16,
+/// What can be said against `to` before any name is looked up.
+pub(super) fn check(policy: &dyn Policy, to: &Destination) -> Result<(), Refusal> {
+    match to.address() {
+        Some(address) => policy.check_address(to.host(), SocketAddr::new(address.to_canonical(), to.port())),
+        None => policy.check_name(to.host(), to.port()),
+    }
 }
 
-/// Marks an error that the policy made, on its way through reqwest.
-#[derive(Debug, thiserror::Error)]
-#[error("no policy allows connections to port {port} of {name}, which is {addresses}")]
-struct NotAllowed {
-    name: String,
-    port: u16,
-    addresses: String,
+fn too_late(timeout: Duration, connecting: bool) -> SendError {
+    if connecting {
+        return SendError::new(FaultClass::ConnectTimeout, format!("there was no connection within {timeout:?}"));
+    }
+    SendError::new(FaultClass::Timeout, format!("there was no whole answer within {timeout:?}"))
 }
 
-impl Resolve for Checked {
-    fn resolve(&self, name: Name) -> Resolving {
-        let (names, policy, port) = (Arc::clone(&self.names), Arc::clone(&self.policy), self.port);
-        Box::pin(async move {
-            let name = name.as_str();
-            let found = names.lookup(name).await?;
-            let addresses: Vec<_> = found.iter().map(|ip| SocketAddr::new(ip.to_canonical(), port)).collect();
-            let allowed: Vec<_> = addresses.into_iter().filter(|address| policy.allows(name, *address)).collect();
-            if allowed.is_empty() {
-                let addresses = found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-                return Err(NotAllowed { name: name.to_owned(), port, addresses }.into());
+/// An answer whose body is being read.
+struct Reading {
+    response: Response,
+    kept: BytesMut,
+    /// How much more is kept.
+    room: usize,
+    /// How much more is thrown away.
+    drain: usize,
+    complete: bool,
+}
+
+impl Reading {
+    async fn read(&mut self) -> Result<(), reqwest::Error> {
+        while let Some(chunk) = self.response.chunk().await? {
+            let kept = chunk.len().min(self.room);
+            self.kept.extend_from_slice(&chunk[..kept]);
+            self.room -= kept;
+            if kept < chunk.len() {
+                self.complete = false;
+                let rest = chunk.len() - kept;
+                if rest > self.drain {
+                    return Ok(());
+                }
+                self.drain -= rest;
             }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
-        })
-    }
-}
-
-/// The error with its causes, without the URL.
-fn failed(error: reqwest::Error) -> SendError {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        if let Some(refused) = inner.downcast_ref::<NotAllowed>() {
-            return SendError::Refused(refused.to_string());
         }
-        // Writing to a String cannot fail.
-        let _ = write!(text, ": {inner}");
-        cause = inner.source();
+        Ok(())
     }
-    SendError::Failed(text)
+
+    fn end(mut self, broken: Option<SendError>, timings: Timings) -> Answer {
+        Answer {
+            status: self.response.status(),
+            headers: std::mem::take(self.response.headers_mut()),
+            body: self.kept.freeze(),
+            complete: self.complete && broken.is_none(),
+            broken,
+            from: self.response.remote_addr(),
+            timings,
+        }
+    }
 }

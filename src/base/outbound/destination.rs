@@ -71,6 +71,12 @@ impl Destination {
         self.0.scheme() == "https"
     }
 
+    /// Scheme, host and port, and nothing else of it: `https://h.example:443`.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        format!("{}://{}:{}", self.0.scheme(), self.0.host_str().unwrap_or_default(), self.port())
+    }
+
     /// Whether its host is a loopback address, or `localhost`.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
@@ -143,5 +149,7 @@ mod tests {
     fn a_query_is_not_shown() {
         let it = Destination::parse("https://h/a?key=s3cret").unwrap();
         assert_eq!(format!("{it} {it:?}"), "https://h/a Destination(https://h/a)");
+        assert_eq!(it.origin(), "https://h:443");
+        assert_eq!(Destination::parse("http://[FD00::1]:80/x").unwrap().origin(), "http://[fd00::1]:80");
     }
 }

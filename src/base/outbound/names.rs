@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use hickory_resolver::lookup::Lookup;
+use async_trait::async_trait;
+use hickory_resolver::lookup::Lookup as Found;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::Query;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
@@ -21,16 +22,47 @@ use parking_lot::Mutex;
 /// The largest file that is read in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
+/// Makes addresses of names.
+#[async_trait]
+pub trait Lookup: Send + Sync + 'static {
+    /// The addresses of `name`; there is at least one.
+    async fn lookup(&self, name: &str) -> Result<Vec<IpAddr>, NoAddress>;
+}
+
 /// Why a name has no address.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the name {name} cannot be resolved: {detail}")]
 pub struct NoAddress {
-    name: String,
-    detail: String,
+    /// The name.
+    pub name: String,
+    /// What is in the way.
+    pub detail: String,
 }
 
-/// Looks names up.
-pub struct Names {
+/// Looks names up: as the machine's files say, or as it is told.
+pub struct Names(Box<dyn Lookup>);
+
+impl Names {
+    /// Those of this machine.
+    #[must_use]
+    pub fn of_system() -> Self {
+        Self::told_by(Files::new("/etc/hosts", "/etc/resolv.conf"))
+    }
+
+    /// Those that somebody else knows.
+    #[must_use]
+    pub fn told_by(lookup: impl Lookup) -> Self {
+        Self(Box::new(lookup))
+    }
+
+    /// The addresses of `name`; there is at least one.
+    pub async fn lookup(&self, name: &str) -> Result<Vec<IpAddr>, NoAddress> {
+        self.0.lookup(name).await
+    }
+}
+
+/// Looks names up as files say.
+struct Files {
     hosts: PathBuf,
     servers: PathBuf,
     known: Mutex<Option<Known>>,
@@ -51,30 +83,9 @@ struct Stamp {
     length: u64,
 }
 
-impl Names {
-    /// Those of this machine.
-    #[must_use]
-    pub fn of_system() -> Self {
-        Self::of_files("/etc/hosts", "/etc/resolv.conf")
-    }
-
-    fn of_files(hosts: impl Into<PathBuf>, servers: impl Into<PathBuf>) -> Self {
+impl Files {
+    fn new(hosts: impl Into<PathBuf>, servers: impl Into<PathBuf>) -> Self {
         Self { hosts: hosts.into(), servers: servers.into(), known: Mutex::new(None) }
-    }
-
-    /// The addresses of `name`; there is at least one.
-    pub async fn lookup(&self, name: &str) -> Result<Vec<IpAddr>, NoAddress> {
-        let none = |detail: String| NoAddress { name: name.to_owned(), detail };
-        let known = self.known();
-        let parsed = Name::from_utf8(name).map_err(|error| none(error.to_string()))?;
-        let listed = listed(&known.hosts, &parsed);
-        if !listed.is_empty() {
-            return Ok(listed);
-        }
-        let resolver = known.resolver.map_err(|problem| none(format!("{} {problem}", self.servers.display())))?;
-        let found = resolver.lookup_ip(parsed).await.map_err(|error| none(error.to_string()))?;
-        let addresses: Vec<_> = found.iter().collect();
-        if addresses.is_empty() { Err(none("it has no address".to_owned())) } else { Ok(addresses) }
     }
 
     fn known(&self) -> Known {
@@ -109,10 +120,27 @@ impl Names {
     }
 }
 
+#[async_trait]
+impl Lookup for Files {
+    async fn lookup(&self, name: &str) -> Result<Vec<IpAddr>, NoAddress> {
+        let none = |detail: String| NoAddress { name: name.to_owned(), detail };
+        let known = self.known();
+        let parsed = Name::from_utf8(name).map_err(|error| none(error.to_string()))?;
+        let listed = listed(&known.hosts, &parsed);
+        if !listed.is_empty() {
+            return Ok(listed);
+        }
+        let resolver = known.resolver.map_err(|problem| none(format!("{} {problem}", self.servers.display())))?;
+        let found = resolver.lookup_ip(parsed).await.map_err(|error| none(error.to_string()))?;
+        let addresses: Vec<_> = found.iter().collect();
+        if addresses.is_empty() { Err(none("it has no address".to_owned())) } else { Ok(addresses) }
+    }
+}
+
 fn listed(hosts: &Hosts, name: &Name) -> Vec<IpAddr> {
     let of_kind = |kind| hosts.lookup_static_host(&Query::query(name.clone(), kind));
     let lookups = [RecordType::A, RecordType::AAAA].map(of_kind);
-    let records = lookups.iter().flatten().flat_map(Lookup::answers);
+    let records = lookups.iter().flatten().flat_map(Found::answers);
     let addresses = records.filter_map(|record| match &record.data {
         RData::A(address) => Some(IpAddr::V4(address.0)),
         RData::AAAA(address) => Some(IpAddr::V6(address.0)),
@@ -141,7 +169,7 @@ mod tests {
     async fn the_hosts_file_goes_first_and_is_read_again_when_it_has_changed() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("hosts");
-        let names = Names::of_files(&file, folder.path().join("none"));
+        let names = Files::new(&file, folder.path().join("none"));
         let error = names.lookup("issuer.test").await.unwrap_err().to_string();
         assert!(error.starts_with("the name issuer.test cannot be resolved: ") && error.contains("none"), "{error}");
         fs::write(&file, "10.0.0.7 issuer.test other\n").unwrap();
@@ -157,7 +185,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let servers = folder.path().join("resolv.conf");
         fs::write(&servers, "nameserver 127.0.0.1\n").unwrap();
-        let names = Names::of_files(folder.path().join("none"), servers);
+        let names = Files::new(folder.path().join("none"), servers);
         assert!(names.lookup("localhost").await.unwrap().iter().all(IpAddr::is_loopback));
     }
 }

@@ -6,10 +6,19 @@ use super::destination::Destination;
 
 /// Decides where a client may connect to.
 pub trait Policy: Send + Sync + 'static {
+    /// Whether this name may be asked for at all, whatever its address: before it is looked up, and the only question where
+    /// a proxy looks it up.
+    fn check_name(&self, name: &str, port: u16) -> Result<(), Refusal>;
+
     /// Whether `address` may be connected to for a URL with this `host` (a name, or an address without brackets). An
     /// IPv4 address comes as one, also where it was mapped into IPv6.
-    fn allows(&self, host: &str, address: SocketAddr) -> bool;
+    fn check_address(&self, host: &str, address: SocketAddr) -> Result<(), Refusal>;
 }
+
+/// Why a policy does not allow something, for people: it names the host, but neither path nor query.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refusal(pub String);
 
 /// Allows the host and the port of one URL, and of a URL without TLS the loopback addresses only: nobody on the way
 /// can see or change what is said.
@@ -30,8 +39,15 @@ impl OnlyHost {
 }
 
 impl Policy for OnlyHost {
-    fn allows(&self, host: &str, address: SocketAddr) -> bool {
-        host == self.host && address.port() == self.port && (!self.loopback_only || address.ip().is_loopback())
+    fn check_name(&self, name: &str, port: u16) -> Result<(), Refusal> {
+        let allowed = name == self.host && port == self.port;
+        allowed.then_some(()).ok_or_else(|| Refusal(format!("no policy allows connections to {name}:{port}")))
+    }
+
+    fn check_address(&self, host: &str, address: SocketAddr) -> Result<(), Refusal> {
+        self.check_name(host, address.port())?;
+        let allowed = !self.loopback_only || address.ip().is_loopback();
+        allowed.then_some(()).ok_or_else(|| Refusal(format!("no policy allows connections to {address} without TLS")))
     }
 }
 
@@ -41,13 +57,15 @@ mod tests {
 
     #[test]
     fn one_host_and_port_and_nothing_else() {
-        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let allows = |policy: &OnlyHost, host: &str, address: &str| {
+            policy.check_address(host, address.parse::<SocketAddr>().unwrap()).is_ok()
+        };
         let secure = OnlyHost::of(&Destination::parse("https://h.example/jwks").unwrap());
-        assert!(secure.allows("h.example", address("10.0.0.1:443")));
-        assert!(!secure.allows("h.example", address("10.0.0.1:80")));
-        assert!(!secure.allows("i.example", address("10.0.0.1:443")));
+        assert!(allows(&secure, "h.example", "10.0.0.1:443"));
+        assert!(!allows(&secure, "h.example", "10.0.0.1:80"));
+        assert!(!allows(&secure, "i.example", "10.0.0.1:443"));
         let plain = OnlyHost::of(&Destination::parse("http://localhost:80/jwks").unwrap());
-        assert!(plain.allows("localhost", address("127.0.0.1:80")) && plain.allows("localhost", address("[::1]:80")));
-        assert!(!plain.allows("localhost", address("10.0.0.1:80")));
+        assert!(allows(&plain, "localhost", "127.0.0.1:80") && allows(&plain, "localhost", "[::1]:80"));
+        assert!(!allows(&plain, "localhost", "10.0.0.1:80"));
     }
 }

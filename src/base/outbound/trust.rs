@@ -5,7 +5,10 @@ use std::sync::{Arc, OnceLock};
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, RootCertStore};
+
+use super::identity::ClientIdentity;
 
 /// Whose certificates are believed in outbound TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,17 +58,33 @@ pub fn read_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Cer
 /// What TLS connections are begun with; the machine's store is read when it is first needed.
 pub(super) struct Trust {
     settings: TrustSettings,
+    identity: Option<ClientIdentity>,
     config: OnceLock<ClientConfig>,
 }
 
 impl Trust {
     pub(super) const fn new(settings: TrustSettings) -> Self {
-        Self { settings, config: OnceLock::new() }
+        Self { settings, identity: None, config: OnceLock::new() }
+    }
+
+    /// The same with other authorities, where there are any, and as somebody. TLS sessions are shared with nobody: one
+    /// that is taken up again is not asked for certificates.
+    pub(super) fn variant(&self, settings: Option<TrustSettings>, identity: Option<ClientIdentity>) -> Self {
+        let settings = settings.unwrap_or_else(|| self.settings.clone());
+        Self { settings, identity, config: OnceLock::new() }
     }
 
     /// Reads files the first time, which takes some milliseconds.
     pub(super) fn config(&self) -> ClientConfig {
-        self.config.get_or_init(|| client_config(self.roots())).clone()
+        self.config.get_or_init(|| self.make()).clone()
+    }
+
+    fn make(&self) -> ClientConfig {
+        let mut config = client_config(self.roots());
+        if let Some(identity) = &self.identity {
+            config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(Arc::clone(&identity.0)));
+        }
+        config
     }
 
     fn roots(&self) -> RootCertStore {
