@@ -7,7 +7,7 @@ use crate::api::metrics::ApiMetrics;
 use crate::api::polling::PollingContract;
 use crate::api::root::RootContract;
 use crate::auth::issuers::TrustedIssuers;
-use crate::auth::{Authenticator, Gate, GateParts, SigningKeys, TokenService};
+use crate::auth::{Authenticator, Gate, GateParts, SigningKeys, TokenService, WebhookKeys};
 use crate::base::clock::Clock;
 use crate::base::random::Random;
 use crate::config::Settings;
@@ -20,6 +20,7 @@ use crate::http::{Authenticate, Doorkeeper};
 pub(super) struct Foundation {
     pub(super) engine: Arc<Engine>,
     pub(super) keys: Arc<SigningKeys>,
+    pub(super) webhook_keys: Arc<WebhookKeys>,
     pub(super) gate: GateParts,
     pub(super) issuers: Arc<TrustedIssuers>,
     pub(super) clock: Arc<dyn Clock>,
@@ -29,10 +30,10 @@ pub(super) struct Foundation {
 
 /// The enabled contracts with the root, and who knows the tokens.
 pub(super) fn build(settings: &Settings, on: Foundation) -> (Vec<Arc<dyn Contract>>, Arc<dyn Authenticate>) {
-    let Foundation { engine, keys, gate, issuers, clock, random, metrics } = on;
+    let Foundation { engine, keys, webhook_keys, gate, issuers, clock, random, metrics } = on;
     let clients = Arc::clone(&gate.clients);
     let tokens = TokenService::new(&settings.auth, Arc::clone(&keys), gate.clone(), random);
-    let root = RootContract::new(settings.root.clone(), Arc::new(tokens), Arc::clone(&clock));
+    let root = RootContract::new(settings.root.clone(), Arc::new(tokens), webhook_keys, Arc::clone(&clock));
     let mut contracts: Vec<Arc<dyn Contract>> = vec![Arc::new(root)];
     if let Some(polling) = &settings.polling {
         contracts.push(Arc::new(PollingContract::new(polling.clone(), Arc::clone(&engine), &metrics)));

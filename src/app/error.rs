@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::auth::SigningKeyError;
+use crate::auth::{SigningKeyError, WebhookKeyError};
 use crate::base::audit;
 use crate::base::seal::KeyFileError;
 use crate::engine::ProvisionError;
@@ -47,6 +47,9 @@ pub enum StartError {
     /// The key that signs tokens cannot be used.
     #[error(transparent)]
     SigningKey(#[from] SigningKeyError),
+    /// The key that signs webhooks cannot be used.
+    #[error(transparent)]
+    WebhookKey(#[from] WebhookKeyError),
     /// What the store keeps of credentials cannot be read.
     #[error("what the data file keeps of credentials cannot be used: {0}")]
     Credentials(#[from] StoreError),

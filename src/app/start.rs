@@ -23,7 +23,7 @@ use super::stopping::{Stopping, Supervisor, join};
 use crate::api::admin::{AdminContract, AdminSettings};
 use crate::api::metrics::ApiMetrics;
 use crate::auth::issuers::TrustedIssuers;
-use crate::auth::{AuthMetrics, Caretaker, CaretakerParts, GateParts, SigningKeys};
+use crate::auth::{AuthMetrics, Caretaker, CaretakerParts, GateParts, SigningKeys, WebhookKeys};
 use crate::base::audit::{Actor, Entry, Keeper, Opening, Outcome, Trail};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::outbound::Outbound;
@@ -72,7 +72,8 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Running, StartErr
     let (supervisor, ended) = Supervisor::new();
     let trail = Trail::new(Arc::clone(&parts.clock));
     let outbound = Arc::new(Outbound::new(settings.trust.clone()));
-    let issuers = TrustedIssuers::new(settings.issuers.clone(), outbound, Arc::clone(&parts.clock));
+    outbound.listens_on(settings.server.listen.iter().chain(&settings.admin.listen).filter_map(ListenAddress::tcp));
+    let issuers = TrustedIssuers::new(settings.issuers.clone(), Arc::clone(&outbound), Arc::clone(&parts.clock));
     let mut start = Start {
         condition: Arc::new(Condition::new(parts.clock.now(), trail.clone())),
         late: Late::default(),
@@ -86,6 +87,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Running, StartErr
         keeper: KeeperPlace::default(),
         served: Vec::new(),
         stopping: Stopping::default(),
+        outbound,
         issuers: Arc::new(issuers),
         settings,
         parts,
@@ -130,6 +132,7 @@ struct Start {
     keeper: KeeperPlace,
     served: Vec<Served>,
     stopping: Stopping,
+    outbound: Arc<Outbound>,
     issuers: Arc<TrustedIssuers>,
 }
 
@@ -142,11 +145,12 @@ impl Start {
         let admin_addresses = self.serve_admin()?;
         let store = self.open_store(folder.clone()).await?;
         self.open_trail(folder).await?;
-        let (keys, gate) = self.look_after_credentials(&store).await?;
+        let webhook_keys = Arc::new(WebhookKeys::load(&*store, &*self.parts.random).await?);
+        let (keys, gate) = self.look_after_credentials(&store, &webhook_keys).await?;
         let engine = self.run_engine(store).await?;
         self.late.engine_came(&engine);
         self.fetch_keys();
-        let addresses = self.serve_contracts(engine, keys, gate)?;
+        let addresses = self.serve_contracts(Credentials { keys, webhook_keys, gate }, engine)?;
         self.condition.serving();
         let shown =
             |addresses: &[ListenAddress]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -182,6 +186,7 @@ impl Start {
     fn serve_admin(&mut self) -> Result<Vec<ListenAddress>, StartError> {
         let sockets = Sockets::bind(&self.settings.admin)?;
         let addresses = sockets.addresses();
+        self.outbound.listens_on(addresses.iter().filter_map(ListenAddress::tcp));
         let settings = AdminSettings { listen: addresses.clone(), public_url: self.settings.public_url.clone() };
         let contract = AdminContract::new(&settings, Arc::clone(&self.condition) as _, Arc::new(self.registry()));
         let stop = Stop::new();
@@ -262,6 +267,7 @@ impl Start {
     async fn look_after_credentials(
         &mut self,
         store: &Arc<dyn Store>,
+        webhook_keys: &Arc<WebhookKeys>,
     ) -> Result<(Arc<SigningKeys>, GateParts), StartError> {
         let settings = &self.settings.auth;
         let keys = Arc::new(SigningKeys::load(&**store).await?);
@@ -269,9 +275,11 @@ impl Start {
         let parts = CaretakerParts {
             gate: gate.clone(),
             keys: Arc::clone(&keys),
+            webhook_keys: Arc::clone(webhook_keys),
             token_lifetime: settings.token_lifetime,
             store: Arc::clone(store),
             clock: Arc::clone(&self.parts.clock),
+            random: Arc::clone(&self.parts.random),
         };
         let caretaker = Arc::new(Caretaker::begin(parts).await?);
         self.late.caretaker_came(&caretaker);
@@ -336,16 +344,18 @@ impl Start {
 
     fn serve_contracts(
         &mut self,
+        credentials: Credentials,
         engine: Arc<Engine>,
-        keys: Arc<SigningKeys>,
-        gate: GateParts,
     ) -> Result<Vec<ListenAddress>, StartError> {
+        let Credentials { keys, webhook_keys, gate } = credentials;
         let sockets = Sockets::bind(&self.settings.server)?;
         let addresses = sockets.addresses();
+        self.outbound.listens_on(addresses.iter().filter_map(ListenAddress::tcp));
         contracts::settle_port(&mut self.settings, &addresses);
         let Parts { clock, random } = self.parts.clone();
         let issuers = Arc::clone(&self.issuers);
-        let foundation = Foundation { engine, keys, gate, issuers, clock, random, metrics: self.api_metrics.clone() };
+        let metrics = self.api_metrics.clone();
+        let foundation = Foundation { engine, keys, webhook_keys, gate, issuers, clock, random, metrics };
         let (contracts, authenticator) = contracts::build(&self.settings, foundation);
         self.late.authenticator_came(&authenticator);
         let serving = Serving { contracts, authenticator, stop: self.stop.clone(), drain_limit: DRAIN_LIMIT };
@@ -390,6 +400,13 @@ fn changes_of(provisioned: &Provisioned) -> Vec<Entry> {
     let line =
         |action, id: &SubscriptionId| Entry::new(action, Outcome::Ok).by(Actor::Configuration).about(id.as_str());
     changes.into_iter().flat_map(|(action, ids)| ids.iter().map(move |id| line(action, id))).collect()
+}
+
+/// The keys that sign, and what lets callers in.
+struct Credentials {
+    keys: Arc<SigningKeys>,
+    webhook_keys: Arc<WebhookKeys>,
+    gate: GateParts,
 }
 
 /// What one server serves, and until when.

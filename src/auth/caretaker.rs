@@ -1,5 +1,5 @@
 //! Looks after the credentials while the appliance runs: keeps when they were last used over restarts, warns of those
-//! that end soon, replaces the key that signs.
+//! that end soon, replaces the keys that sign.
 //!
 //! The last uses are kept in memory and written as one small record once an hour, if there are new ones, and at the end:
 //! a crash forgets at most the last hour of them.
@@ -14,7 +14,9 @@ use super::account::LastUse;
 use super::gate::GateParts;
 use super::keys::{Rotated, Rotation, SigningKeyError, SigningKeys};
 use super::report::{CredentialReport, Ending, endings, reports};
+use super::webhook_keys::{WebhookKeyError, WebhookKeys, WebhookRotation};
 use crate::base::clock::{Clock, Timestamp};
+use crate::base::random::Random;
 use crate::base::stop::Stop;
 use crate::store::{Store, StoreError};
 
@@ -35,12 +37,16 @@ pub struct CaretakerParts {
     pub gate: GateParts,
     /// The keys that it replaces.
     pub keys: Arc<SigningKeys>,
+    /// Those that sign webhooks, which it replaces too.
+    pub webhook_keys: Arc<WebhookKeys>,
     /// `auth.token_lifetime` at the start.
     pub token_lifetime: Duration,
     /// Where it keeps what has to outlive the process.
     pub store: Arc<dyn Store>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// New keys come from it.
+    pub random: Arc<dyn Random>,
 }
 
 /// Looks after the credentials.
@@ -111,6 +117,21 @@ impl Caretaker {
             replaced = rotated.replaced,
             forget_old,
             "another key signs the tokens now"
+        );
+        Ok(rotated)
+    }
+
+    /// Makes a new key that signs webhooks from now on; those before it sign on for a while, unless they are to be
+    /// forgotten.
+    pub async fn rotate_webhook_keys(&self, forget_old: bool) -> Result<Rotated, WebhookKeyError> {
+        let CaretakerParts { webhook_keys, store, clock, random, .. } = &self.parts;
+        let rotation = WebhookRotation { now: clock.now(), forget_old };
+        let rotated = webhook_keys.rotate(&**store, &**random, rotation).await?;
+        tracing::info!(
+            key = rotated.key_id,
+            replaced = rotated.replaced,
+            forget_old,
+            "another key signs the webhooks now"
         );
         Ok(rotated)
     }

@@ -3,7 +3,8 @@
 //! [`TokenService`] gives tokens to clients that show who they are, [`Authenticator`] takes them back, and the [`Gate`]
 //! lets callers in: by a token that the authenticator has looked at, or by one of the [`ApiKeys`]. They look at one set of
 //! [`Clients`] and keys, which a reload replaces as a whole. The [`Caretaker`] keeps what has to outlive the process, and
-//! warns of what ends. Promises:
+//! warns of what ends. [`WebhookKeys`] are kept here too, beside the keys of tokens: with them the appliance itself shows
+//! who it is. Promises:
 //!
 //! - A token is worth what its client has now: a client or scope that was removed is refused by the next request,
 //!   also where the token has been verified before.
@@ -39,6 +40,7 @@ mod terms;
 mod throttle;
 mod token;
 mod token_request;
+mod webhook_keys;
 
 pub use crate::model::pattern::stands_for;
 pub use account::LastUse;
@@ -59,3 +61,4 @@ pub use terms::{AllowedFrom, Terms};
 pub use throttle::Throttle;
 pub use token::TokenService;
 pub use token_request::{IssuedToken, RevokeError, ShownClient, TokenError, TokenRequest};
+pub use webhook_keys::{PublishedKey, WEBHOOK_KEY_OVERLAP, WebhookKeyError, WebhookKeys, WebhookRotation};

@@ -117,6 +117,7 @@ fn not_started(error: &StartError) -> Failure {
         | StartError::Audit(_)
         | StartError::DataFile(_)
         | StartError::SigningKey(_)
+        | StartError::WebhookKey(_)
         | StartError::Credentials(_)
         | StartError::Provision(_)
         | StartError::Inside(_) => Exit::Io,

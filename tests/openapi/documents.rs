@@ -122,7 +122,8 @@ fn only_what_is_for_everyone_asks_for_no_credential() {
     assert_eq!(of("polling"), ["get /openapi.json"]);
     assert_eq!(of("events"), ["get /openapi.json"]);
     let metadata = "get /.well-known/oauth-authorization-server";
-    assert_eq!(of("root"), [metadata, "get /oauth2/jwks", "get /openapi.json", "get /problems/{name}"]);
+    let webhooks = "get /.well-known/webhook-keys";
+    assert_eq!(of("root"), [metadata, webhooks, "get /oauth2/jwks", "get /openapi.json", "get /problems/{name}"]);
     assert_eq!(of("operator"), ["get /openapi.json"]);
     let events = shipped("events");
     let publish = &events["paths"]["/events"]["post"]["security"];

@@ -81,6 +81,8 @@ pub(crate) const RULES: &[Rule] = &[
     of("root", "token", ANYONE, Object::None, Form("")),
     of("root", "revoke", ANYONE, Object::None, Form("")),
     of("root", "keys", ANYONE, Object::None, NOTHING),
+    // Standard Webhooks, asymmetric: receivers have no credential.
+    of("root", "webhook_keys", ANYONE, Object::None, NOTHING),
     of("root", "metadata", ANYONE, Object::None, NOTHING),
     // contracts/events.md: the `type` URLs resolve to an explanation.
     of("root", "problem", ANYONE, Object::None, NOTHING),
@@ -113,6 +115,7 @@ pub(crate) const RULES: &[Rule] = &[
     of("events", "purge", OPERATOR, Anybodys(Client), DRY_RUN),
     of("events", "credentials", OPERATOR, Object::None, NOTHING),
     of("events", "rotate_keys", OPERATOR, Object::None, BROKEN),
+    of("events", "rotate_webhook_keys", OPERATOR, Object::None, BROKEN),
     of("events", "clock", OPERATOR, Object::None, NOTHING),
     of("events", "accept_clock", OPERATOR, Object::None, BROKEN),
 ];

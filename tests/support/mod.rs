@@ -23,7 +23,7 @@ use tidings::api::root::{RootContract, RootSettings};
 use tidings::auth::issuers::TrustedIssuers;
 use tidings::auth::{
     AuthMetrics, AuthSettings, Authenticator, Caretaker, CaretakerParts, ClientSettings, Gate, GateParts, SigningKeys,
-    TokenRequest, TokenService, scope,
+    TokenRequest, TokenService, WebhookKeys, scope,
 };
 use tidings::base::audit::Trail;
 use tidings::base::clock::{Clock, ManualClock, Timestamp};
@@ -182,14 +182,17 @@ impl Appliance {
 
         let auth = auth_settings(&setup);
         let keys = Arc::new(SigningKeys::load(&*store).await.unwrap());
+        let webhook_keys = Arc::new(WebhookKeys::load(&*store, &*random).await.unwrap());
         let (metrics, api_metrics, auth_metrics) = (HttpMetrics::new(), ApiMetrics::new(), AuthMetrics::new());
         let gate = GateParts::load(&auth, store.clone(), auth_metrics.clone()).await.unwrap();
         let parts = CaretakerParts {
             gate: gate.clone(),
             keys: keys.clone(),
+            webhook_keys: webhook_keys.clone(),
             token_lifetime: auth.token_lifetime,
             store: store.clone(),
             clock: Arc::new(clock.clone()),
+            random: random.clone(),
         };
         let outbound = Arc::new(Outbound::new(TrustSettings { system: false, certificates: Vec::new() }));
         let caretaker = Arc::new(Caretaker::begin(parts).await.unwrap());
@@ -201,7 +204,7 @@ impl Appliance {
             contracts: vec![
                 Arc::new(polling),
                 Arc::new(EventsContract::new(events_settings(&setup), engine.clone())),
-                Arc::new(RootContract::new(root, Arc::new(token_service()), Arc::new(clock.clone()))),
+                Arc::new(RootContract::new(root, Arc::new(token_service()), webhook_keys, Arc::new(clock.clone()))),
             ],
             authenticator: Arc::new(Doorkeeper::new(
                 Authenticator::new(&auth, keys.clone(), gate.clients.clone()),

@@ -5,22 +5,24 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use hyper::StatusCode;
 
-use super::metadata::{self, Metadata};
+use super::metadata::{self, Metadata, WebhookKeySet};
 use super::openapi::write;
 use super::settings::RootSettings;
 use super::token;
 use crate::api::openapi::{self, Served};
 use crate::api::problem::{self, Problem, ProblemText};
-use crate::auth::TokenService;
+use crate::auth::{TokenService, WebhookKeys};
 use crate::base::clock::Clock;
 use crate::http::contract::{Access, BodyRule, Contract, Refusal, Request, Response, Route, Trace, Verb};
 
-/// The root: the token endpoint under each of its paths and what belongs to it, and the problems' pages.
+/// The root: the token endpoint under each of its paths and what belongs to it, the keys of webhooks, and the problems'
+/// pages.
 pub struct RootContract {
     public_url: String,
     routes: Vec<Route<Operation>>,
     metadata: String,
     tokens: Arc<TokenService>,
+    webhook_keys: Arc<WebhookKeys>,
     clock: Arc<dyn Clock>,
     document: Served,
 }
@@ -31,6 +33,7 @@ pub(super) enum Operation {
     Revoke,
     Metadata,
     Keys,
+    WebhookKeys,
     Problem,
     Document,
 }
@@ -47,6 +50,8 @@ const REVOKE: Route<Operation> = Route {
 
 const KEYS: Route<Operation> = page(metadata::KEYS_PATH, Operation::Keys, "keys");
 
+const WEBHOOK_KEYS: Route<Operation> = page(metadata::WEBHOOK_KEYS_PATH, Operation::WebhookKeys, "webhook_keys");
+
 const METADATA: Route<Operation> = page(metadata::WELL_KNOWN, Operation::Metadata, "metadata");
 
 const PROBLEM_PAGE: Route<Operation> = page("/problems/{name}", Operation::Problem, "problem");
@@ -54,11 +59,16 @@ const PROBLEM_PAGE: Route<Operation> = page("/problems/{name}", Operation::Probl
 impl RootContract {
     /// The root with these settings. The token paths are kept as long as the process runs: make one root, not many.
     #[must_use]
-    pub fn new(settings: RootSettings, tokens: Arc<TokenService>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        settings: RootSettings,
+        tokens: Arc<TokenService>,
+        webhook_keys: Arc<WebhookKeys>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let metadata = Metadata::new(&settings).to_json();
         let public_url = settings.public_url.clone();
         let routes = routes(settings);
-        Self { public_url, routes, metadata, tokens, clock, document: Served::default() }
+        Self { public_url, routes, metadata, tokens, webhook_keys, clock, document: Served::default() }
     }
 
     fn problem_page(&self, request: &Request) -> Response {
@@ -96,6 +106,9 @@ impl Contract for RootContract {
             Some(Operation::Revoke) => token::revoke(&self.tokens, &request, now).await.unwrap_or_else(failed),
             Some(Operation::Metadata) => metadata::answer(&self.metadata),
             Some(Operation::Keys) => metadata::keys(&self.tokens.public_keys(now)),
+            Some(Operation::WebhookKeys) => {
+                metadata::webhook_keys(&WebhookKeySet::of(self.webhook_keys.published(now)))
+            }
             Some(Operation::Problem) => self.problem_page(&request),
             Some(Operation::Document) => self.document.answer(|| write(&self.routes, &self.public_url)),
             None => self.refuse(&Refusal::NoSuchPath, &request.id),
@@ -113,7 +126,7 @@ pub(super) fn routes(settings: RootSettings) -> Vec<Route<Operation>> {
     let inserted = metadata::inserted_path(&public_url);
     let inserted = inserted.map(|path| page(path.leak(), Operation::Metadata, "metadata"));
     let tokens = token_paths.into_iter().map(|path| token_route(path.leak()));
-    let routes = tokens.chain([REVOKE, KEYS, METADATA]).chain(inserted);
+    let routes = tokens.chain([REVOKE, KEYS, WEBHOOK_KEYS, METADATA]).chain(inserted);
     routes.chain([PROBLEM_PAGE, openapi::route(Operation::Document)]).collect()
 }
 

@@ -8,7 +8,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::settings::RootSettings;
-use crate::auth::{PublicKeys, scope};
+use crate::auth::{PublicKeys, PublishedKey, scope};
+use crate::base::clock::Timestamp;
 use crate::http::contract::Response;
 
 /// Where the metadata are (RFC 8414, 3).
@@ -17,6 +18,9 @@ pub(super) const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
 pub(super) const REVOCATION_PATH: &str = "/oauth2/revoke";
 /// Where the public keys are.
 pub(super) const KEYS_PATH: &str = "/oauth2/jwks";
+
+/// Where the public keys of webhooks are.
+pub(super) const WEBHOOK_KEYS_PATH: &str = "/.well-known/webhook-keys";
 
 /// How long metadata may be kept.
 const METADATA_AGE: HeaderValue = HeaderValue::from_static("public, max-age=3600");
@@ -97,6 +101,31 @@ struct Key {
     kid: String,
 }
 
+/// The keys that sign webhooks where an endpoint wants `v1a` signatures (Standard Webhooks 1.0.0), the newest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct WebhookKeySet {
+    keys: Vec<WebhookKey>,
+}
+
+/// A public Ed25519 key.
+#[derive(Debug, Serialize, ToSchema)]
+struct WebhookKey {
+    /// `whpk_` and the key's 32 bytes in base64.
+    #[schema(pattern = "^whpk_[A-Za-z0-9+/]{43}=$")]
+    key: String,
+    /// Until when it signs; absent for the newest, which has no end yet.
+    #[schema(format = DateTime, nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+}
+
+impl WebhookKeySet {
+    pub(super) fn of(keys: Vec<PublishedKey>) -> Self {
+        let key = |PublishedKey { key, until }| WebhookKey { key, until: until.map(Timestamp::to_rfc3339_seconds) };
+        Self { keys: keys.into_iter().map(key).collect() }
+    }
+}
+
 /// The path at which RFC 8414, 3.1 looks for the metadata of an issuer whose URL has a path, in matchit's form: the
 /// well-known part stands before it. A proxy that serves us below that path has to hand it on as it is.
 pub(super) fn inserted_path(public_url: &str) -> Option<String> {
@@ -119,6 +148,12 @@ pub(super) fn keys(keys: &PublicKeys) -> Response {
 /// The same with a body that is JSON already.
 pub(super) fn key_set(body: impl Into<Bytes>) -> Response {
     Response::with_body(StatusCode::OK, "application/jwk-set+json", body).header(CACHE_CONTROL, KEYS_AGE)
+}
+
+/// The answer with the public keys of webhooks.
+pub(super) fn webhook_keys(keys: &WebhookKeySet) -> Response {
+    let body = serde_json::to_vec(keys).expect("lists of texts are JSON");
+    Response::json(StatusCode::OK, body).header(CACHE_CONTROL, KEYS_AGE)
 }
 
 #[cfg(test)]

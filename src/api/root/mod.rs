@@ -1,5 +1,5 @@
 //! What stands at the root, outside every mount: the token endpoint (contracts/events.md, "Tokens") with its
-//! revocation, metadata and public keys, and the pages that explain problems. Everything else there is a 404 in problem+json.
+//! revocation, metadata and public keys, the public keys of webhooks, and the pages that explain problems. Everything else there is a 404 in problem+json.
 //!
 //! The token endpoint speaks RFC 6749: its own answers, errors too, are in the form of section 5, while what the server
 //! refuses before the endpoint is asked (404, 405, 413, …) is problem+json like all else at the root.

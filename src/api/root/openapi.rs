@@ -7,12 +7,13 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use super::answer::{Answer, Done, ErrorAnswer, Failure, granted, revoked};
 use super::contract::{Operation, explain, no_such_problem, refused, routes};
-use super::metadata::{self, Metadata, WireKeys};
+use super::metadata::{self, Metadata, WebhookKeySet, WireKeys};
 use super::parameters::{Wire, WireRevocation};
 use super::settings::RootSettings;
 use crate::api::openapi::{self, Description, Outline, Shape, path};
 use crate::api::problem::Problem;
-use crate::auth::{IssuedToken, RevokeError, TokenError};
+use crate::auth::{IssuedToken, PublishedKey, RevokeError, TokenError};
+use crate::base::clock::Timestamp;
 use crate::http::contract::Route;
 
 /// The document of the root with these settings; without a public URL it holds wherever it is found. The token paths
@@ -27,8 +28,8 @@ pub fn document(settings: RootSettings) -> String {
 pub(super) fn write(routes: &[Route<Operation>], public_url: &str) -> String {
     let outline = Outline {
         title: "Tokens and problems",
-        text: "What stands outside every mount: the token endpoint, which speaks OAuth 2.0 (RFC 6749), and the pages \
-               that explain problems. What the server refuses before the endpoint is asked is an RFC 9457 problem.",
+        text: "What stands outside every mount: the token endpoint, which speaks OAuth 2.0 (RFC 6749), the public keys of \
+               webhooks, and the pages that explain problems. What the server refuses before the endpoint is asked is an RFC 9457 problem.",
         server: public_url.to_owned(),
         public_url,
         // No operation here takes a token.
@@ -47,6 +48,7 @@ fn describe(operation: Operation, public_url: &str) -> Description {
         Operation::Revoke => revoke(),
         Operation::Metadata => metadata(public_url),
         Operation::Keys => keys(),
+        Operation::WebhookKeys => webhook_keys(),
         Operation::Problem => problem(public_url),
         Operation::Document => openapi::describe(),
     }
@@ -152,6 +154,22 @@ fn keys() -> Description {
         "The keys.",
         Shape::of::<WireKeys>(),
         &example,
+    )
+}
+
+fn webhook_keys() -> Description {
+    let key = |key: &str, until| PublishedKey { key: format!("whpk_{key}"), until };
+    let keys = vec![
+        key("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", None),
+        key("PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw=", Timestamp::parse_rfc3339("2027-01-01T00:00:00Z")),
+    ];
+    let text = "Those that sign webhooks with `v1a` (Standard Webhooks 1.0.0, Ed25519), the newest first. While there are \
+                several, each webhook is signed with all of them.";
+    Description::new("Public keys of webhooks", text).answers(
+        "keys",
+        "The keys.",
+        Shape::of::<WebhookKeySet>(),
+        &metadata::webhook_keys(&WebhookKeySet::of(keys)),
     )
 }
 

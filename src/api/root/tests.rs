@@ -19,7 +19,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::api::problem::Problem;
-use crate::auth::{AuthSettings, Authenticator, ClientSettings, Gate, GateParts, SigningKeys, TokenService};
+use crate::auth::{
+    AuthSettings, Authenticator, ClientSettings, Gate, GateParts, SigningKeys, TokenService, WebhookKeys,
+};
 use crate::base::clock::{Clock, ManualClock, Timestamp};
 use crate::base::random::SeededRandomness;
 use crate::base::secret::SecretHash;
@@ -59,6 +61,7 @@ fn tuned_house(tune: impl FnOnce(&mut AuthSettings)) -> House {
     let keys = Arc::new(SigningKeys::from_pkcs8(key.as_ref()).unwrap());
     let gate = GateParts::in_memory(&settings);
     let random = Arc::new(SeededRandomness::new(1));
+    let webhook_keys = Arc::new(WebhookKeys::in_memory(&*random));
     let tokens = Arc::new(TokenService::new(&settings, Arc::clone(&keys), gate.clone(), random));
     let clock = ManualClock::new(Timestamp::from_millis(1_800_000_000_000));
     let root = RootSettings {
@@ -67,7 +70,7 @@ fn tuned_house(tune: impl FnOnce(&mut AuthSettings)) -> House {
         certificates: settings.clients.iter().any(|client| !client.certificates.is_empty()),
     };
     House {
-        root: RootContract::new(root, tokens, Arc::new(clock.clone())),
+        root: RootContract::new(root, tokens, webhook_keys, Arc::new(clock.clone())),
         authenticator: Authenticator::new(&settings, Arc::clone(&keys), Arc::clone(&gate.clients)),
         gate: Gate::new(gate),
         keys,

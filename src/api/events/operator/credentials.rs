@@ -1,4 +1,5 @@
-//! Credentials, on the admin listener only: when they were last used and when they end; another key that signs tokens.
+//! Credentials, on the admin listener only: when they were last used and when they end; another key that signs tokens or
+//! webhooks.
 //! Beyond the contract: `tidings status` and `tidings rotate-keys` (design.md, "Command line").
 
 use serde::Serialize;
@@ -13,7 +14,7 @@ use super::samples::shown;
 use crate::api::events::error::Error;
 use crate::api::openapi::{Description, Shape};
 use crate::api::problem::Problem;
-use crate::auth::{Caretaker, CredentialReport, Rotated, SigningKeyError};
+use crate::auth::{Caretaker, CredentialReport, Rotated, SigningKeyError, WebhookKeyError};
 use crate::base::clock::Timestamp;
 use crate::http::contract::{Request, Response, Route};
 
@@ -22,12 +23,14 @@ use crate::http::contract::{Request, Response, Route};
 pub(in crate::api::events) enum Operation {
     List,
     Rotate,
+    RotateWebhookKeys,
 }
 
 /// The routes of credentials.
-pub(super) const ROUTES: [Route<Operation>; 2] = [
+pub(super) const ROUTES: [Route<Operation>; 3] = [
     look("/credentials", Operation::List, "credentials"),
     act("/signing-keys/rotations", Operation::Rotate, "rotate_keys", "signing-keys.rotate"),
+    act("/webhook-keys/rotations", Operation::RotateWebhookKeys, "rotate_webhook_keys", "webhook-keys.rotate"),
 ];
 
 /// All clients and API keys, without their secrets.
@@ -72,12 +75,12 @@ struct Secret {
     not_after: Option<String>,
 }
 
-/// What a rotation may say.
+/// What a rotation may say of the keys before.
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[expect(dead_code, reason = "only its schema is used: a body is read member by member, to say all that is wrong")]
 struct Rotate {
-    /// Whether no token of an old key is to be accepted any more.
+    /// Whether no old key is to be good for anything any more.
     #[schema(default = false, nullable = false)]
     forget_old: Option<bool>,
 }
@@ -86,11 +89,11 @@ struct Rotate {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Rotation {
-    /// The `kid` of the key that signs now.
+    /// The `kid` of the key that signs now; of webhooks, the public key.
     key_id: String,
-    /// The `kid` of the one before.
+    /// The same of the one before.
     replaced: String,
-    /// Until when the tokens of that one are accepted; absent if they are not any more.
+    /// Until when the tokens of that one are accepted, or it signs webhooks too; absent if that is over.
     #[schema(format = DateTime, nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     accepted_until: Option<String>,
@@ -101,6 +104,7 @@ pub(super) async fn call(operation: Operation, request: &Request, caretaker: &Ca
     match operation {
         Operation::List => list(request, caretaker),
         Operation::Rotate => rotate(request, caretaker).await,
+        Operation::RotateWebhookKeys => rotate_webhook_keys(request, caretaker).await,
     }
 }
 
@@ -110,6 +114,7 @@ pub(in crate::api::events) fn describe(operation: Operation, public_url: &str) -
     match operation {
         Operation::List => describe_list(&part),
         Operation::Rotate => describe_rotate(&part),
+        Operation::RotateWebhookKeys => describe_rotate_webhook_keys(&part),
     }
 }
 
@@ -134,24 +139,61 @@ fn describe_rotate(part: &Part<'_>) -> Description {
     part.with_body(asked)
 }
 
+fn describe_rotate_webhook_keys(part: &Part<'_>) -> Description {
+    let key = |key: &str| format!("whpk_{key}");
+    let example = json!({
+        "keyId": key("11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="),
+        "replaced": key("PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw="),
+        "acceptedUntil": "2027-01-01T00:00:00Z",
+    });
+    let text = "Makes another key that signs webhooks from now on. The old one signs too for a week, in which receivers \
+                learn the new one, unless it is to be forgotten.";
+    let often = part.fault(&Error::new(Problem::LimitReached, "Nothing was changed: too many keys sign already."));
+    let asked = Description::new("Rotate the key of webhooks", text)
+        .may_take("application/json", Shape::of::<Rotate>(), &[("forget the old one", json!({"forgetOld": true}))])
+        .answers("rotated", "The new key.", Shape::of::<Rotation>(), &shown(&example))
+        .fails("too-often", "Too many replaced keys still sign.", &often);
+    part.with_body(asked)
+}
+
 fn list(request: &Request, caretaker: &Caretaker) -> Result<Response, Error> {
     Given::query(request).finish()?;
     answer(&Credentials { credentials: caretaker.report() })
 }
 
 async fn rotate(request: &Request, caretaker: &Caretaker) -> Result<Response, Error> {
+    rotated(caretaker.rotate(forget_old(request)?).await.map_err(not_rotated)?)
+}
+
+async fn rotate_webhook_keys(request: &Request, caretaker: &Caretaker) -> Result<Response, Error> {
+    let rotation = caretaker.rotate_webhook_keys(forget_old(request)?).await;
+    rotated(rotation.map_err(|error| match error {
+        WebhookKeyError::TooOften { .. } => too_often(&error),
+        WebhookKeyError::Store(error) => error.into(),
+        error @ WebhookKeyError::Unreadable { .. } => Error::inside(error.to_string()),
+    })?)
+}
+
+fn forget_old(request: &Request) -> Result<bool, Error> {
     let mut given = Given::body(request)?;
     let forget_old = given.flag("forgetOld");
     given.finish()?;
-    let Rotated { key_id, replaced, accepted_until } = caretaker.rotate(forget_old).await.map_err(not_rotated)?;
+    Ok(forget_old)
+}
+
+fn rotated(Rotated { key_id, replaced, accepted_until }: Rotated) -> Result<Response, Error> {
     let accepted_until = accepted_until.map(Timestamp::to_rfc3339_seconds);
     Ok(answer(&Rotation { key_id: key_id.clone(), replaced, accepted_until })?.about(key_id))
 }
 
 fn not_rotated(error: SigningKeyError) -> Error {
     match error {
-        SigningKeyError::TooOften { .. } => Error::new(Problem::LimitReached, format!("Nothing was changed: {error}.")),
+        SigningKeyError::TooOften { .. } => too_often(&error),
         SigningKeyError::Store(error) => error.into(),
         error => Error::inside(error.to_string()),
     }
+}
+
+fn too_often(error: &dyn std::error::Error) -> Error {
+    Error::new(Problem::LimitReached, format!("Nothing was changed: {error}."))
 }
