@@ -1,7 +1,12 @@
-//! New secrets and API keys, and the form in which their hashes stand in the files.
+//! New secrets and API keys, and the form in which their hashes stand in the files; new secrets of webhooks, which have
+//! to be there themselves.
 //!
 //! A client's secret is `sha256:<64 hexadecimal digits>` there, an API key `sha256:<its public characters>:<64 digits>`,
 //! which is the hash of the whole key.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
 
 use super::api_keys::{PREFIX, PUBLIC_LEN, is_public};
 use super::settings::KeptKey;
@@ -14,6 +19,10 @@ const ALGORITHM: &str = "sha256:";
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 /// How many characters a secret has: 260 bits.
 const SECRET_LEN: usize = 52;
+/// What a secret of webhooks begins with (Standard Webhooks 1.0.0).
+const WEBHOOK_PREFIX: &str = "whsec_";
+/// How many bytes it has, of the 24 to 64 that there may be: as many as HMAC-SHA256 gives.
+const WEBHOOK_LEN: usize = 32;
 
 /// Something new that is shown once, and what the files keep of it.
 #[derive(Debug)]
@@ -39,6 +48,14 @@ pub fn new_api_key(random: &dyn Random) -> NewSecret {
     let text = format!("{PREFIX}{public}_{}", characters(random, SECRET_LEN));
     let hash = format!("{ALGORITHM}{public}:{}", SecretHash::of(text.as_bytes()).to_hex());
     NewSecret { text: text.into(), hash }
+}
+
+/// A new secret that webhooks are signed with.
+#[must_use]
+pub fn new_webhook_secret(random: &dyn Random) -> SecretString {
+    let mut key = Zeroizing::new([0; WEBHOOK_LEN]);
+    random.fill(&mut *key);
+    format!("{WEBHOOK_PREFIX}{}", STANDARD.encode(*key)).into()
 }
 
 /// The hash of a client's secret in the form of [`new_client_secret`]; `None` if it has another.

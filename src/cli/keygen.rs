@@ -1,32 +1,41 @@
-//! `tidings keygen`: a new secret of a client or a new API key, shown once, and the hash of it for the files.
+//! `tidings keygen`: a new secret of a client or a new API key, shown once, and the hash of it for the files; or a new
+//! secret that webhooks are signed with.
 
 use clap::Args;
 use serde_json::json;
 
 use super::exit::{Exit, Failure};
 use super::output;
-use crate::auth::keygen::{NewSecret, new_api_key, new_client_secret};
+use crate::auth::keygen::{NewSecret, new_api_key, new_client_secret, new_webhook_secret};
 use crate::base::random::SystemRandomness;
-use crate::base::secret::ExposeSecret as _;
+use crate::base::secret::{ExposeSecret as _, SecretString};
 
-/// Make a new API key, or a new secret of a client, and show it once
+/// Make a new API key, or a new secret of a client or a webhook, and show it once
 ///
-/// The key goes to standard output; the line that the configuration needs, which holds only a hash of it, to standard
-/// error. Nothing is stored: write the line into the configuration, and hand the key to who is to use it.
+/// The key goes to standard output; the line that the configuration needs, which holds only a hash of it (of a webhook's:
+/// the name of a file), to standard error. Nothing is stored: write the line into the configuration, and hand the key to
+/// who is to use it.
 #[derive(Args, Debug)]
 pub(super) struct Keygen {
-    #[arg(
-        long,
-        conflicts_with = "client",
-        help = "Make an API key, for an entry of [[api_keys]]; this is the default"
-    )]
+    #[command(flatten)]
+    what: What,
+    /// Print all of it as JSON to standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is made.
+#[derive(Args, Debug, Default)]
+#[group(multiple = false)]
+struct What {
+    #[arg(long, help = "Make an API key, for an entry of [[api_keys]]; this is the default")]
     api_key: bool,
     /// Make a secret, for an entry of [[clients]]
     #[arg(long)]
     client: bool,
-    /// Print all of it as JSON to standard output
+    /// Make a secret that webhooks are signed with, for webhook.secrets of a subscription
     #[arg(long)]
-    json: bool,
+    webhook: bool,
 }
 
 /// What goes where.
@@ -38,8 +47,11 @@ struct Shown {
 /// Runs the command.
 pub(super) fn run(arguments: &Keygen) -> Result<Exit, Failure> {
     let random = SystemRandomness::default();
-    let new = if arguments.client { new_client_secret(&random) } else { new_api_key(&random) };
-    let Shown { result, remark } = show(arguments, &new);
+    let Shown { result, remark } = match (arguments.what.webhook, arguments.what.client) {
+        (true, _) => show_webhook(arguments, &new_webhook_secret(&random)),
+        (false, true) => show(arguments, &new_client_secret(&random)),
+        (false, false) => show(arguments, &new_api_key(&random)),
+    };
     if let Some(remark) = remark {
         output::remark(&remark);
     }
@@ -49,7 +61,7 @@ pub(super) fn run(arguments: &Keygen) -> Result<Exit, Failure> {
 
 fn show(arguments: &Keygen, new: &NewSecret) -> Shown {
     let NewSecret { text, hash } = new;
-    let (name, entry, line) = if arguments.client {
+    let (name, entry, line) = if arguments.what.client {
         ("secret", "[[clients]]", format!("secrets = [{{ hash = \"{hash}\" }}]"))
     } else {
         ("key", "[[api_keys]]", format!("hashes = [\"{hash}\"]"))
@@ -63,6 +75,21 @@ fn show(arguments: &Keygen, new: &NewSecret) -> Shown {
     Shown { result: format!("{text}\n"), remark: Some(remark) }
 }
 
+/// It is signed with, so that its hash would be of no use: the files name a file that holds it.
+fn show_webhook(arguments: &Keygen, secret: &SecretString) -> Shown {
+    const LINE: &str = "secrets = [{ file = \"/etc/tidings/secrets/…\" }]";
+    let text = secret.expose_secret();
+    if arguments.json {
+        let report = json!({ "secret": text, "toml": LINE });
+        return Shown { result: format!("{report:#}\n"), remark: None };
+    }
+    let remark = format!(
+        "{LINE}\nput the secret into a file that others cannot read, name it in webhook of an entry of [[subscriptions]], and \
+         give the secret to the receiver too:"
+    );
+    Shown { result: format!("{text}\n"), remark: Some(remark) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,7 +97,7 @@ mod tests {
     use crate::base::random::SeededRandomness;
 
     fn arguments(client: bool, json: bool) -> Keygen {
-        Keygen { api_key: false, client, json }
+        Keygen { what: What { client, ..What::default() }, json }
     }
 
     #[test]
@@ -95,5 +122,15 @@ mod tests {
         let hash = report["hash"].as_str().unwrap();
         assert_eq!(report["toml"], format!("secrets = [{{ hash = \"{hash}\" }}]"));
         assert!(client_hash(hash).unwrap().matches(new.text.expose_secret().as_bytes()));
+    }
+    #[test]
+    fn a_webhook_gets_a_secret_that_the_files_only_name() {
+        let secret = new_webhook_secret(&SeededRandomness::new(1));
+        let Shown { result, remark } = show_webhook(&arguments(false, false), &secret);
+        assert!(result.starts_with("whsec_") && result.len() == "whsec_".len() + 44 + 1, "{result}");
+        assert!(!remark.unwrap().contains(result.trim_end()));
+        let report = show_webhook(&arguments(false, true), &secret).result;
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        assert_eq!(report["secret"], result.trim_end());
     }
 }
