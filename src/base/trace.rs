@@ -16,6 +16,28 @@ impl TraceContext {
         valid_parent(parent)
             .then(|| Self { parent: parent.to_owned(), state: state.filter(|s| valid_state(s)).map(str::to_owned) })
     }
+
+    /// The trace's id: 32 hexadecimal digits.
+    #[must_use]
+    pub fn trace_id(&self) -> &str {
+        self.part(1)
+    }
+
+    /// The id of the span that caused what bears this: 16 hexadecimal digits.
+    #[must_use]
+    pub fn span_id(&self) -> &str {
+        self.part(2)
+    }
+
+    /// Whether the caller may have recorded it (the flag `sampled`).
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        u8::from_str_radix(self.part(3), 16).is_ok_and(|flags| flags & 1 == 1)
+    }
+
+    fn part(&self, index: usize) -> &str {
+        self.parent.split('-').nth(index).unwrap_or_default()
+    }
 }
 
 fn valid_parent(text: &str) -> bool {
@@ -54,6 +76,10 @@ mod tests {
         let context = TraceContext::parse(PARENT, Some("congo=t61rcWkgMzE")).unwrap();
         assert_eq!(context.parent, PARENT);
         assert_eq!(context.state.as_deref(), Some("congo=t61rcWkgMzE"));
+        assert_eq!((context.trace_id(), context.span_id()), ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"));
+        assert!(
+            context.is_sampled() && !TraceContext::parse(&PARENT.replace("-01", "-02"), None).unwrap().is_sampled()
+        );
     }
 
     #[test]
