@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::egress;
 use super::kind::{boolean, list, located, name, text};
 use super::places::join_key;
 use super::reader::{Item, Located, Section, Shown, nearest};
@@ -10,9 +11,6 @@ use super::subscriptions::Known;
 use crate::base::outbound::Destination;
 use crate::model::address::Address;
 use crate::model::target::{ContentMode, EmailTarget, Ordering, Role, SigningSecret, Target, WebhookTarget};
-
-/// The policy of a webhook that names none.
-const DEFAULT_EGRESS: &str = "default";
 
 /// Reads all endpoints; there is at least one, or that has been reported.
 pub(super) fn read(entry: &Section<'_>, known: &Known<'_>) -> Vec<Target> {
@@ -50,18 +48,27 @@ fn read_webhook(webhook: &Section<'_>, known: &Known<'_>) -> Option<WebhookTarge
             "name secrets = [{ file = \"…\" }] (tidings keygen --webhook makes one), or write asymmetric = true";
         webhook.reader.error_with(&webhook.path, "its requests would not be signed", Some(advice.to_owned()));
     }
-    let name = egress.as_ref().map_or(DEFAULT_EGRESS, |egress| egress.value.as_str());
-    if let Some(egress) = &egress
-        && !known.policies.contains(&egress.value.as_str())
-    {
-        let message = format!("there is no egress policy {}", Shown(&egress.value));
-        let advice = nearest(&egress.value, known.policies.iter().copied())
-            .or_else(|| Some("declare it in [[webhooks.egress]]".to_owned()));
-        webhook.reader.missing_elsewhere(&egress.path, message, advice);
-    }
-    let egress = name.to_owned();
+    check_egress(webhook, known, egress.as_ref(), &url);
+    let egress = egress.map_or_else(|| egress::DEFAULT.to_owned(), |egress| egress.value);
     let url = url.value;
     (!url.is_empty()).then_some(WebhookTarget { url, egress, ordering, content_mode, secrets, asymmetric })
+}
+
+/// That there is the policy, and that it could ever let the URL be reached.
+fn check_egress(webhook: &Section<'_>, known: &Known<'_>, egress: Option<&Located<String>>, url: &Located<String>) {
+    let name = egress.map_or(egress::DEFAULT, |egress| egress.value.as_str());
+    let Some(policy) = known.policies.get(name) else {
+        let advice =
+            nearest(name, known.policies.names()).or_else(|| Some("declare it in [[webhooks.egress]]".to_owned()));
+        let path = egress.map_or(&webhook.path, |egress| &egress.path);
+        return webhook.reader.missing_elsewhere(path, format!("there is no egress policy {}", Shown(name)), advice);
+    };
+    // What is no URL has been reported.
+    let Ok(to) = Destination::parse(&url.value) else { return };
+    if let Err(refusal) = policy.could_reach(&to) {
+        let advice = "allow it in [[webhooks.egress]], and name that policy in egress".to_owned();
+        webhook.reader.warning(&url.path, format!("can never be reached: {refusal}"), Some(advice));
+    }
 }
 
 /// A URL that can be posted to.

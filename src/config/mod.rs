@@ -23,6 +23,7 @@ mod contracts;
 mod credential;
 mod document;
 mod effective;
+mod egress;
 mod email;
 mod endpoints;
 mod events;

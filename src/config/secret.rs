@@ -13,7 +13,7 @@ use super::reader::{Item, Section};
 use super::sources::{Sources, read_bounded};
 use crate::auth::KeptSecret;
 use crate::auth::keygen::client_hash;
-use crate::base::secret::SecretHash;
+use crate::base::secret::{SecretHash, SecretString};
 use crate::model::target::SigningSecret;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -66,6 +66,15 @@ fn hash(item: &Item<'_>) -> Option<SecretHash> {
     const FORM: &str =
         "must be the hash of a secret as `tidings keygen --client` shows it: sha256:<64 hexadecimal digits>";
     client_hash(plain_text(item)?).or_else(|| item.refuse(FORM))
+}
+
+/// Reads one of `{ file = … }`, `{ credential = … }`, `{ env = … }`, `{ value = … }` that holds a password.
+pub(super) fn password(sources: &Sources) -> impl Fn(&Item<'_>) -> Option<SecretString> {
+    by_form(&["file", "credential", "env", "value"], |forms| {
+        let secret = one_form(forms, sources, SECRET)?;
+        // It has been read as text.
+        String::from_utf8(secret.bytes.to_vec()).ok().map(SecretString::from)
+    })
 }
 
 /// Reads one of `{ file = … }`, `{ credential = … }`, `{ env = … }`, `{ value = … }` that holds a secret in PEM.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::kind::{HOUR, KIB, MIB, SECOND, count, duration, list, memory, text};
 use super::reader::{Item, Located, Section, Shown};
@@ -23,6 +23,11 @@ pub(super) struct Servers {
 }
 
 impl Servers {
+    /// Where they listen, as far as that is TCP.
+    pub(super) fn tcp(&self) -> impl Iterator<Item = SocketAddr> {
+        self.server.listen.iter().chain(&self.admin.listen).filter_map(ListenAddress::tcp)
+    }
+
     /// Whether the contracts are for this machine only: neither the listeners nor the public URL lead others here.
     pub(super) fn are_local(&self) -> bool {
         let uri = self.public_url.parse::<::http::Uri>().unwrap_or_default();

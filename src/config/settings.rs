@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::api_keys;
 use super::clients::{self, Auth, Client};
 use super::contracts::{self, Contracts};
+use super::egress::Policies;
 use super::email;
 use super::events;
 use super::issuers;
@@ -25,6 +26,7 @@ use crate::auth::issuers::IssuerSettings;
 use crate::auth::{AuthSettings, scope};
 use crate::base::audit::Output;
 use crate::base::outbound::TrustSettings;
+use crate::channel::webhook::WebhookSettings;
 use crate::engine::{DeliverySettings, EngineSettings, ForeignClients};
 use crate::http::settings::ServerSettings;
 use crate::model::subscription::SubscriptionDraft;
@@ -55,6 +57,8 @@ pub struct Settings {
     pub issuers: Vec<IssuerSettings>,
     /// `[trust]`
     pub trust: TrustSettings,
+    /// `[webhooks]`, with the egress policies.
+    pub webhooks: WebhookSettings,
     /// `[events]`, `[[event_types]]`, `[[subscriptions]]`
     pub engine: EngineSettings,
     /// `[events]`, `[limits]`
@@ -103,13 +107,13 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     issuers::check(top, &issuers, &servers.public_url, ids);
     let (catalogue, store) = events::read(top, &limits);
     let client_ids = clients.iter().map(|client| client.id.value.as_str()).collect();
-    let (webhooks, email) = (webhooks::read(top), email::read(top));
+    let (webhooks, email) = (webhooks::read(top, sources), email::read(top));
     let known = Known {
         clients: &client_ids,
         issuers: &issuers,
         catalogue: &catalogue,
         polling: polling.is_some(),
-        policies: std::iter::once("default").chain(webhooks.policies.iter().map(|name| name.value.as_str())).collect(),
+        policies: &Policies::new(&webhooks.settings.policies, servers.tcp()),
         mail: email.is_some(),
         sources,
     };
@@ -138,6 +142,7 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         auth: AuthSettings { audience, issuer, token_lifetime, clients, api_keys, limits: limits.auth },
         issuers,
         trust: trust::read(top),
+        webhooks: webhooks.settings,
         engine: EngineSettings { catalogue, owners, foreign, declared, limits: limits.clients, delivery },
         store,
         audit,

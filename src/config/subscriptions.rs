@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::clients::refuse_same_ids;
+use super::egress::Policies;
 use super::endpoints;
 use super::issuers::Issuer;
 use super::kind::{list, located, name, type_id};
@@ -28,8 +29,8 @@ pub(super) struct Known<'a> {
     pub(super) catalogue: &'a Catalogue,
     /// Whether the polling contract is served.
     pub(super) polling: bool,
-    /// The names of the egress policies, the built-in one too.
-    pub(super) policies: Vec<&'a str>,
+    /// The egress policies, the built-in one too.
+    pub(super) policies: &'a Policies,
     /// Whether there is mail.
     pub(super) mail: bool,
     pub(super) sources: &'a Sources,

@@ -10,14 +10,19 @@ const MAX_FILE: u64 = 1 << 20;
 
 /// Reads `[trust]`.
 pub(super) fn read(top: &Section<'_>) -> TrustSettings {
-    let parts = top.section("trust", |trust| trust.required("ca", authorities));
+    all_of(top.section("trust", |trust| trust.required("ca", authorities)))
+}
+
+/// All that one of the parts believes.
+pub(super) fn all_of(parts: Vec<TrustSettings>) -> TrustSettings {
     TrustSettings {
         system: parts.iter().any(|part| part.system),
         certificates: parts.into_iter().flat_map(|part| part.certificates).collect(),
     }
 }
 
-fn authorities(item: &Item<'_>) -> Option<Vec<TrustSettings>> {
+/// An array of what [`authority`] reads.
+pub(super) fn authorities(item: &Item<'_>) -> Option<Vec<TrustSettings>> {
     let items = item.items()?;
     if items.is_empty() {
         return item.refuse("must not be empty");
@@ -26,7 +31,7 @@ fn authorities(item: &Item<'_>) -> Option<Vec<TrustSettings>> {
 }
 
 /// `system`, or a file of certificates.
-fn authority(item: &Item<'_>) -> Option<TrustSettings> {
+pub(super) fn authority(item: &Item<'_>) -> Option<TrustSettings> {
     let text = text(item)?;
     if text == "system" {
         return Some(TrustSettings::default());
