@@ -52,6 +52,11 @@ impl Catalogue {
         self.types.get(id)
     }
 
+    /// All declared types, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &EventType> {
+        self.types.values()
+    }
+
     /// Whether events of this type are taken: it is declared, or the catalogue is open.
     #[must_use]
     pub fn knows(&self, id: &str) -> bool {

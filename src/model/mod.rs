@@ -10,5 +10,6 @@ pub mod json;
 pub mod notification;
 pub mod owners;
 pub mod pattern;
+pub mod recipients;
 pub mod subscription;
 pub mod target;
