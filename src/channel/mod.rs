@@ -4,6 +4,7 @@
 //! is done about that (schedules, circuits, order, records) is the engine's business.
 
 pub mod webhook;
+pub mod email;
 
 use async_trait::async_trait;
 
