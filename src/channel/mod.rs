@@ -3,8 +3,8 @@
 //! A [`Channel`] sends one message to one target and says what came of it: delivered, refused, or a fault and whose. What
 //! is done about that (schedules, circuits, order, records) is the engine's business.
 
-pub mod webhook;
 pub mod email;
+pub mod webhook;
 
 use async_trait::async_trait;
 

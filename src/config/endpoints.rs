@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::egress;
+use super::email::{self, locale};
 use super::kind::{boolean, list, located, name, text};
 use super::places::join_key;
 use super::reader::{Item, Located, Section, Shown, nearest};
@@ -10,6 +11,7 @@ use super::secret::signing_secret;
 use super::subscriptions::Known;
 use crate::base::outbound::Destination;
 use crate::model::address::Address;
+use crate::model::recipients::AllowedRecipients;
 use crate::model::target::{ContentMode, EmailTarget, Ordering, Role, SigningSecret, Target, WebhookTarget};
 
 /// Reads all endpoints; there is at least one, or that has been reported.
@@ -91,9 +93,21 @@ fn secrets(item: &Item<'_>, known: &Known<'_>) -> Option<Vec<SigningSecret>> {
 
 fn read_email(email: &Section<'_>, known: &Known<'_>) -> Vec<Target> {
     let to = email.required("to", |item| addresses(item, known));
-    let template = email.optional("template", name);
-    let locale = email.optional("locale", text);
+    let template = email.optional("template", |item| template(item, known));
+    let locale = email.optional("locale", locale);
     to.iter().map(|to| email_target(to, Role::Subscriber, template.clone(), locale.clone())).collect()
+}
+
+/// The name of a template that there is.
+fn template(item: &Item<'_>, known: &Known<'_>) -> Option<String> {
+    let name = name(item)?;
+    // What is wrong with [email] itself has been said.
+    if let Some(email) = known.email.filter(|email| !email.templates.has(&name)) {
+        let advice = nearest(&name, email.templates.names())
+            .unwrap_or_else(|| format!("put {name}.txt or {name}.html in the folder that email.templates names"));
+        item.reader.error_with(&item.path, format!("there is no template {}", Shown(&name)), Some(advice));
+    }
+    Some(name)
 }
 
 fn email_target(to: &Address, role: Role, template: Option<String>, locale: Option<String>) -> Target {
@@ -107,8 +121,18 @@ fn addresses(item: &Item<'_>, known: &Known<'_>) -> Option<Vec<Address>> {
         item.reader.missing_elsewhere(&item.path, "there is no mail without [email]", advice);
     }
     let read: Vec<Located<Address>> = list(1, address)(item)?;
+    if let Some(email) = known.email {
+        refuse_unmailable(item, &read, &email.allowed_recipients);
+    }
     let mut seen = HashSet::new();
     Some(read.into_iter().map(|address| address.value).filter(|address| seen.insert(address.clone())).collect())
+}
+
+fn refuse_unmailable(item: &Item<'_>, addresses: &[Located<Address>], allowed: &AllowedRecipients) {
+    for address in addresses.iter().filter(|address| allowed.check_form(&address.value).is_err()) {
+        let message = format!("{} has other than ASCII characters in it", Shown(address.value.as_str()));
+        item.reader.error_with(&address.path, message, Some(email::UTF8_ADVICE.to_owned()));
+    }
 }
 
 /// An e-mail address.

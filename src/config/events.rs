@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::clients::refuse_same_ids;
 use super::kind::{DAY, SECOND, TIB, boolean, count, duration, list, located, size, text, type_id};
 use super::limits::Limits;
-use super::reader::{Item, Located, Section};
+use super::reader::{Item, Located, Section, Shown};
 use crate::model::catalogue::{Catalogue, EventType};
 use crate::model::id::EventTypeId;
 use crate::model::notification::{ByKind, EndpointKind};
@@ -26,7 +28,7 @@ const CONTRACTS: [(&str, &str); 5] = [
 const AUDIENCE: [(&str, bool); 2] = [("optional", false), ("required", true)];
 
 /// Reads `[events]`, `[[event_types]]` and `[store]`.
-pub(super) fn read(top: &Section<'_>, limits: &Limits) -> (Catalogue, StoreSettings) {
+pub(super) fn read(top: &Section<'_>, limits: &Limits) -> (Catalogue, StoreSettings, TimeZone) {
     let types = read_types(top);
     let two_phase_commit = top.section("store", |store| store.required("two_phase_commit", boolean));
     top.section("events", |events| {
@@ -45,7 +47,16 @@ pub(super) fn read(top: &Section<'_>, limits: &Limits) -> (Catalogue, StoreSetti
             history_max: events.required("history_max", size(0..=1024 * TIB)),
             ..limits.store.clone()
         };
-        (catalogue, store)
+        (catalogue, store, events.required("time_zone", |item| time_zone(item).map(Some)).unwrap_or(TimeZone::UTC))
+    })
+}
+
+/// The zone in which people are shown instants.
+fn time_zone(item: &Item<'_>) -> Option<TimeZone> {
+    let text = text(item)?;
+    TimeZone::get(&text).ok().or_else(|| {
+        let form = "must be \"UTC\" or a zone of the IANA database such as \"Europe/Paris\"";
+        item.refuse(format!("{form}, not {}", Shown(&text)))
     })
 }
 

@@ -13,7 +13,7 @@
 //! - [`Effective`]: what the sources say together, to be compared, shown and kept.
 //! - `reader`, `kind`, `secret`: read a key of a kind and collect what is wrong with it.
 //! - `server`, `tls`, `contracts`, `clients`, `api_keys`, `credential`, `issuers`, `trust`, `events`, `limits`,
-//!   `subscriptions`, `endpoints`, `webhooks`, `email`, `log`, `settings`: one line for each key, then what must hold between keys.
+//!   `subscriptions`, `endpoints`, `webhooks`, `email`, `templates`, `log`, `settings`: one line for each key, then what must hold between keys.
 //!
 //! Not here: looking at the network or the data file, and reloading.
 
@@ -41,6 +41,7 @@ mod server;
 mod settings;
 mod sources;
 mod subscriptions;
+mod templates;
 mod tls;
 mod trust;
 mod webhooks;

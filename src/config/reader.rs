@@ -72,6 +72,11 @@ impl<'a> Reader<'a> {
         self.push(Severity::Warning, self.place(path), path, message.into(), suggestion);
     }
 
+    /// Something is wrong with what a value names, at a place of its own.
+    pub(super) fn report(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
+    }
+
     /// Where the value at `path` stands.
     pub(super) fn place(&self, path: &str) -> Place {
         self.places.find(path).map_or(Place::BuiltIn {}, |origin| origin.value.clone())

@@ -7,7 +7,7 @@ use super::api_keys;
 use super::clients::{self, Auth, Client};
 use super::contracts::{self, Contracts};
 use super::egress::Policies;
-use super::email;
+use super::email::{self, Email};
 use super::events;
 use super::issuers;
 use super::kind::text;
@@ -26,6 +26,7 @@ use crate::auth::issuers::IssuerSettings;
 use crate::auth::{AuthSettings, scope};
 use crate::base::audit::Output;
 use crate::base::outbound::TrustSettings;
+use crate::channel::email::EmailSettings;
 use crate::channel::webhook::WebhookSettings;
 use crate::engine::{DeliverySettings, EngineSettings, ForeignClients};
 use crate::http::settings::ServerSettings;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub trust: TrustSettings,
     /// `[webhooks]`, with the egress policies.
     pub webhooks: WebhookSettings,
+    /// `[email]`, with the templates as they were read; `None`: there is no mail.
+    pub email: Option<EmailSettings>,
     /// `[events]`, `[[event_types]]`, `[[subscriptions]]`
     pub engine: EngineSettings,
     /// `[events]`, `[limits]`
@@ -105,9 +108,10 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     // A key publishes under its id as a client does.
     let ids = ids.into_iter().chain(api_keys.iter().map(|key| &key.id));
     issuers::check(top, &issuers, &servers.public_url, ids);
-    let (catalogue, store) = events::read(top, &limits);
+    let (catalogue, store, time_zone) = events::read(top, &limits);
     let client_ids = clients.iter().map(|client| client.id.value.as_str()).collect();
-    let (webhooks, email) = (webhooks::read(top, sources), email::read(top));
+    let webhooks = webhooks::read(top, sources);
+    let email = email::read(top, sources, &catalogue, &time_zone);
     let known = Known {
         clients: &client_ids,
         issuers: &issuers,
@@ -115,11 +119,12 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         polling: polling.is_some(),
         policies: &Policies::new(&webhooks.settings.policies, servers.tcp()),
         mail: email.is_some(),
+        email: email.as_ref().and_then(|email| email.settings.as_ref()),
         sources,
     };
     let declared = subscriptions::read(top, &known);
-    let (webhooks, email) = (webhooks.delivery, email.map(|email| email.delivery));
-    let delivery = DeliverySettings { webhooks, email, ..DeliverySettings::default() };
+    let (mail, email) = email.map(|Email { delivery, settings }| (delivery, settings)).unzip();
+    let delivery = DeliverySettings { webhooks: webhooks.delivery, email: mail, ..DeliverySettings::default() };
     let (audit, log) = (log::read_audit(top), log::read(top));
     let sample = polling.as_ref().and(events.as_ref()).filter(|_| servers.are_local());
     let sample = sample.and_then(|_| find_sample(&clients, &declared));
@@ -143,6 +148,7 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         issuers,
         trust: trust::read(top),
         webhooks: webhooks.settings,
+        email: email.flatten(),
         engine: EngineSettings { catalogue, owners, foreign, declared, limits: limits.clients, delivery },
         store,
         audit,

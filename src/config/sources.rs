@@ -137,7 +137,7 @@ fn list_directory(directory: &Path, files: &mut Files, problems: &mut Vec<Proble
     kept
 }
 
-fn directory_names(directory: &Path) -> io::Result<Vec<OsString>> {
+pub(super) fn directory_names(directory: &Path) -> io::Result<Vec<OsString>> {
     fs::read_dir(directory)?.map(|entry| entry.map(|e| e.file_name())).collect()
 }
 
@@ -155,7 +155,7 @@ fn reason_to_skip(name: &str, file: &Path) -> Option<&'static str> {
 }
 
 /// Whether an editor or a package manager has left the file behind, by its name.
-fn left_over(name: &str) -> Option<&'static str> {
+pub(super) fn left_over(name: &str) -> Option<&'static str> {
     const EDITORS: [&str; 4] = ["~", ".bak", ".swp", ".orig"];
     const PACKAGES: [&str; 3] = [".rpmnew", ".rpmsave", ".rpmorig"];
     if name.starts_with('.') {

@@ -9,6 +9,7 @@ use super::issuers::Issuer;
 use super::kind::{list, located, name, type_id};
 use super::reader::{Located, Section, Shown, nearest};
 use super::sources::Sources;
+use crate::channel::email::EmailSettings;
 use crate::model::catalogue::Catalogue;
 use crate::model::id::{ClientId, EventTypeId, SubscriptionId};
 use crate::model::notification::EndpointKind;
@@ -33,6 +34,8 @@ pub(super) struct Known<'a> {
     pub(super) policies: &'a Policies,
     /// Whether there is mail.
     pub(super) mail: bool,
+    /// What it goes by, where that could be read.
+    pub(super) email: Option<&'a EmailSettings>,
     pub(super) sources: &'a Sources,
 }
 
