@@ -2,12 +2,19 @@
 
 use std::sync::Arc;
 
+use crate::auth::WebhookKeys;
+use crate::base::outbound::Outbound;
+use crate::channel::Channel;
+use crate::channel::email::EmailChannel;
+use crate::channel::webhook::WebhookChannel;
 use crate::config::Settings;
 use crate::engine::{Channels, Delivery, DeliveryMetrics, NoConditions};
 
 /// The channels by `settings`. One that is not there leaves what is for it waiting.
-pub(super) fn build(_settings: &Settings) -> Channels {
-    Channels { webhooks: None, email: None }
+pub(super) fn build(settings: &Settings, outbound: &Outbound, keys: &Arc<WebhookKeys>) -> Channels {
+    let webhooks = WebhookChannel::new(settings.webhooks.clone(), outbound, Arc::clone(keys) as _);
+    let email = |email| Arc::new(EmailChannel::new(email, outbound)) as Arc<dyn Channel>;
+    Channels { webhooks: Some(Arc::new(webhooks)), email: settings.email.clone().map(email) }
 }
 
 /// Who is told of conditions, and what is shown.

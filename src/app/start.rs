@@ -150,7 +150,12 @@ impl Start {
         let engine = self.run_engine(store).await?;
         self.late.engine_came(&engine);
         self.fetch_keys();
-        let addresses = self.serve_contracts(Credentials { keys, webhook_keys, gate }, engine)?;
+        let credentials = Credentials { keys, webhook_keys: Arc::clone(&webhook_keys), gate };
+        let addresses = self.serve_contracts(credentials, Arc::clone(&engine))?;
+        // Last, so that it is known where webhooks must never go.
+        let listen = addresses.iter().chain(&admin_addresses);
+        self.outbound.listens_on(listen.filter_map(ListenAddress::tcp));
+        self.deliver(&engine, &webhook_keys);
         self.condition.serving();
         let shown =
             |addresses: &[ListenAddress]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -316,13 +321,12 @@ impl Start {
             stop.stop();
             join(sweeps).await
         });
-        self.deliver(&engine);
         Ok(engine)
     }
 
     /// Begins to send what is for webhooks and addresses.
-    fn deliver(&mut self, engine: &Arc<Engine>) {
-        engine.use_channels(channels::build(&self.settings));
+    fn deliver(&mut self, engine: &Arc<Engine>, webhook_keys: &Arc<WebhookKeys>) {
+        engine.use_channels(channels::build(&self.settings, &self.outbound, webhook_keys));
         let (stop, delivery) = (self.stop.clone(), channels::delivery(self.delivery_metrics.clone()));
         let work = self.supervisor.spawn("deliveries", stop.clone(), Arc::clone(engine).run_delivery(delivery));
         self.stopping.push("end deliveries", CLOSE_LIMIT, async move {

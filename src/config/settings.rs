@@ -123,8 +123,10 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         sources,
     };
     let declared = subscriptions::read(top, &known);
+    let suppress_for = email.as_ref().and_then(|email| email.settings.as_ref()).map(|email| email.suppress_for);
+    let suppress_for = suppress_for.unwrap_or(DeliverySettings::default().suppress_for);
     let (mail, email) = email.map(|Email { delivery, settings }| (delivery, settings)).unzip();
-    let delivery = DeliverySettings { webhooks: webhooks.delivery, email: mail, ..DeliverySettings::default() };
+    let delivery = DeliverySettings { webhooks: webhooks.delivery, email: mail, suppress_for };
     let (audit, log) = (log::read_audit(top), log::read(top));
     let sample = polling.as_ref().and(events.as_ref()).filter(|_| servers.are_local());
     let sample = sample.and_then(|_| find_sample(&clients, &declared));
