@@ -18,6 +18,7 @@ mod pages;
 mod redb;
 mod room;
 mod rules;
+mod sent;
 mod subject;
 mod suite;
 mod time;

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tidings::store::redb::{Faults, Volume, verify};
-use tidings::store::{Append, AppendError, NewEvent, Store, SubscriptionChange};
+use tidings::store::{Append, AppendError, NewEvent, Settle, Store, SubscriptionChange};
 
+use super::sent::{claim, claimed, sent_event, settlement, webhook};
 use super::subject::*;
 
 const MIB: u64 = 1 << 20;
@@ -437,4 +438,37 @@ async fn what_is_used_is_reckoned_from_above_with_leases_and_their_ends() {
     while store.sweep().await.unwrap().more {}
     let (truth, reckoned) = used(&subject, &volume, store).await;
     assert!(reckoned >= truth && reckoned <= truth * 4 + MIB, "{reckoned} of {truth}");
+}
+
+#[tokio::test]
+async fn what_is_used_is_reckoned_from_above_with_attempts_and_what_was_answered() {
+    for answers in [&[0][..], &[100, 0], &[1400], &[4000], &[0, 4000], &[0, 0, 0, 1400]] {
+        let (subject, volume) = shown(0);
+        let store = subject.open();
+        let mut hooks = Vec::new();
+        for n in 0..12 {
+            hooks.push(webhook(&*store, &format!("s{n}")).await);
+        }
+        append(&*store, (0..60).map(|n| sent_event(&n.to_string(), &hooks, HOUR)).collect()).await.unwrap();
+        for round in 0..4 {
+            let mut settling = Vec::new();
+            for (n, hook) in hooks.iter().enumerate() {
+                for claimed in store.claim(claim(*hook, 100)).await.unwrap() {
+                    let due = Settle::Retry { due: subject.clock_now(), counts: true };
+                    let verdict = if round == 3 { Settle::Delivered } else { due };
+                    let mut settlement = settlement(&*store, *hook, claimed.id, verdict);
+                    settlement.attempt.answer = "x".repeat(answers[n % answers.len()]);
+                    let store = store.clone();
+                    settling.push(tokio::spawn(async move { store.settle(settlement).await.unwrap() }));
+                }
+            }
+            for settled in settling {
+                settled.await.unwrap();
+            }
+        }
+        assert!(claimed(&*store, claim(hooks[0], 1)).await.is_empty());
+        while store.sweep().await.unwrap().more {}
+        let (truth, reckoned) = used(&subject, &volume, store).await;
+        assert!(reckoned >= truth && reckoned <= truth * 4 + MIB, "{answers:?}: {reckoned} of {truth}");
+    }
 }

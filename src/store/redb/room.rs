@@ -19,7 +19,7 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, ReadableTab
 
 use super::record::{self, Meta};
 use super::storage;
-use super::tables::{EVENTS, HEADS, OPEN, OUTCOMES, PAGES};
+use super::tables::{ATTEMPTS, EVENTS, HEADS, OPEN, OUTCOMES, PAGES};
 use crate::store::{Room, StoreError};
 
 /// What the data file's volume has.
@@ -49,7 +49,7 @@ impl Volume {
 /// Bytes of a row besides what its table knows of it: key, offset, and the table's share of branches.
 const ROW: u64 = 20;
 /// Bytes of the rows where there are none to look at: of an event besides its body, of a head, of a page.
-const USUAL: Lengths = Lengths { event: 160, head: 96, page: 144, course: 0 };
+const USUAL: Lengths = Lengths { event: 160, head: 96, page: 144, course: 0, attempt: 0 };
 /// Room that everything else takes: other tables, redb's own.
 const ELSE: u64 = MIB;
 const MIB: u64 = 1 << 20;
@@ -61,8 +61,10 @@ struct Lengths {
     event: u64,
     head: u64,
     page: u64,
-    /// Of single notifications; 0 where there are none, as nobody leases.
+    /// Of single notifications; 0 where there are none, as nobody leases or is sent to.
     course: u64,
+    /// Of attempts; 0 where there are none, as nobody is sent to.
+    attempt: u64,
 }
 
 /// What is used inside the file, reckoned from above.
@@ -87,9 +89,11 @@ impl Used {
         let pages = read.open_table(PAGES).map_err(storage)?;
         let open = read.open_table(OPEN).map_err(storage)?;
         let outcomes = read.open_table(OUTCOMES).map_err(storage)?;
-        let (open_row, outcome) = (mean(&open, whole)?.unwrap_or(0), mean(&outcomes, whole)?.unwrap_or(0));
+        let attempts = read.open_table(ATTEMPTS).map_err(storage)?;
+        let (open_row, outcome) = (mean_of(&open, COURSE)?.unwrap_or(0), mean_of(&outcomes, COURSE)?.unwrap_or(0));
         let lengths = Lengths {
             course: open_row.max(outcome),
+            attempt: mean_of(&attempts, ATTEMPT)?.unwrap_or(USUAL.attempt),
             event: mean(&events, besides_body)?.unwrap_or(USUAL.event),
             head: mean(&heads, whole)?.unwrap_or(USUAL.head),
             page: mean(&pages, whole)?.unwrap_or(USUAL.page),
@@ -101,6 +105,7 @@ impl Used {
             + spread(heads * lengths.head, heads, heads)
             + inserted(pages.len().map_err(storage)? * lengths.page)
             + inserted(open.len().map_err(storage)? * open_row + outcomes.len().map_err(storage)? * outcome)
+            + inserted(attempts.len().map_err(storage)? * lengths.attempt)
             + ELSE;
         Ok(Self { bytes, lengths, accepted: meta.accepted, body_bytes: meta.body_bytes })
     }
@@ -112,10 +117,12 @@ impl Used {
     }
 
     /// Room that will be taken by what must go on: the sweep files the heads of new events, and polls may take what
-    /// waits one by one, or lease it.
+    /// waits one by one, or lease it, or it is sent.
     fn owed(&self, meta: &Meta, waiting: u64) -> u64 {
+        let Lengths { event: _, head, page, course, attempt } = self.lengths;
         let heads = meta.next_position.saturating_sub(meta.filed_to);
-        spread(heads * self.lengths.head, heads, heads) + inserted(waiting * (self.lengths.page + self.lengths.course))
+        // What is polled is not sent.
+        spread(heads * head, heads, heads) + inserted(waiting * (page.max(attempt) + course))
     }
 
     /// Room that new events of so many bytes take at most.
@@ -129,15 +136,47 @@ fn mean<K: redb::Key + 'static>(
     table: &ReadOnlyTable<K, &'static [u8]>,
     length: impl Fn(&[u8]) -> u64,
 ) -> Result<Option<u64>, StoreError> {
-    const AT_EACH_END: usize = 8;
-    let first = table.iter().map_err(storage)?.take(AT_EACH_END);
-    let last = table.iter().map_err(storage)?.rev().take(AT_EACH_END);
-    let (mut bytes, mut rows) = (0_u64, 0_u64);
-    for row in first.chain(last) {
-        bytes += length(row.map_err(storage)?.1.value()) + ROW;
-        rows += 1;
+    let first = table.iter().map_err(storage)?.take(AT_EACH_PLACE);
+    let last = table.iter().map_err(storage)?.rev().take(AT_EACH_PLACE);
+    let rows = first.chain(last).map(|row| Ok(length(row.map_err(storage)?.1.value()) + ROW));
+    Ok(average(&rows.collect::<Result<Vec<_>, StoreError>>()?))
+}
+
+/// How many rows are looked at in one place, and in how many places of a table with the rows of many endpoints.
+const AT_EACH_PLACE: usize = 8;
+const PLACES: u32 = 16;
+
+/// The endpoint of a key, and the first key of an endpoint.
+type ByEndpoint<K> = (fn(K) -> u32, fn(u32) -> K);
+const COURSE: ByEndpoint<(u32, u64)> = (|key| key.0, |number| (number, 0));
+const ATTEMPT: ByEndpoint<(u32, u64, u32)> = (|key| key.0, |number| (number, 0, 0));
+
+/// The same of a table whose rows differ from endpoint to endpoint: it looks at some of those between the ends, too.
+fn mean_of<K: redb::Key + Copy + for<'a> redb::Value<SelfType<'a> = K> + 'static>(
+    table: &ReadOnlyTable<K, &'static [u8]>,
+    (endpoint, first_of): ByEndpoint<K>,
+) -> Result<Option<u64>, StoreError> {
+    let (Some((first, _)), Some((last, _))) = (table.first().map_err(storage)?, table.last().map_err(storage)?) else {
+        return Ok(None);
+    };
+    let (first, last) = (endpoint(first.value()), endpoint(last.value()));
+    let mut lengths = Vec::new();
+    for place in 0..=PLACES {
+        let between = u64::from(last - first) * u64::from(place) / u64::from(PLACES);
+        let from = first_of(first.saturating_add(u32::try_from(between).unwrap_or(u32::MAX)));
+        for row in table.range(from..).map_err(storage)?.take(AT_EACH_PLACE) {
+            lengths.push(whole(row.map_err(storage)?.1.value()) + ROW);
+        }
     }
-    Ok((rows > 0).then(|| bytes.div_ceil(rows.max(1))))
+    for row in table.iter().map_err(storage)?.rev().take(AT_EACH_PLACE) {
+        lengths.push(whole(row.map_err(storage)?.1.value()) + ROW);
+    }
+    Ok(average(&lengths))
+}
+
+fn average(lengths: &[u64]) -> Option<u64> {
+    let rows = lengths.len() as u64;
+    (rows > 0).then(|| lengths.iter().sum::<u64>().div_ceil(rows))
 }
 
 fn whole(row: &[u8]) -> u64 {
