@@ -10,6 +10,7 @@ use redb::ReadableTable;
 
 use super::course::{OpenRow, OutcomeRow, Phase};
 use super::memory::Removed;
+use super::own_rows::OwnRows;
 use super::push::end_as;
 use super::record::{self, EndpointRow, Entrance, Head, PageRow, Tally};
 use super::tables::PageAt;
@@ -29,7 +30,7 @@ pub(super) struct Known {
     pub(super) taken: u64,
     /// Notifications at or behind the start of the scan that have a row of their own, and what it says of them. What is
     /// left after the scan has no event.
-    pub(super) own: HashMap<u64, Standing>,
+    pub(super) own: OwnRows,
     /// Of the heads read so far.
     pub(super) rows: RowCounts,
     /// Settled before.
@@ -63,9 +64,9 @@ pub(super) enum Standing {
 }
 
 impl Known {
-    /// Counts the notification of the event at `position` for this endpoint.
+    /// Counts the notification of the event at `position` for this endpoint. To be asked in rising order.
     pub(super) fn count(&mut self, position: u64, deadline: Timestamp, entrance: Entrance, now: Timestamp) -> Standing {
-        let standing = self.own.remove(&position).unwrap_or_else(|| self.plain(position, deadline, entrance, now));
+        let standing = self.own.walk(position).unwrap_or_else(|| self.plain(position, deadline, entrance, now));
         self.add(standing);
         standing
     }
@@ -165,10 +166,10 @@ where
             None => Tally::default(),
         };
         let kind = record::kind_from_byte(kind)?;
-        let (own, rows) = (HashMap::new(), RowCounts::default());
+        let (own, rows) = (OwnRows::default(), RowCounts::default());
         let mut known = Known { subscription, kind, removed, cursor, taken: 0, own, rows, settled };
         self.read_own(number, &mut known, from, now)?;
-        known.taken = taken_in(&self.pages, number, from, u64::MAX, |p| !known.own.contains_key(&p))?;
+        known.taken = taken_in(&self.pages, number, from, u64::MAX, |p| !known.own.contains(p))?;
         Ok(known)
     }
 
@@ -181,15 +182,15 @@ where
             if key.value().1 < from {
                 known.add(standing);
             } else {
-                known.own.insert(key.value().1, standing);
+                known.own.add(key.value().1, standing);
             }
         }
         for row in self.outcomes.range((number, from)..=(number, u64::MAX)).map_err(super::storage)? {
             let (key, row) = row.map_err(super::storage)?;
             let state = OutcomeRow::decode(row.value())?.state()?;
-            // An open one holds: that there are both is for `verify` to find.
-            known.own.entry(key.value().1).or_insert(Standing::Ended(state));
+            known.own.add(key.value().1, Standing::Ended(state));
         }
+        known.own.sort();
         Ok(())
     }
 }

@@ -37,6 +37,7 @@ mod look;
 mod memory;
 mod notes;
 mod open;
+mod own_rows;
 mod page;
 mod page_keys;
 mod pin;

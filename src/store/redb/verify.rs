@@ -132,7 +132,7 @@ fn check_own_rows(
     report: &mut Report,
 ) -> Result<(), StoreError> {
     for (number, known) in known {
-        for position in known.own.keys() {
+        for position in known.own.strays() {
             report.findings.push(format!(
                 "endpoint {number}: there is a row of the notification at {position}, which was never made"
             ));
