@@ -416,30 +416,33 @@ pub trait Store: Send + Sync + 'static {
 
     /// Claims what is due of an endpoint that is sent to, oldest first. Nothing where its subscription is held, or it is
     /// itself and this is no probe. What is claimed is in no other claim until it is settled or put back; a claim is
-    /// memory only. A call that is dropped puts back what it has claimed.
+    /// memory only. A call that is dropped puts back what it has claimed. While nothing can be committed this is an error:
+    /// what could not be settled must not be sent.
     async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError>;
 
     /// Puts back what was claimed and not sent: it is due again at once.
     fn put_back(&self, endpoint: EndpointNumber, notifications: &[LedgerId]);
 
     /// Stores what an attempt has brought; answers once it is on disk. Whatever became of the notification meanwhile, the
-    /// attempt counts for it as long as it has not ended.
+    /// attempt counts for it as long as it has not ended. After an error it is not known whether it is stored: it is to be
+    /// settled again, or put back. (Where a commit has failed, all claims are forgotten and all that is not settled is due
+    /// again, so that nothing is stuck if that is not done.)
     async fn settle(&self, settlement: Settlement) -> Result<Settled, StoreError>;
 
-    /// Resolves once a claim (no probe) of this endpoint would give something, or the endpoint is gone.
+    /// Resolves once a claim (no probe) of this endpoint would give something, or the endpoint is gone or polled.
     async fn due(&self, endpoint: EndpointNumber, ordering: Ordering);
 
     /// The same for a claim that is a probe.
     async fn probe_due(&self, endpoint: EndpointNumber, ordering: Ordering);
 
-    /// Since when the notification is due that has been so longest of all that are sent to endpoints which are not held;
-    /// for metrics.
+    /// Since when the notification is due that has been so longest of all that nobody has claimed and whose endpoints are
+    /// not held; for metrics, as it looks at every endpoint. In strict order only the oldest of an endpoint can be due.
     fn overdue(&self) -> Option<Timestamp>;
 
-    /// How an endpoint stands.
+    /// How an endpoint stands that is sent to.
     fn standing(&self, endpoint: EndpointNumber) -> Standing;
 
-    /// Stores how an endpoint stands; of one that is gone nothing.
+    /// Stores how an endpoint stands that is sent to; of one that is gone nothing.
     async fn stand(&self, endpoint: EndpointNumber, standing: Standing) -> Result<(), StoreError>;
 
     /// Resolves with the subscriptions once their version is another than `known`.

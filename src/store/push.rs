@@ -93,7 +93,8 @@ pub struct Standing {
     pub last_fault: Option<String>,
     /// When it last took something.
     pub last_success: Option<Timestamp>,
-    /// When its last hold ended: what was put off before is due since, and from then on it is sent to with care.
+    /// When its last hold ended: what was put off at that instant or before is due since, and from then on it is sent to
+    /// with care.
     pub recovered: Option<Timestamp>,
 }
 
@@ -113,7 +114,7 @@ pub struct EndpointHold {
 /// What became of a notification that was settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Settled {
-    /// It is in this state now.
+    /// It is in this state now. What was delivered in an earlier round ends as delivered again.
     In(State),
     /// It had ended meanwhile, by somebody's wish or with its subscription; the attempt is kept where it can be.
     Gone,

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod act;
+mod claims;
 mod clock;
 mod courses;
 mod faults;

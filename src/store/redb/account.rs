@@ -11,7 +11,6 @@ use redb::ReadableTable;
 use super::course::{OpenRow, OutcomeRow, Phase};
 use super::memory::Removed;
 use super::own_rows::OwnRows;
-use super::push::end_as;
 use super::record::{self, EndpointRow, Entrance, Head, PageRow, Tally};
 use super::tables::PageAt;
 use crate::base::clock::Timestamp;
@@ -86,11 +85,11 @@ impl Known {
     /// What the row of an open notification says.
     fn open(&self, row: &OpenRow, now: Timestamp) -> Standing {
         match (row.phase(self.removed.as_ref().map_or(now, |removed| removed.time)), &self.removed) {
-            (Phase::Leased | Phase::Waiting, Some(_)) => Standing::Ended(State::Cancelled),
+            (Phase::Leased | Phase::Waiting, Some(_)) => Standing::Ended(row.ends_as(State::Cancelled)),
             (Phase::Leased, None) => Standing::Leased,
             (Phase::Waiting, None) => Standing::Waiting { open: true },
-            (Phase::Expired(_), _) => Standing::Ended(end_as(State::Expired, row.past.delivered)),
-            (Phase::Abandoned(_), _) => Standing::Ended(end_as(State::Failed, row.past.delivered)),
+            (Phase::Expired(_), _) => Standing::Ended(row.ends_as(State::Expired)),
+            (Phase::Abandoned(_), _) => Standing::Ended(row.ends_as(State::Failed)),
         }
     }
 
@@ -187,7 +186,7 @@ where
         }
         for row in self.outcomes.range((number, from)..=(number, u64::MAX)).map_err(super::storage)? {
             let (key, row) = row.map_err(super::storage)?;
-            let state = OutcomeRow::decode(row.value())?.state()?;
+            let state = OutcomeRow::state_in(row.value())?;
             known.own.add(key.value().1, Standing::Ended(state));
         }
         known.own.sort();

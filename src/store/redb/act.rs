@@ -8,12 +8,11 @@ use redb::{Database, ReadableDatabase, WriteTransaction};
 use super::course::{OpenRow, Past, cut};
 use super::courses::{CourseKey, Courses};
 use super::judge::{Judge, OwnRow, Standing};
-use super::look::{self, Events};
+use super::look::{Events, Unwritten};
 use super::memory::Memory;
 use super::queue::Entry;
 use super::record::{self, Head, Meta};
 use super::storage;
-use super::tables::PageAt;
 use super::writer::{RELEASED_AT_ONCE, Writer};
 use crate::base::clock::Timestamp;
 use crate::model::id::{LedgerId, Position};
@@ -45,7 +44,7 @@ pub(super) fn run(writer: &mut Writer, act: &Act) -> Result<Answers, StoreError>
         // Memory must not hold a lease for what the file says has ended with it.
         shared.memory.write().release(now, RELEASED_AT_ONCE);
         // The writer is alone: the last commit is what this transaction begins with.
-        plan = Plan::new(&*shared.database()?, act, look::confirmed(&shared), now)?;
+        plan = Plan::new(&*shared.database()?, act, Unwritten::of(&shared), now)?;
         plan.write(write, meta, act, now)
     })?;
     let mut memory = shared.memory.write();
@@ -57,14 +56,9 @@ pub(super) fn run(writer: &mut Writer, act: &Act) -> Result<Answers, StoreError>
 
 impl Plan {
     /// What of `act` can be done at `now`, as the file is.
-    pub(super) fn new(
-        db: &Database,
-        act: &Act,
-        confirmed: HashSet<PageAt>,
-        now: Timestamp,
-    ) -> Result<Self, StoreError> {
+    pub(super) fn new(db: &Database, act: &Act, unwritten: Unwritten, now: Timestamp) -> Result<Self, StoreError> {
         let read = db.begin_read().map_err(storage)?;
-        let mut judge = Judge::new(&read, confirmed, now)?;
+        let mut judge = Judge::new(&read, unwritten, now)?;
         let events = Events::new(&read, judge.meta().filed_to)?;
         let mut plan = Self::default();
         let mut seen = HashSet::new();
@@ -92,7 +86,7 @@ impl Plan {
         for (key, deed) in &self.deeds {
             match deed {
                 Deed::Cancel { row: Some(row), .. } => {
-                    let end = (State::Cancelled, cut(&reason), now);
+                    let end = (row.ends_as(State::Cancelled), cut(&reason), now);
                     courses.end(*key, row.clone(), end, meta.settled_to)?;
                 }
                 Deed::Cancel { row: None, deadline } => {
@@ -167,8 +161,11 @@ fn reopen(
     if !was_open && key.1 < meta.settled_to {
         courses.tally(key.0, |tally| tally.discount(was))?;
     }
-    if matches!(left, OwnRow::Outcome(_)) {
+    if let OwnRow::Outcome(outcome) = left {
         courses.outcomes()?.remove(key).map_err(storage)?;
+        if let Some(attempt) = &outcome.attempt {
+            courses.keep_attempt(key, outcome.past.attempts, attempt)?;
+        }
     }
     meta.consumed -= u64::from(was == State::Consumed);
     courses.keep_open(key, row)
@@ -183,7 +180,7 @@ impl Deed {
             Self::Reopen { was, left, row } => {
                 let Some(at) = Position::new(position) else { return };
                 let was_open = matches!(left, OwnRow::Open(_));
-                memory.reopen(number, Entry::new(at, row.size, row.deadline()), *was, was_open);
+                memory.reopen(number, Entry::new(at, row.size, row.deadline()), *was, was_open, row.past.delivered);
             }
         }
     }

@@ -7,7 +7,7 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use super::endpoint::EndpointMemory;
 use super::memory::Memory;
 use super::record::{self, EndpointRow, Meta, SubscriptionRow};
-use super::tables::{ENDPOINTS, SECRETS, SUBSCRIPTIONS};
+use super::tables::{ENDPOINTS, SECRETS, STANDINGS, SUBSCRIPTIONS};
 use super::target_row::{seal_secrets, secrets_name};
 use super::writer::Writer;
 use super::{Options, page, storage};
@@ -188,6 +188,7 @@ impl Plan {
         let mut subscriptions = write.open_table(SUBSCRIPTIONS).map_err(storage)?;
         let mut endpoints = write.open_table(ENDPOINTS).map_err(storage)?;
         let mut secrets = write.open_table(SECRETS).map_err(storage)?;
+        let mut standings = write.open_table(STANDINGS).map_err(storage)?;
         // The last change of an id decides what is there, so what goes goes first.
         for id in &self.removed {
             subscriptions.remove(id.as_str()).map_err(storage)?;
@@ -211,6 +212,7 @@ impl Plan {
             endpoints.insert(endpoint.number.0, record::encode(&row).as_slice()).map_err(storage)?;
             if removed.is_some() {
                 secrets.remove(secrets_name(endpoint.number.0).as_str()).map_err(storage)?;
+                standings.remove(endpoint.number.0).map_err(storage)?;
             }
         }
         Ok(())

@@ -6,12 +6,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attempt_row::AttemptRow;
 use super::push::end_as;
-use super::record::{decode, encode, state_from_byte, state_to_byte};
+use super::record::{decode_as, encode_as, state_from_byte, state_to_byte};
 use super::tables::PageAt;
 use crate::base::clock::Timestamp;
 use crate::model::notification::State;
 use crate::store::{Round, StoreError};
+
+/// The version of these rows, and what they are called in errors.
+const VERSION: u8 = 2;
+const OPEN: &str = "an open notification";
+const OUTCOME: &str = "the end of a notification";
 
 /// How many hand-outs and rounds a row tells of: the last ones. A client that never acknowledges must not make a row
 /// grow for ever.
@@ -170,11 +176,14 @@ impl OpenRow {
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
-        decode(bytes, "an open notification")
+        match bytes.first() {
+            Some(&older::VERSION) => older::open(bytes),
+            _ => decode_as(VERSION, bytes, OPEN),
+        }
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        encode(self)
+        encode_as(VERSION, self)
     }
 
     pub(super) const fn deadline(&self) -> Timestamp {
@@ -192,7 +201,12 @@ impl OpenRow {
     /// State, reason and instant of its end, where time has ended it by `now`.
     pub(super) fn ended_by(&self, now: Timestamp) -> Option<(State, &'static str, Timestamp)> {
         let (state, reason, at) = self.phase(now).end()?;
-        Some((end_as(state, self.past.delivered), reason, at))
+        Some((self.ends_as(state), reason, at))
+    }
+
+    /// What it counts as if it ends as `state`.
+    pub(super) const fn ends_as(&self, state: State) -> State {
+        end_as(state, self.past.delivered)
     }
 
     /// It is tried again, `due` at the earliest.
@@ -200,11 +214,12 @@ impl OpenRow {
         self.wait = Some((due.as_millis(), now.as_millis()));
     }
 
-    /// By when it is due; `None`: at once, as its endpoint has recovered since that was decided.
-    pub(super) fn due(&self, recovered: Option<Timestamp>) -> Option<Timestamp> {
-        let (due, decided) = self.wait?;
-        let stands = recovered.is_none_or(|recovered| recovered.as_millis() < decided);
-        stands.then(|| Timestamp::from_millis(due))
+    /// By when it is due, and when that was decided; `None`: at once, as its endpoint has `recovered` since.
+    pub(super) fn wait(&self, recovered: Option<Timestamp>) -> Option<(Timestamp, Timestamp)> {
+        let (due, decided) =
+            self.wait.map(|(due, decided)| (Timestamp::from_millis(due), Timestamp::from_millis(decided)))?;
+        let stands = recovered.is_none_or(|recovered| recovered < decided);
+        stands.then_some((due, decided))
     }
 
     /// It is handed out once more, under a lease: of at most `most` in this round.
@@ -220,7 +235,7 @@ impl OpenRow {
     pub(super) fn end(self, state: State, reason: &str, at: Timestamp) -> OutcomeRow {
         let Self { deadline, size: _, handouts, lease: _, wait: _, past } = self;
         let reason = reason.to_owned();
-        OutcomeRow { state: state_to_byte(state), reason, at: at.as_millis(), deadline, handouts, past }
+        OutcomeRow { state: state_to_byte(state), reason, at: at.as_millis(), deadline, handouts, past, attempt: None }
     }
 }
 
@@ -233,21 +248,39 @@ pub(super) struct OutcomeRow {
     deadline: i64,
     pub(super) handouts: u32,
     pub(super) past: Past,
+    /// The attempt that it ended with: the others are rows in ATTEMPTS. So what arrives at the first try is one row.
+    pub(super) attempt: Option<Box<AttemptRow>>,
 }
 
 impl OutcomeRow {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
-        let row: Self = decode(bytes, "the end of a notification")?;
+        let row: Self = match bytes.first() {
+            Some(&older::VERSION) => older::outcome(bytes)?,
+            _ => decode_as(VERSION, bytes, OUTCOME)?,
+        };
         row.state()?;
         Ok(row)
     }
 
+    /// The state alone, which is its first field in every version: start reads no more of it.
+    pub(super) fn state_in(bytes: &[u8]) -> Result<State, StoreError> {
+        match bytes {
+            [VERSION | older::VERSION, state, ..] => state_from_byte(*state),
+            _ => Self::decode(bytes)?.state(),
+        }
+    }
+
     pub(super) fn encode(&self) -> Vec<u8> {
-        encode(self)
+        encode_as(VERSION, self)
     }
 
     pub(super) fn state(&self) -> Result<State, StoreError> {
         state_from_byte(self.state)
+    }
+
+    /// It ended with this attempt.
+    pub(super) fn after(self, attempt: AttemptRow) -> Self {
+        Self { attempt: Some(Box::new(attempt)), ..self }
     }
 
     /// When it ended.
@@ -257,6 +290,59 @@ impl OutcomeRow {
 
     pub(super) const fn deadline(&self) -> Timestamp {
         Timestamp::from_millis(self.deadline)
+    }
+}
+
+/// The rows of both kinds as they were before anything was sent.
+mod older {
+    use serde::{Deserialize, Serialize};
+
+    use super::super::record::decode_as;
+    use super::{OPEN, OUTCOME, RoundRow};
+    use crate::store::StoreError;
+
+    pub(super) const VERSION: u8 = 1;
+
+    #[derive(Serialize, Deserialize)]
+    struct Past {
+        rounds_before: u32,
+        rounds: Vec<RoundRow>,
+        pages: Vec<(u64, u32)>,
+    }
+
+    impl From<Past> for super::Past {
+        fn from(Past { rounds_before, rounds, pages }: Past) -> Self {
+            Self { rounds_before, rounds, pages, attempts: 0, delivered: false }
+        }
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct OpenRow {
+        deadline: i64,
+        size: u64,
+        handouts: u32,
+        lease: Option<(i64, bool)>,
+        past: Past,
+    }
+
+    pub(super) fn open(bytes: &[u8]) -> Result<super::OpenRow, StoreError> {
+        let OpenRow { deadline, size, handouts, lease, past } = decode_as(VERSION, bytes, OPEN)?;
+        Ok(super::OpenRow { deadline, size, handouts, lease, wait: None, past: past.into() })
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct OutcomeRow {
+        state: u8,
+        reason: String,
+        at: i64,
+        deadline: i64,
+        handouts: u32,
+        past: Past,
+    }
+
+    pub(super) fn outcome(bytes: &[u8]) -> Result<super::OutcomeRow, StoreError> {
+        let OutcomeRow { state, reason, at, deadline, handouts, past } = decode_as(VERSION, bytes, OUTCOME)?;
+        Ok(super::OutcomeRow { state, reason, at, deadline, handouts, past: past.into(), attempt: None })
     }
 }
 

@@ -58,8 +58,12 @@ impl EndpointMemory {
 
     /// The sums at `now`: what is past its deadline counts as expired, whether or not a sweep has run.
     pub(super) fn sums(&self, now: Timestamp) -> Sums {
-        let is_held = self.held || self.push.as_ref().is_some_and(|push| push.standing.hold.is_some());
-        self.split(now, if is_held { State::Held } else { State::Queued }, State::Leased)
+        self.split(now, if self.is_held() { State::Held } else { State::Queued }, State::Leased)
+    }
+
+    /// Whether what waits is held: with its subscription, or for itself.
+    pub(super) fn is_held(&self) -> bool {
+        self.held || self.push.as_ref().is_some_and(|push| push.standing().hold.is_some())
     }
 
     /// The sums of this endpoint if it is removed at `now`: what waits or is leased is cancelled.
@@ -74,7 +78,9 @@ impl EndpointMemory {
             sums.add(live_as, live);
             sums.add(State::Expired, queue.len() as u64 - live);
         }
-        sums.add(leased_as, self.in_flight());
+        if let Some(push) = &self.push {
+            push.split(&mut sums, &self.again, now, live_as, leased_as);
+        }
         let mut ended = 0;
         for leased in self.leases.ended(now) {
             ended += 1;

@@ -35,6 +35,8 @@ pub(super) struct Staged {
     handed_to: Option<u64>,
     /// What waited again, and does so no more.
     gone: HashSet<u64>,
+    /// What was sent and is tried again.
+    put_off: HashMap<u64, Entry>,
 }
 
 impl Staged {
@@ -46,6 +48,16 @@ impl Staged {
     /// The notification at `position` has ended.
     pub(super) fn end(&mut self, position: u64) {
         self.gone.insert(position);
+    }
+
+    /// It is tried again.
+    pub(super) fn put_off(&mut self, entry: Entry) {
+        self.put_off.insert(entry.position(), entry);
+    }
+
+    /// The entry at `position`, if it is to be tried again.
+    pub(super) fn waits(&self, position: u64) -> Option<Entry> {
+        self.put_off.get(&position).copied()
     }
 
     /// These are handed out.

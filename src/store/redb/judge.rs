@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 use redb::{ReadOnlyTable, ReadTransaction};
 
 use super::account;
@@ -13,6 +13,7 @@ use super::attempt_row::AttemptRow;
 use super::course::{
     ANSWER_UNCONFIRMED, DEADLINE, OpenRow, OutcomeRow, POLLED, Past, Phase, QUEUE_FULL, SUBSCRIPTION_REMOVED,
 };
+use super::look::Unwritten;
 use super::record::{self, EndpointRow, Entrance, Group, Head, Meta, PageRow, SubscriptionRow};
 use super::standing_row::StandingRow;
 use super::storage;
@@ -88,14 +89,13 @@ pub(super) struct Judge {
     outcomes: Rows<(u32, u64)>,
     attempts: Rows<(u32, u64, u32)>,
     standings: Rows<u32>,
-    /// Pages that are known to have been answered, and are not marked so yet.
-    confirmed: HashSet<PageAt>,
+    unwritten: Unwritten,
     addressees: HashMap<u32, Option<Addressee>>,
     in_hand: HashMap<u32, PageInHand>,
 }
 
 impl Judge {
-    pub(super) fn new(read: &ReadTransaction, confirmed: HashSet<PageAt>, now: Timestamp) -> Result<Self, StoreError> {
+    pub(super) fn new(read: &ReadTransaction, unwritten: Unwritten, now: Timestamp) -> Result<Self, StoreError> {
         Ok(Self {
             now,
             meta: super::load::read_meta(read)?,
@@ -106,7 +106,7 @@ impl Judge {
             outcomes: read.open_table(OUTCOMES).map_err(storage)?,
             attempts: read.open_table(ATTEMPTS).map_err(storage)?,
             standings: read.open_table(STANDINGS).map_err(storage)?,
-            confirmed,
+            unwritten,
             addressees: HashMap::new(),
             in_hand: HashMap::new(),
         })
@@ -142,14 +142,26 @@ impl Judge {
         record::decode::<StandingRow>(row.value(), "how an endpoint stands")?.into_standing()
     }
 
-    /// The attempts to send the notification of the event at `position` for the endpoint `number`, first to last.
-    pub(super) fn attempts(&self, number: u32, position: u64) -> Result<Vec<KeptAttempt>, StoreError> {
+    /// Whether the notification of the event at `position` for the endpoint `number` is being sent.
+    pub(super) fn is_in_flight(&self, number: u32, position: u64) -> bool {
+        self.unwritten.in_flight.contains(&(number, position))
+    }
+
+    /// The attempts to send the notification of the event at `position` for the endpoint `number`, first to last; `row`
+    /// is what it has of its own.
+    pub(super) fn attempts(&self, number: u32, position: u64, row: &OwnRow) -> Result<Vec<KeptAttempt>, StoreError> {
         let rows = self.attempts.range((number, position, 0)..=(number, position, u32::MAX)).map_err(storage)?;
         let mut attempts = Vec::new();
         for row in rows {
             let (key, row) = row.map_err(storage)?;
             let attempt = record::decode::<AttemptRow>(row.value(), "an attempt")?.into_attempt()?;
             attempts.push(KeptAttempt { number: key.value().2, attempt });
+        }
+        if let OwnRow::Outcome(OutcomeRow { attempt: Some(attempt), past, .. }) = row {
+            // Some may have been settled after it had ended.
+            let at = attempts.partition_point(|kept| kept.number < past.attempts);
+            attempts
+                .insert(at, KeptAttempt { number: past.attempts, attempt: AttemptRow::clone(attempt).into_attempt()? });
         }
         Ok(attempts)
     }
@@ -171,7 +183,8 @@ impl Judge {
     ) -> Result<Option<Standing>, StoreError> {
         let Some(addressee) = self.addressee(number)?.cloned() else { return Ok(None) };
         if let Some(row) = self.open.get((number, position)).map_err(storage)? {
-            return Ok(Some(self.open_standing(OpenRow::decode(row.value())?, &addressee)));
+            let is_sent = self.is_in_flight(number, position);
+            return Ok(Some(self.open_standing(OpenRow::decode(row.value())?, &addressee, is_sent)));
         }
         if position < self.meta.history_from {
             return Ok(None);
@@ -182,13 +195,15 @@ impl Judge {
         self.plain_standing(position, head, group, number, &addressee).map(Some)
     }
 
-    fn open_standing(&self, row: OpenRow, addressee: &Addressee) -> Standing {
+    fn open_standing(&self, row: OpenRow, addressee: &Addressee, is_sent: bool) -> Standing {
         let (deadline, handouts) = (row.deadline(), row.handouts);
         let phase = row.phase(addressee.removed.unwrap_or(self.now));
         let ended = row.ended_by(addressee.removed.unwrap_or(self.now));
         let (state, reason, ended) = match (ended, addressee.removed) {
+            // It does not end before who sends it has been heard of.
+            (_, None) if is_sent => (State::Leased, None, None),
             (Some((state, reason, at)), _) => (state, Some(reason), Some(at)),
-            (None, Some(removed)) => (State::Cancelled, Some(SUBSCRIPTION_REMOVED), Some(removed)),
+            (None, Some(removed)) => (row.ends_as(State::Cancelled), Some(SUBSCRIPTION_REMOVED), Some(removed)),
             (None, None) if phase == Phase::Leased => (State::Leased, None, None),
             (None, None) => (live_state(addressee), addressee.hold.map(HoldReason::as_str), None),
         };
@@ -229,6 +244,7 @@ impl Judge {
         let page = self.plain_page(number, position, addressee)?;
         let (state, reason, ended) = match (page, addressee.removed) {
             _ if group.entrance == Entrance::QueueFull => (State::Failed, Some(QUEUE_FULL), Some(head.accepted())),
+            (None, None) if self.is_in_flight(number, position) => (State::Leased, None, None),
             (Some((_, reason, at)), _) => (State::Consumed, Some(reason), Some(at)),
             (None, Some(removed)) if position > addressee.cursor && deadline > removed => {
                 (State::Cancelled, Some(SUBSCRIPTION_REMOVED), Some(removed))
@@ -283,7 +299,7 @@ impl Judge {
 
     /// Whether the page's answer is known to have reached the socket whole.
     pub(super) fn is_confirmed(&self, at: PageAt, page: &PageRow) -> bool {
-        page.confirmed || self.confirmed.contains(&at)
+        page.confirmed || self.unwritten.confirmed.contains(&at)
     }
 }
 

@@ -4,6 +4,7 @@ use hashbrown::HashSet;
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase};
 
 use super::course::Past;
+use super::courses::CourseKey;
 use super::judge::{Judge, OwnRow, Standing};
 use super::record::{self, EventRow, Group, Head};
 use super::tables::{EVENTS, HEADS, PageAt};
@@ -22,13 +23,13 @@ pub(super) struct Asked {
     endpoints: Option<HashSet<u32>>,
     /// Where it begins at the earliest.
     from: u64,
-    confirmed: HashSet<PageAt>,
+    unwritten: Unwritten,
     now: Timestamp,
 }
 
 impl Asked {
     pub(super) fn new(shared: &Shared, look: Look) -> Self {
-        let confirmed = confirmed(shared);
+        let unwritten = Unwritten::of(shared);
         let now = shared.now();
         let memory = shared.memory.read();
         let endpoints = look.subscription.as_ref().map(|id| {
@@ -44,14 +45,26 @@ impl Asked {
             }
             _ => 0,
         };
-        Self { look, endpoints, from, confirmed, now }
+        Self { look, endpoints, from, unwritten, now }
     }
 }
 
-/// Pages that have been answered, and that a transaction is yet to mark so. To be asked for before the file is.
-pub(super) fn confirmed(shared: &Shared) -> HashSet<PageAt> {
-    let pending = shared.pending.lock();
-    pending.confirmed.iter().chain(&pending.marking).copied().collect()
+/// What memory knows and the file does not. To be asked for before the file is.
+#[derive(Default)]
+pub(super) struct Unwritten {
+    /// Pages that have been answered, and that a transaction is yet to mark so.
+    pub(super) confirmed: HashSet<PageAt>,
+    /// Endpoint and position of what is being sent.
+    pub(super) in_flight: HashSet<CourseKey>,
+}
+
+impl Unwritten {
+    pub(super) fn of(shared: &Shared) -> Self {
+        let in_flight = shared.memory.read().in_flight().collect();
+        let pending = shared.pending.lock();
+        let confirmed = pending.confirmed.iter().chain(&pending.marking).copied().collect();
+        Self { confirmed, in_flight }
+    }
 }
 
 /// The heads and bodies of one snapshot of the file.
@@ -124,8 +137,8 @@ fn targets(head: &Head) -> impl Iterator<Item = (usize, u32)> {
 /// Lists notifications (see [`crate::store::Store::notifications`]).
 pub(super) fn list(db: &Database, asked: Asked) -> Result<Looked, StoreError> {
     let read = db.begin_read().map_err(storage)?;
-    let Asked { look, endpoints, from, confirmed, now } = asked;
-    let judge = Judge::new(&read, confirmed, now)?;
+    let Asked { look, endpoints, from, unwritten, now } = asked;
+    let judge = Judge::new(&read, unwritten, now)?;
     let events = Events::new(&read, judge.meta().filed_to)?;
     let mut next = from.max(look.cursor.map_or(0, |cursor| cursor.position.get()));
     if let Some(from) = look.from {
@@ -251,24 +264,25 @@ fn view(
 pub(super) fn story(
     db: &Database,
     id: LedgerId,
-    confirmed: HashSet<PageAt>,
+    unwritten: Unwritten,
     now: Timestamp,
 ) -> Result<Option<Story>, StoreError> {
     let read = db.begin_read().map_err(storage)?;
-    let mut judge = Judge::new(&read, confirmed, now)?;
+    let mut judge = Judge::new(&read, unwritten, now)?;
     let events = Events::new(&read, judge.meta().filed_to)?;
     let Some((position, head, group, number)) = events.find(id)? else { return Ok(None) };
     let group = &head.groups[group];
     let Some(standing) = judge.stand(position, &head, group, number)? else { return Ok(None) };
     let event = events.body(position, |row| record::event(position, row))?;
     let past = standing.row.past();
-    let attempts = judge.attempts(number, position)?;
+    let attempts = judge.attempts(number, position, &standing.row)?;
     let recovered = judge.addressee(number)?.and_then(|addressee| addressee.recovered);
     let due = match &standing.row {
-        OwnRow::Open(row) => row.due(recovered),
+        OwnRow::Open(row) => row.wait(recovered).map(|(due, _)| due),
         OwnRow::None(_) | OwnRow::Outcome(_) => None,
     };
-    let push = PushView { attempts, due, tried: standing.handouts, in_flight: false };
+    let in_flight = judge.is_in_flight(number, position);
+    let push = PushView { attempts, due, tried: standing.handouts, in_flight };
     let subscription = judge.addressee(number)?.map(|addressee| addressee.subscription.clone());
     let event_type = event.as_ref().map(|event| event.draft.event_type.clone());
     let view = view((position, id.parts().target, number), &head, group, standing, subscription, event_type)?;

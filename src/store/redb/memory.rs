@@ -124,6 +124,17 @@ impl Memory {
         Some(endpoint)
     }
 
+    /// Whether notifications are sent to the endpoint, and not polled.
+    pub(super) fn is_sent_to(&self, number: u32) -> bool {
+        self.endpoints.get(&number).is_some_and(|endpoint| endpoint.push.is_some())
+    }
+
+    /// Endpoint and position of what is being sent.
+    pub(super) fn in_flight(&self) -> impl Iterator<Item = (u32, u64)> {
+        let sent = self.endpoints.iter().filter_map(|(number, endpoint)| Some((*number, endpoint.push.as_ref()?)));
+        sent.flat_map(|(number, push)| push.positions().map(move |position| (number, position)))
+    }
+
     /// The sums of all endpoints, for each kind.
     pub(super) fn sums(&self, now: Timestamp) -> ByKind<Sums> {
         let mut sums = self.gone;
@@ -173,7 +184,10 @@ impl Memory {
             (Phase::Leased | Phase::Waiting, _) => {
                 endpoint.again.insert(entry);
                 if let Some(push) = &mut endpoint.push {
-                    push.put_off(entry.position(), row.due(push.standing.recovered));
+                    match row.wait(push.standing().recovered) {
+                        Some((due, decided)) => push.put_off(entry.position(), due, decided),
+                        None => push.make_ready(entry.position(), now),
+                    }
                     if row.past.delivered {
                         push.was_delivered(entry.position());
                     }
@@ -225,10 +239,12 @@ impl Memory {
     /// An open notification has ended as `state`, and its row has gone.
     pub(super) fn end_open(&mut self, number: u32, position: u64, state: State) {
         let was_open = self.with_leases(number, |endpoint| {
-            let is_sent = endpoint.push.as_mut().is_some_and(|push| {
-                push.end(position, state);
-                push.unclaim(position).is_some()
-            });
+            let (mut state, mut is_sent) = (state, false);
+            if let Some(push) = &mut endpoint.push {
+                (state, is_sent) = (push.end(position, state), push.withdraw(position).is_some());
+                // It may have been what all else waited for.
+                endpoint.arrival.notify_waiters();
+            }
             let was_open =
                 is_sent || endpoint.leases.remove(position).is_some() || endpoint.again.remove(position).is_some();
             endpoint.ended.add(state, u64::from(was_open));
@@ -241,9 +257,10 @@ impl Memory {
     /// A notification in the queue is cancelled.
     pub(super) fn cancel(&mut self, number: u32, position: u64) {
         let Some(endpoint) = self.endpoints.get_mut(&number) else { return };
-        let is_sent = endpoint.push.as_mut().is_some_and(|push| push.unclaim(position).is_some());
+        let is_sent = endpoint.push.as_mut().is_some_and(|push| push.withdraw(position).is_some());
         if is_sent || endpoint.queue.remove(position).is_some() {
             endpoint.ended.add(State::Cancelled, 1);
+            endpoint.arrival.notify_waiters();
             self.queued -= 1;
         }
         if is_sent {
@@ -252,23 +269,19 @@ impl Memory {
     }
 
     /// A notification that had ended as `was` waits again, in a new round. `was_open`: it has the row of an open one
-    /// already, as nobody had written down its end.
-    pub(super) fn reopen(&mut self, number: u32, entry: Entry, was: State, was_open: bool) {
+    /// already, as nobody had written down its end. `delivered`: it was once.
+    pub(super) fn reopen(&mut self, number: u32, entry: Entry, was: State, was_open: bool, delivered: bool) {
         let position = entry.position();
-        // What is being sent without a row is kept open already.
-        let mut was_open = was_open;
+        let now = Timestamp::from_millis(self.meta.ledger_time);
         let counted = self.with_leases(number, |endpoint| {
-            let in_flight = endpoint.push.as_mut().and_then(|push| {
-                push.put_off(position, None);
-                if was == State::Delivered {
+            if let Some(push) = &mut endpoint.push {
+                push.make_ready(position, now);
+                if delivered {
                     push.was_delivered(position);
                 }
-                push.unclaim(position)
-            });
-            was_open |= in_flight.is_some();
+            }
             // Where no sweep has met its end it is not among what has ended.
-            let unswept = in_flight.is_some()
-                | endpoint.leases.remove(position).is_some()
+            let unswept = endpoint.leases.remove(position).is_some()
                 | endpoint.again.remove(position).is_some()
                 | endpoint.queue.remove(position).is_some();
             endpoint.ended.remove(was, u64::from(!unswept));

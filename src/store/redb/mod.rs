@@ -22,6 +22,7 @@ mod append;
 mod attempt_row;
 mod backend;
 mod change;
+mod claims;
 mod compact;
 mod course;
 mod courses;
@@ -37,6 +38,7 @@ mod look;
 mod memory;
 mod notes;
 mod open;
+mod overdue;
 mod own_rows;
 mod page;
 mod page_keys;
@@ -47,6 +49,7 @@ mod record;
 mod room;
 mod runs;
 mod settle;
+mod settlement;
 mod standing_row;
 mod sweep;
 mod tables;
@@ -70,6 +73,8 @@ use redb::Database;
 use tokio::sync::{Notify, Semaphore, oneshot};
 
 pub use self::backend::Faults;
+use self::claims::Claims;
+use self::look::Unwritten;
 use self::memory::{Memory, Pending};
 use self::notes::Note;
 use self::open::Opened;
@@ -133,6 +138,9 @@ pub(super) struct Shared {
     /// The file under it, also while it is closed.
     file: RwLock<Arc<File>>,
     memory: RwLock<Memory>,
+    /// Held by the writer while it reads memory for a transaction, and by who claims: so that who claims waits here, and
+    /// not for memory, where all who read would wait behind. To be taken before memory.
+    at_work: Mutex<()>,
     /// Wakes those who wait for another set of subscriptions.
     set_changed: Notify,
     pending: Mutex<Pending>,
@@ -246,6 +254,7 @@ impl RedbStore {
             db: RwLock::new(Some(Arc::new(db))),
             file: RwLock::new(file),
             memory: RwLock::new(memory),
+            at_work: Mutex::default(),
             set_changed: Notify::new(),
             pending: Mutex::default(),
             unread: Mutex::default(),
@@ -353,9 +362,9 @@ impl Store for RedbStore {
         let now = self.shared.now();
         let memory = self.shared.memory.read();
         memory.endpoints.get(&endpoint.0).map_or_else(QueueStatus::default, |e| QueueStatus {
-            waiting: if e.held { 0 } else { e.waiting(now) },
+            waiting: if e.is_held() { 0 } else { e.waiting(now) },
             leased: e.leased(now),
-            held: if e.held { e.waiting(now) } else { 0 },
+            held: if e.is_held() { e.waiting(now) } else { 0 },
             last_polled: e.last_polled.get(),
         })
     }
@@ -389,40 +398,40 @@ impl Store for RedbStore {
     }
 
     async fn story(&self, id: LedgerId) -> Result<Option<Story>, StoreError> {
-        let (confirmed, now) = (look::confirmed(&self.shared), self.shared.now());
-        let story = self.reading(move |db| look::story(db, id, confirmed, now)).await?;
-        Ok(story.map(|mut story| {
-            story.push.in_flight = push::is_in_flight(&self.shared, &story);
-            story
-        }))
+        let (unwritten, now) = (Unwritten::of(&self.shared), self.shared.now());
+        self.reading(move |db| look::story(db, id, unwritten, now)).await
     }
 
     async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, StoreError> {
-        push::claim(self, claim).await
+        let shared = Arc::clone(&self.shared);
+        let claims = tokio::task::spawn_blocking(move || Claims::take(shared, &claim)).await;
+        claims.map_err(|_| StoreError::Closed)?.map(Claims::hand_over)
     }
 
     fn put_back(&self, endpoint: EndpointNumber, notifications: &[LedgerId]) {
-        push::put_back(&self.shared, endpoint, notifications);
+        claims::return_claims(&self.shared, endpoint, notifications);
     }
 
     async fn settle(&self, settlement: Settlement) -> Result<Settled, StoreError> {
-        push::settle(self, settlement).await
+        self.submit(|reply| Operation::Settle { settlement: Box::new(settlement), reply }).await?
     }
 
     async fn due(&self, endpoint: EndpointNumber, ordering: Ordering) {
-        push::due(&self.shared, endpoint, ordering, false).await;
+        claims::due(&self.shared, endpoint, ordering, false).await;
     }
 
     async fn probe_due(&self, endpoint: EndpointNumber, ordering: Ordering) {
-        push::due(&self.shared, endpoint, ordering, true).await;
+        claims::due(&self.shared, endpoint, ordering, true).await;
     }
 
     fn overdue(&self) -> Option<Timestamp> {
-        push::overdue(&self.shared)
+        overdue::since(&self.shared)
     }
 
     fn standing(&self, endpoint: EndpointNumber) -> Standing {
-        push::standing(&self.shared, endpoint)
+        let memory = self.shared.memory.read();
+        let push = memory.endpoints.get(&endpoint.0).and_then(|endpoint| endpoint.push.as_ref());
+        push.map(|push| push.standing().clone()).unwrap_or_default()
     }
 
     async fn stand(&self, endpoint: EndpointNumber, standing: Standing) -> Result<(), StoreError> {
@@ -473,8 +482,8 @@ impl Store for RedbStore {
 
     async fn act(&self, act: Act) -> Result<Vec<Result<(), NotDone>>, StoreError> {
         if act.dry_run {
-            let (confirmed, now) = (look::confirmed(&self.shared), self.shared.now());
-            return self.reading(move |db| Ok(act::Plan::new(db, &act, confirmed, now)?.answers)).await;
+            let (unwritten, now) = (Unwritten::of(&self.shared), self.shared.now());
+            return self.reading(move |db| Ok(act::Plan::new(db, &act, unwritten, now)?.answers)).await;
         }
         self.submit(|reply| Operation::Act { act, reply }).await?
     }

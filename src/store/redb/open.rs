@@ -181,7 +181,7 @@ fn create_tables(db: &Database) -> Result<Meta, StoreError> {
     let tables = read.list_tables().map_err(storage)?.count();
     let known = if tables == 0 { None } else { Some(load::read_meta(&read)?) };
     if let Some(meta) = &known
-        && tables == TABLES
+        && (tables, meta.format) == (TABLES, FORMAT)
     {
         return Ok(meta.clone());
     }
@@ -201,12 +201,9 @@ fn create_tables(db: &Database) -> Result<Meta, StoreError> {
     write.open_table(STANDINGS).map_err(storage)?;
     write.open_table(SUPPRESSED).map_err(storage)?;
     write.open_table(CONDITIONS).map_err(storage)?;
-    // An earlier release had fewer tables.
-    let is_new = known.is_none();
-    let meta = known.unwrap_or_else(Meta::new);
-    if is_new {
-        write_meta(&write, &meta)?;
-    }
+    // An earlier release had fewer tables, and could not read what this one writes.
+    let meta = known.map_or_else(Meta::new, |meta| Meta { format: FORMAT, ..meta });
+    write_meta(&write, &meta)?;
     write.commit().map_err(storage)?;
     Ok(meta)
 }

@@ -27,11 +27,6 @@ impl Entry {
         Self { packed: position.get() << Self::SIZE_BITS | units, deadline }
     }
 
-    /// Of a notification that is in no queue.
-    pub(super) const fn nowhere() -> Self {
-        Self { packed: 0, deadline: Timestamp::MAX }
-    }
-
     pub(super) const fn position(self) -> u64 {
         self.packed >> Self::SIZE_BITS
     }

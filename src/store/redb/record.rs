@@ -18,24 +18,35 @@ use crate::model::owners::Owners;
 use crate::model::subscription::{ContractName, Endpoint, Hold, HoldReason, Intake, Origin, Subscription};
 use crate::store::StoreError;
 
-/// The version of the layout as a whole: raised when an older release could not read the file any more.
-pub(super) const FORMAT: u32 = 1;
+/// The version of the layout as a whole: raised when an older release could not read the file any more. 2 has endpoints
+/// that are sent to.
+pub(super) const FORMAT: u32 = 2;
 
-/// The version that every kind of record has in this release.
+/// The version that a kind of record has in this release where it is not said otherwise.
 const RECORD: u8 = 1;
 
 /// The record's bytes.
 pub(super) fn encode<T: Serialize>(record: &T) -> Vec<u8> {
+    encode_as(RECORD, record)
+}
+
+/// The bytes of a record of which this is not the first version.
+pub(super) fn encode_as<T: Serialize>(version: u8, record: &T) -> Vec<u8> {
     let mut out = Vec::with_capacity(128);
-    out.push(RECORD);
+    out.push(version);
     postcard::to_extend(record, out).expect("records hold only what postcard can write, and a Vec grows")
 }
 
 /// The record in `bytes`; `what` names it in an error.
 pub(super) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], what: &str) -> Result<T, StoreError> {
+    decode_as(RECORD, bytes, what)
+}
+
+/// The record in `bytes`, where it has this version.
+pub(super) fn decode_as<'a, T: Deserialize<'a>>(version: u8, bytes: &'a [u8], what: &str) -> Result<T, StoreError> {
     let corrupt = |detail: String| StoreError::Corrupt { detail: format!("{what}: {detail}") };
     match bytes.split_first() {
-        Some((&RECORD, rest)) => postcard::from_bytes(rest).map_err(|e| corrupt(e.to_string())),
+        Some((&found, rest)) if found == version => postcard::from_bytes(rest).map_err(|e| corrupt(e.to_string())),
         Some((version, _)) => Err(corrupt(format!("version {version} is not known to this release"))),
         None => Err(corrupt("it is empty".to_owned())),
     }

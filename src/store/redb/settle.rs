@@ -63,7 +63,7 @@ fn read_own(
     for (number, counted) in counted {
         for row in outcomes.range((*number, positions.start)..(*number, positions.end)).map_err(storage)? {
             let (key, row) = row.map_err(storage)?;
-            counted.own.insert(key.value().1, OutcomeRow::decode(row.value())?.state()?);
+            counted.own.insert(key.value().1, OutcomeRow::state_in(row.value())?);
         }
     }
     Ok(())

@@ -11,11 +11,12 @@ use std::ops::Range;
 
 use redb::{Key, ReadableDatabase, ReadableTable, Table, Value, WriteTransaction};
 
+use super::courses::Attempts;
 use super::lapse::{self, Lapsed};
 use super::memory::Memory;
 use super::record::{self, Entrance, EventRow, Head, Meta, PageRow, Tally};
 use super::tables::{ATTEMPTS, ENDPOINTS, EVENTS, HEADS, OUTCOMES, PAGES, POLLED, PageAt, SETTLED, STANDINGS, TALLIES};
-use super::writer::{Attempts, RELEASED_AT_ONCE, Writer};
+use super::writer::{RELEASED_AT_ONCE, Writer};
 use super::{append, settle, storage, take};
 use crate::base::clock::Timestamp;
 use crate::model::notification::State;
@@ -53,6 +54,7 @@ pub(super) fn run(writer: &mut Writer) -> Result<Swept, StoreError> {
     let mut step = Step::new(keep, &writer.shared.memory.read());
     let shared = std::sync::Arc::clone(&writer.shared);
     let meta = writer.transaction("sweep", false, |write, meta, now| {
+        let _alone = shared.at_work.lock();
         let memory = shared.memory.read();
         step.file_heads(write, meta)?;
         step.lapsed = lapse::run(write, meta, &memory, ROWS)?;
@@ -526,12 +528,18 @@ fn remove_attempts(
     most: usize,
 ) -> Result<(usize, bool), StoreError> {
     let (mut rows, mut over) = (0, Vec::new());
-    for row in attempts.range((number, 0, 0)..(number, end, 0)).map_err(storage)?.take(most) {
-        let key = row.map_err(storage)?.0.value();
+    let mut from = (number, 0, 0);
+    while rows < most {
+        let next = attempts.range(from..(number, end, 0)).map_err(storage)?.next();
+        let Some((key, _)) = next.transpose().map_err(storage)? else { break };
+        let (_, position, attempt) = key.value();
         rows += 1;
-        if !memory.open.contains_key(&key.1) {
-            over.push(key);
-        }
+        from = if memory.open.contains_key(&position) {
+            (number, position + 1, 0)
+        } else {
+            over.push(key.value());
+            (number, position, attempt + 1)
+        };
     }
     for key in &over {
         attempts.remove(*key).map_err(storage)?;

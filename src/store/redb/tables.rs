@@ -45,7 +45,8 @@ pub(super) const ENDPOINTS: TableDefinition<u32, &[u8]> = TableDefinition::new("
 /// Subscription → [`super::record::SubscriptionRow`].
 pub(super) const SUBSCRIPTIONS: TableDefinition<&str, &[u8]> = TableDefinition::new("subscriptions");
 
-/// (endpoint, position, number from 1) → [`super::attempt_row::AttemptRow`]; it goes when the history has passed.
+/// (endpoint, position, number from 1) → [`super::attempt_row::AttemptRow`], but for the one that it ended with, which is in
+/// OUTCOMES; it goes when the history has passed.
 pub(super) const ATTEMPTS: TableDefinition<(u32, u64, u32), &[u8]> = TableDefinition::new("attempts");
 
 /// Endpoint → [`super::standing_row::StandingRow`]: how what is sent to stands; none while nothing has gone wrong.

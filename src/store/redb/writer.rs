@@ -20,9 +20,9 @@ use super::notes::{self, Note};
 use super::open::Opened;
 use super::pin::Unread;
 use super::record::{self, Head, Meta};
-use super::tables::{ATTEMPTS, EVENTS, HEADS, META, PAGES, POLLED, PageAt, STANDINGS};
+use super::tables::{EVENTS, HEADS, META, PAGES, POLLED, PageAt, STANDINGS};
 use super::take::{self, Taken};
-use super::{Shared, act, change, compact, hand, lease, open, push, storage, sweep};
+use super::{Shared, act, change, compact, hand, lease, open, settlement, storage, sweep};
 use crate::base::clock::Timestamp;
 use crate::model::id::EndpointNumber;
 use crate::model::subscription::Subscription;
@@ -422,6 +422,7 @@ impl Writer {
         *self.shared.trouble.write() = None;
         self.quick = false;
         old.endpoints.values().for_each(|e| e.arrival.notify_waiters());
+        self.shared.set_changed.notify_waiters();
         tracing::warn!("the data file is open again");
     }
 
@@ -501,15 +502,11 @@ fn last_polls(pending: &Pending, memory: &Memory) -> Vec<(u32, Timestamp)> {
     pending.polled.iter().filter_map(last).collect()
 }
 
-/// The table of attempts to send.
-pub(super) type Attempts<'txn> = Table<'txn, (u32, u64, u32), &'static [u8]>;
-
 /// The tables that a group writes to.
 pub(super) struct GroupTables<'txn> {
     write: &'txn WriteTransaction,
     pub(super) events: Table<'txn, u64, &'static [u8]>,
     pages: Option<Table<'txn, PageAt, &'static [u8]>>,
-    attempts: Option<Attempts<'txn>>,
     standings: Option<Table<'txn, u32, &'static [u8]>>,
     pub(super) courses: Courses<'txn>,
 }
@@ -517,7 +514,7 @@ pub(super) struct GroupTables<'txn> {
 impl<'txn> GroupTables<'txn> {
     fn open(write: &'txn WriteTransaction) -> Result<Self, StoreError> {
         let events = write.open_table(EVENTS).map_err(storage)?;
-        Ok(Self { write, events, pages: None, attempts: None, standings: None, courses: Courses::new(write) })
+        Ok(Self { write, events, pages: None, standings: None, courses: Courses::new(write) })
     }
 
     /// The pages: many groups need none.
@@ -525,14 +522,6 @@ impl<'txn> GroupTables<'txn> {
         match &mut self.pages {
             Some(pages) => Ok(pages),
             empty => Ok(empty.insert(self.write.open_table(PAGES).map_err(storage)?)),
-        }
-    }
-
-    /// Attempts to send.
-    pub(super) fn attempts(&mut self) -> Result<&mut Attempts<'txn>, StoreError> {
-        match &mut self.attempts {
-            Some(attempts) => Ok(attempts),
-            empty => Ok(empty.insert(self.write.open_table(ATTEMPTS).map_err(storage)?)),
         }
     }
 
@@ -569,7 +558,7 @@ enum Outcome {
     Append(Result<Stored, AppendError>),
     Take(Result<Option<Taken>, StoreError>),
     Lease(Result<lease::Done, StoreError>),
-    Settle(Result<Option<push::Done>, StoreError>),
+    Settle(Result<settlement::Done, StoreError>),
     Stand,
 }
 
@@ -584,6 +573,7 @@ impl<'a> GroupRun<'a> {
     fn run(&mut self, write: &WriteTransaction, meta: &mut Meta) -> Result<(), StoreError> {
         let mut tables = GroupTables::open(write)?;
         self.release(Timestamp::from_millis(meta.ledger_time));
+        let _alone = self.shared.at_work.lock();
         let memory = self.shared.memory.read();
         let settings = &*self.shared.settings.load_full();
         self.hands.withheld_to = self.shared.time.withheld_to();
@@ -610,10 +600,10 @@ impl<'a> GroupRun<'a> {
                     Outcome::Lease(lease::run(order, wanted, &mut self.hands, &memory, &mut tables, meta)?)
                 }
                 Operation::Settle { settlement, .. } => {
-                    Outcome::Settle(push::run(settlement, &mut self.hands, &memory, &mut tables, meta)?)
+                    Outcome::Settle(settlement::run(settlement, &mut self.hands, &memory, &mut tables, meta)?)
                 }
                 Operation::Stand { endpoint, standing, .. } => {
-                    if memory.endpoints.contains_key(&endpoint.0) {
+                    if memory.is_sent_to(endpoint.0) {
                         tables.keep_standing(endpoint.0, standing)?;
                     }
                     Outcome::Stand
@@ -642,13 +632,13 @@ impl<'a> GroupRun<'a> {
                 Outcome::Append(Ok(stored)) => append::apply(stored, &mut memory, self.shared, &mut queued),
                 Outcome::Take(Ok(Some(taken))) => take::apply(taken, &mut memory, meta),
                 Outcome::Lease(Ok(done)) => lease::apply(done, &mut memory),
-                Outcome::Settle(Ok(Some(done))) => push::apply(done, &mut memory),
+                Outcome::Settle(Ok(done)) => settlement::apply(done, &mut memory),
                 Outcome::Stand => {
                     if let Operation::Stand { endpoint, standing, .. } = operation {
-                        push::apply_standing(endpoint.0, standing, &mut memory);
+                        settlement::apply_standing(endpoint.0, standing, &mut memory);
                     }
                 }
-                Outcome::Append(Err(_)) | Outcome::Take(_) | Outcome::Lease(_) | Outcome::Settle(_) => {}
+                Outcome::Append(Err(_)) | Outcome::Take(_) | Outcome::Lease(_) | Outcome::Settle(Err(_)) => {}
             }
         }
         let settings = self.shared.settings.load();
@@ -668,7 +658,7 @@ impl<'a> GroupRun<'a> {
                     let _ = reply.send(result.map(|done| lease::Answer::new(done, self.shared)));
                 }
                 (Operation::Settle { reply, .. }, Outcome::Settle(result)) => {
-                    let _ = reply.send(result.map(|done| done.map_or(Settled::Gone, |done| done.settled)));
+                    let _ = reply.send(result.map(|done| done.settled));
                 }
                 (Operation::Stand { reply, .. }, Outcome::Stand) => {
                     let _ = reply.send(Ok(()));
