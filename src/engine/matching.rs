@@ -3,7 +3,7 @@
 use super::EngineSettings;
 use crate::model::catalogue::Catalogue;
 use crate::model::event::EventDraft;
-use crate::model::id::{EndpointNumber, EventTypeId};
+use crate::model::id::{EndpointNumber, EventTypeId, SubscriptionId};
 use crate::model::notification::{ByKind, EndpointKind};
 use crate::model::subscription::{ContractName, Subscription, SubscriptionSet};
 use crate::store::TargetGroup;
@@ -20,15 +20,30 @@ pub(super) struct Matched {
 
 /// Matches `draft` against `set`.
 pub(super) fn match_event(draft: &EventDraft, set: &SubscriptionSet, settings: &EngineSettings) -> Matched {
+    match_own(draft, None, set, settings)
+}
+
+/// The same for an event that tells of the subscription `about`: the contacts of that get it too.
+pub(super) fn match_own(
+    draft: &EventDraft,
+    about: Option<&SubscriptionId>,
+    set: &SubscriptionSet,
+    settings: &EngineSettings,
+) -> Matched {
     let catalogue = &settings.catalogue;
     let mut openness = Openness::new(catalogue, &draft.event_type);
     let mut found: ByKind<Vec<EndpointNumber>> = ByKind::default();
-    let mut subscriptions = 0;
+    let (mut subscriptions, mut of_about) = (0, false);
     for subscription in set.wanting(&draft.event_type) {
         if settings.lets_see(subscription, draft.audience.as_ref()) && collect(subscription, &mut openness, &mut found)
         {
             subscriptions += 1;
+            of_about |= about == Some(&subscription.id);
         }
+    }
+    let about = about.and_then(|about| set.get(about.as_str()));
+    if about.is_some_and(|about| collect_contacts(about, &mut found)) && !of_about {
+        subscriptions += 1;
     }
     let endpoints = EndpointKind::ALL.iter().map(|&kind| found.get(kind).len()).sum();
     Matched { subscriptions, targets: groups(found, catalogue, &draft.event_type), endpoints }
@@ -57,6 +72,12 @@ fn groups(mut found: ByKind<Vec<EndpointNumber>>, catalogue: &Catalogue, event_t
         }
     }
     groups
+}
+
+/// Adds those who are told of the subscription itself; says whether there was one.
+fn collect_contacts(subscription: &Subscription, found: &mut ByKind<Vec<EndpointNumber>>) -> bool {
+    let contacts = subscription.endpoints.iter().filter(|endpoint| !endpoint.target.takes_events());
+    contacts.map(|contact| found.get_mut(contact.kind()).push(contact.number)).count() > 0
 }
 
 /// Remembers the catalogue's last answer: nearly always all endpoints of a type have one contract and one kind.

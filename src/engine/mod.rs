@@ -13,6 +13,7 @@
 
 mod admission;
 mod clients;
+mod conditions;
 mod deliver;
 mod health;
 mod lease;
@@ -33,6 +34,7 @@ use tokio::sync::{Mutex, RwLock, watch};
 
 pub use self::admission::{Admission, StillAdmitted};
 pub use self::clients::ForeignClients;
+pub use self::conditions::{ConditionParts, ConditionWatch, DownTargets, Expiry};
 pub use self::deliver::{
     ChannelSettings, Channels, Conditions, Delivery, DeliveryMetrics, DeliverySettings, EndpointName, EndpointReport,
     EndpointState, MAX_SCHEDULE, NoConditions, SharedReport, TargetDown,

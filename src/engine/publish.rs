@@ -2,11 +2,12 @@
 //!
 //! The hot path of the appliance. A batch is stored as a whole or not at all.
 
-use super::matching::match_event;
+use super::matching::{Matched, match_event, match_own};
 use super::{Engine, EngineSettings, Receipt, StoreError};
 use crate::model::catalogue::Catalogue;
+use crate::model::condition::is_own;
 use crate::model::event::EventDraft;
-use crate::model::id::MAX_TARGETS;
+use crate::model::id::{MAX_TARGETS, SubscriptionId};
 use crate::model::subscription::SubscriptionSet;
 use crate::store::{Append, AppendError, NewEvent, Room};
 
@@ -83,9 +84,32 @@ impl Engine {
         let _settings_stay = self.matching.read().await;
         let settings = self.settings();
         check(&drafts, &settings.catalogue)?;
+        self.append(|set| match_all(&drafts, set, &settings)).await
+    }
+
+    /// Stores an event that the appliance itself tells, and fans it out: to who wants its type, and where it tells of the
+    /// subscription `about`, to the contacts of that. The catalogue has no say, nor is it refused for want of room.
+    pub(super) async fn publish_own(
+        &self,
+        draft: &EventDraft,
+        about: Option<&SubscriptionId>,
+    ) -> Result<Vec<Receipt>, PublishError> {
+        let _settings_stay = self.matching.read().await;
+        let settings = self.settings();
+        self.append(|set| {
+            let event = new_event(0, draft, match_own(draft, about, set, &settings))?;
+            Ok(Append { matched_against: set.version(), events: vec![event], own: true })
+        })
+        .await
+    }
+
+    /// Stores what `matched` makes of the subscriptions as they are, again and again until they hold still.
+    async fn append(
+        &self,
+        matched: impl Fn(&SubscriptionSet) -> Result<Append, PublishError>,
+    ) -> Result<Vec<Receipt>, PublishError> {
         for _ in 0..MATCHINGS {
-            let append = match_all(&drafts, &self.store.subscriptions(), &settings)?;
-            match self.store.append(append).await {
+            match self.store.append(matched(&self.store.subscriptions())?).await {
                 Err(AppendError::Stale) => {}
                 Ok(receipts) => return Ok(receipts),
                 Err(error) => return Err(error.into()),
@@ -124,17 +148,12 @@ fn check(drafts: &[EventDraft], catalogue: &Catalogue) -> Result<(), PublishErro
 }
 
 fn match_all(drafts: &[EventDraft], set: &SubscriptionSet, settings: &EngineSettings) -> Result<Append, PublishError> {
-    let events = drafts.iter().enumerate().map(|(index, draft)| match_one(index, draft, set, settings));
+    let matched = |draft| match_event(draft, set, settings);
+    let events = drafts.iter().enumerate().map(|(index, draft)| new_event(index, draft, matched(draft)));
     Ok(Append { matched_against: set.version(), events: events.collect::<Result<_, _>>()?, own: false })
 }
 
-fn match_one(
-    index: usize,
-    draft: &EventDraft,
-    set: &SubscriptionSet,
-    settings: &EngineSettings,
-) -> Result<NewEvent, PublishError> {
-    let matched = match_event(draft, set, settings);
+fn new_event(index: usize, draft: &EventDraft, matched: Matched) -> Result<NewEvent, PublishError> {
     if matched.endpoints > MAX_TARGETS {
         return Err(PublishError::TooManyTargets { index, endpoints: matched.endpoints });
     }
@@ -148,7 +167,7 @@ fn match_one(
 
 /// Whether only the appliance itself makes events of this type (contracts/events.md).
 fn is_built_in(event_type: &str) -> bool {
-    event_type.starts_with("tidings.") || event_type == "SECRET_EXPIRY"
+    is_own(event_type) || event_type == "SECRET_EXPIRY"
 }
 
 impl From<AppendError> for PublishError {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Engine, QueueStatus, StoreError};
+use crate::model::condition::is_own;
 use crate::model::id::{ClientId, EventTypeId, SubscriptionId, uuid_v7};
 use crate::model::notification::EndpointKind;
 use crate::model::owners::Owners;
@@ -151,8 +152,10 @@ impl Engine {
 
     fn closed_types(&self, request: &SubscribeRequest) -> Vec<EventTypeId> {
         let settings = self.settings();
-        let is_open =
-            |id: &EventTypeId| settings.catalogue.is_open_to(id.as_str(), request.contract, EndpointKind::Poll);
+        // What the appliance tells of itself is of other clients' matters too: only files subscribe to that.
+        let is_open = |id: &EventTypeId| {
+            !is_own(id.as_str()) && settings.catalogue.is_open_to(id.as_str(), request.contract, EndpointKind::Poll)
+        };
         request.event_types.iter().filter(|id| !is_open(id)).cloned().collect()
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::condition::Condition;
 use super::id::EventTypeId;
 use super::notification::{ByKind, EndpointKind};
 use super::subscription::ContractName;
@@ -57,17 +58,17 @@ impl Catalogue {
         self.types.values()
     }
 
-    /// Whether events of this type are taken: it is declared, or the catalogue is open.
+    /// Whether events of this type are taken: it is declared, or built in, or the catalogue is open.
     #[must_use]
     pub fn knows(&self, id: &str) -> bool {
-        !self.closed || self.types.contains_key(id)
+        !self.closed || self.types.contains_key(id) || Condition::named(id).is_some()
     }
 
     /// Whether the type can be subscribed to in `contract` with an endpoint of `kind`.
     #[must_use]
     pub fn is_open_to(&self, id: &str, contract: ContractName, kind: EndpointKind) -> bool {
         match self.types.get(id) {
-            None => !self.closed,
+            None => self.knows(id),
             Some(t) => {
                 t.contracts.as_ref().is_none_or(|c| c.iter().any(|c| c == contract.as_str())) && t.may_go_to(kind)
             }

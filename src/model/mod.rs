@@ -4,6 +4,7 @@ pub mod address;
 pub mod attempt;
 pub mod catalogue;
 pub mod cloud_event;
+pub mod condition;
 pub mod event;
 pub mod id;
 pub mod json;

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::notification::EndpointKind;
 use crate::base::clock::Timestamp;
+use crate::base::outbound::Destination;
 
 /// Where the notifications of an endpoint go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,27 @@ impl Target {
         match self {
             Self::Webhook(webhook) => webhook.ordering,
             Self::Poll | Self::Email(_) => Ordering::Relaxed,
+        }
+    }
+
+    /// Where it is, for who may see all: the URL without its query, or the address. Empty where it is polled.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Poll => String::new(),
+            // It parses, or it would be no target.
+            Self::Webhook(webhook) => Destination::parse(&webhook.url).map(|url| url.to_string()).unwrap_or_default(),
+            Self::Email(email) => email.address.clone(),
+        }
+    }
+
+    /// Where it is, for whoever is told of it: of a URL scheme, host and port, for its path may be a secret.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let shown = self.shown();
+        match self {
+            Self::Poll | Self::Email(_) => shown,
+            Self::Webhook(_) => shown.splitn(4, '/').take(3).collect::<Vec<_>>().join("/"),
         }
     }
 
@@ -149,4 +171,28 @@ pub enum Role {
     Subscriber,
     /// What becomes of the subscription itself: that its webhook is disabled, that a secret of it expires.
     Contact,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_shown_to_nobody_and_a_path_to_the_operator_only() {
+        let webhook = |url: &str| {
+            Target::Webhook(WebhookTarget {
+                url: url.to_owned(),
+                egress: "plant".to_owned(),
+                ordering: Ordering::Relaxed,
+                content_mode: ContentMode::Structured,
+                secrets: Vec::new(),
+                asymmetric: true,
+            })
+        };
+        let target = webhook("https://h.example:8443/hook/T0?token=x");
+        assert_eq!(target.shown(), "https://h.example:8443/hook/T0");
+        assert_eq!(target.place(), "https://h.example:8443");
+        assert_eq!(webhook("http://[::1]:9000").place(), "http://[::1]:9000");
+        assert_eq!(Target::Poll.place(), "");
+    }
 }
