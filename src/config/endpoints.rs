@@ -110,12 +110,12 @@ fn template(item: &Item<'_>, known: &Known<'_>) -> Option<String> {
     Some(name)
 }
 
-fn email_target(to: &Address, role: Role, template: Option<String>, locale: Option<String>) -> Target {
+pub(super) fn email_target(to: &Address, role: Role, template: Option<String>, locale: Option<String>) -> Target {
     Target::Email(EmailTarget { address: to.as_str().to_owned(), role, template, locale })
 }
 
 /// Addresses, none of them twice.
-fn addresses(item: &Item<'_>, known: &Known<'_>) -> Option<Vec<Address>> {
+pub(super) fn addresses(item: &Item<'_>, known: &Known<'_>) -> Option<Vec<Address>> {
     if !known.mail {
         let advice = Some("write a section [email] with from and relay".to_owned());
         item.reader.missing_elsewhere(&item.path, "there is no mail without [email]", advice);

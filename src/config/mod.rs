@@ -13,7 +13,8 @@
 //! - [`Effective`]: what the sources say together, to be compared, shown and kept.
 //! - `reader`, `kind`, `secret`: read a key of a kind and collect what is wrong with it.
 //! - `server`, `tls`, `contracts`, `clients`, `api_keys`, `credential`, `issuers`, `trust`, `events`, `limits`,
-//!   `subscriptions`, `endpoints`, `webhooks`, `email`, `templates`, `log`, `settings`: one line for each key, then what must hold between keys.
+//!   `subscriptions`, `endpoints`, `webhooks`, `email`, `templates`, `operator`, `log`, `settings`: one line for each key, then
+//!   what must hold between keys.
 //!
 //! Not here: looking at the network or the data file, and reloading.
 
@@ -33,6 +34,7 @@ mod layers;
 mod limits;
 mod load;
 mod log;
+mod operator;
 mod places;
 mod problem;
 mod reader;

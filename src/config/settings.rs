@@ -13,6 +13,7 @@ use super::issuers;
 use super::kind::text;
 use super::limits;
 use super::log::{self, LogSettings};
+use super::operator;
 use super::reader::Section;
 use super::server;
 use super::sources::Sources;
@@ -30,6 +31,7 @@ use crate::channel::email::EmailSettings;
 use crate::channel::webhook::WebhookSettings;
 use crate::engine::{DeliverySettings, EngineSettings, ForeignClients};
 use crate::http::settings::ServerSettings;
+use crate::model::condition::OPERATOR_CLIENT;
 use crate::model::subscription::SubscriptionDraft;
 use crate::store::StoreSettings;
 
@@ -100,14 +102,15 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let data_dir = PathBuf::from(top.required("data_dir", text));
     let servers = server::read(top, sources);
     let Auth { audience, token_lifetime, token_paths, issuers } = clients::read_auth(top);
-    let Contracts { polling, events, operator, mut root } = contracts::read(top, &servers, token_paths);
+    let Contracts { polling, events, operator: operator_half, mut root } = contracts::read(top, &servers, token_paths);
     let limits = limits::read(top);
     let clients = clients::read(top, sources, limits.auth.request_rate);
     let ids: Vec<_> = clients.iter().map(|client| &client.id).collect();
     let api_keys = api_keys::read(top, sources, limits.auth.request_rate, &ids);
     // A key publishes under its id as a client does.
-    let ids = ids.into_iter().chain(api_keys.iter().map(|key| &key.id));
-    issuers::check(top, &issuers, &servers.public_url, ids);
+    let ids: Vec<_> = ids.into_iter().chain(api_keys.iter().map(|key| &key.id)).collect();
+    operator::refuse_reserved(top, OPERATOR_CLIENT, "the appliance's own", ids.iter().copied());
+    issuers::check(top, &issuers, &servers.public_url, ids.into_iter());
     let (catalogue, store, time_zone) = events::read(top, &limits);
     let client_ids = clients.iter().map(|client| client.id.value.as_str()).collect();
     let webhooks = webhooks::read(top, sources);
@@ -122,7 +125,8 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         email: email.as_ref().and_then(|email| email.settings.as_ref()),
         sources,
     };
-    let declared = subscriptions::read(top, &known);
+    let mut declared = subscriptions::read(top, &known);
+    declared.extend(operator::read(top, &known));
     let suppress_for = email.as_ref().and_then(|email| email.settings.as_ref()).map(|email| email.suppress_for);
     let suppress_for = suppress_for.unwrap_or(DeliverySettings::default().suppress_for);
     let (mail, email) = email.map(|Email { delivery, settings }| (delivery, settings)).unzip();
@@ -144,7 +148,7 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         admin: servers.admin,
         polling,
         events,
-        operator,
+        operator: operator_half,
         root,
         auth: AuthSettings { audience, issuer, token_lifetime, clients, api_keys, limits: limits.auth },
         issuers,

@@ -7,10 +7,12 @@ use super::egress::Policies;
 use super::endpoints;
 use super::issuers::Issuer;
 use super::kind::{list, located, name, type_id};
+use super::operator::refuse_reserved;
 use super::reader::{Located, Section, Shown, nearest};
 use super::sources::Sources;
 use crate::channel::email::EmailSettings;
 use crate::model::catalogue::Catalogue;
+use crate::model::condition::{Condition, OPERATOR_SUBSCRIPTION, is_own};
 use crate::model::id::{ClientId, EventTypeId, SubscriptionId};
 use crate::model::notification::EndpointKind;
 use crate::model::pattern::stands_for;
@@ -18,7 +20,7 @@ use crate::model::subscription::{ContractName, Origin, SubscriptionDraft};
 use crate::model::target::Target;
 
 /// Who has made a declared subscription (contracts/polling.md, "Subscription").
-const CREATED_BY: &str = "configuration";
+pub(super) const CREATED_BY: &str = "configuration";
 
 const HOW_TO_KNOW: &str = "declare it in [[clients]], or name it in client_ids of an issuer in [[auth.issuers]]";
 
@@ -43,6 +45,12 @@ pub(super) struct Known<'a> {
 pub(super) fn read(top: &Section<'_>, known: &Known<'_>) -> Vec<SubscriptionDraft> {
     let drafts = top.list("subscriptions", |entry| read_entry(entry, known));
     refuse_same_ids(top, drafts.iter().map(|(id, _)| id));
+    refuse_reserved(
+        top,
+        OPERATOR_SUBSCRIPTION,
+        "that of the subscription of [operator]",
+        drafts.iter().map(|(id, _)| id),
+    );
     drafts.into_iter().map(|(_, draft)| draft).collect()
 }
 
@@ -92,6 +100,12 @@ fn check_type(
     endpoints: &[Target],
 ) {
     let id = event_type.value.as_str();
+    if is_own(id) && Condition::named(id).is_none() {
+        let message = format!("there is no built-in event type {}", Shown(id));
+        let names = Condition::ALL.map(Condition::as_str);
+        let advice = nearest(id, names).or_else(|| Some(format!("known: {}", names.join(", "))));
+        return entry.reader.missing_elsewhere(&event_type.path, message, advice);
+    }
     if !known.catalogue.knows(id) {
         let message = format!("there is no event type {}, and events.catalogue is \"closed\"", Shown(id));
         let advice = Some("declare it in [[event_types]]".to_owned());
