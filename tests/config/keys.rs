@@ -8,8 +8,11 @@ use tidings::base::audit::Output;
 use tidings::base::clock::Timestamp;
 use tidings::base::masking::Personal;
 use tidings::base::rate::Rate;
+use tidings::base::secret::ExposeSecret as _;
+use tidings::channel::email::{EmailSettings, Security};
 use tidings::config::{Problems, Severity, Sources, load};
 use tidings::http::settings::ListenAddress;
+use tidings::model::address::Address;
 use tidings::model::notification::EndpointKind;
 use tidings::model::subscription::ContractName;
 use tidings::model::target::Target;
@@ -35,6 +38,10 @@ fn every_key_sets_what_it_says() {
     assert_eq!((settings.auth.audience.as_str(), settings.auth.token_lifetime.as_secs()), ("site", 600));
     assert_eq!(settings.auth.issuer, settings.public_url);
     check_issuer(&settings.issuers[0]);
+    check_email(settings.email.as_ref().unwrap());
+    let delivery = settings.engine.delivery.email.as_ref().unwrap();
+    assert_eq!((delivery.in_flight, delivery.in_flight_each), (16, 2));
+    assert_eq!(delivery.schedule, [Duration::from_mins(2), Duration::from_mins(10)]);
     assert!(settings.trust.system && settings.trust.certificates.is_empty());
     assert!(settings.engine.knows(&"partner-a".into()) && !settings.engine.knows(&"stranger".into()));
     let client = &settings.auth.clients[0];
@@ -79,7 +86,39 @@ fn every_key_sets_what_it_says() {
     // Others are served: a secret that stands in the file is still not to be printed.
     assert!(settings.sample.is_none());
     let warnings: Vec<_> = loaded.warnings.iter().map(|warning| warning.key.as_str()).collect();
-    assert_eq!(warnings, ["auth.issuers[0].claims.organisation", "clients[0].secret.value"]);
+    assert_eq!(
+        warnings,
+        [
+            "auth.issuers[0].claims.organisation",
+            "email.relay",
+            "email.password.value",
+            "email.dkim.key.value",
+            "clients[0].secret.value"
+        ]
+    );
+}
+
+fn check_email(email: &EmailSettings) {
+    assert_eq!((email.from.name.as_deref(), email.from.address.as_str()), (Some("Tidings"), "tidings@example.com"));
+    assert_eq!(email.envelope_from.as_str(), "bounces@example.com");
+    let relay = &email.relay;
+    assert_eq!((relay.address.to_string().as_str(), relay.security), ("relay.example.com:587", Security::None));
+    let login = relay.login.as_ref().unwrap();
+    assert_eq!((login.username.as_str(), login.password.expose_secret()), ("tidings", "hunter2-relay"));
+    assert_eq!((relay.helo.as_deref(), relay.timeout.as_secs()), (Some("site.example.com"), 30));
+    assert_eq!(relay.connections, 2);
+    assert_eq!(email.default_locale, "fr-CA");
+    let allowed = |text: &str| email.allowed_recipients.check(&Address::parse(text).unwrap()).is_ok();
+    assert!(allowed("a@example.com") && allowed("a@x.example.org") && allowed("jané@example.net"));
+    assert!(!allowed("a@example.org") && !allowed("jane@example.net"));
+    assert_eq!(email.rate, Rate::parse("10/s"));
+    assert_eq!(email.list_unsubscribe, ["mailto:unsubscribe@example.com", "https://example.com/u"]);
+    assert_eq!(email.suppress_for, Duration::from_hours(240));
+    assert_eq!(email.dkim.as_ref().unwrap().domain(), "mail.example.com");
+    assert!(email.templates.has("account") && !email.templates.has("_page"));
+    assert_eq!(email.type_names["301"], "create account");
+    let shown = format!("{email:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("MC4CAQ"), "{shown}");
 }
 
 fn check_issuer(issuer: &IssuerSettings) {
@@ -215,9 +254,13 @@ fn a_key_that_is_there_twice_is_refused_where_it_stands() {
 
 #[test]
 fn a_removed_key_has_a_default_or_is_asked_for() {
-    const ASKED_FOR: [(&str, &[&str]); 7] = [
+    const ASKED_FOR: [(&str, &[&str]); 11] = [
         ("[server]", &["public_url", "plaintext"]),
         ("[[auth.issuers]]", &["issuer", "jwks", "client_ids", "scopes"]),
+        ("[email]", &["from", "relay", "username"]),
+        ("[email.password]", &["value"]),
+        ("[email.dkim]", &["domain", "selector"]),
+        ("[email.dkim.key]", &["value"]),
         ("[[clients]]", &["id"]),
         ("[clients.secret]", &["value"]),
         ("[[api_keys]]", &["id", "hash", "scopes"]),

@@ -3,6 +3,7 @@
 
 mod credentials;
 mod effective;
+mod email;
 mod hostile;
 mod issuers;
 mod json;

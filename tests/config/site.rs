@@ -60,10 +60,36 @@ history_max = "1GiB"
 duplicate_window = "1h"
 duplicate_events = 5000
 audience = "required"
+time_zone = "America/Toronto"
 [events.ttl]
 poll = "12h"
 webhook = "2d"
 email = "3d"
+[email]
+from = "Tidings <tidings@example.com>"
+envelope_from = "bounces@example.com"
+relay = "smtp://relay.example.com:587"
+starttls = "off"
+username = "tidings"
+helo = "site.example.com"
+timeout = "30s"
+smtputf8 = true
+templates = "config/templates"
+default_locale = "fr-CA"
+allowed_recipients = ["example.com", "*.example.org", "jané@example.net"]
+schedule = ["2m", "10m"]
+rate = "10/s"
+list_unsubscribe = ["mailto:unsubscribe@example.com", "https://example.com/u"]
+suppress_for = "10d"
+in_flight = 16
+in_flight_each = 2
+[email.password]
+value = "hunter2-relay"
+[email.dkim]
+domain = "mail.example.com"
+selector = "2026"
+[email.dkim.key]
+value = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----"
 [limits]
 queue_depth = 10
 queue_total = 20

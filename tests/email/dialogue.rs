@@ -17,7 +17,7 @@ async fn tried(script: Script) -> (Sent, Relay) {
     let login = Some(("tidings".to_owned(), "secret".to_owned()));
     let relay = Relay::start(Script { login, ..script }.offering(&["AUTH PLAIN"])).await;
     let mut settings = settings(&relay);
-    settings.relay.login = crate::stage::login("tidings", "secret");
+    settings.relay.login = Some(crate::stage::login("tidings", "secret"));
     settings.relay.timeout = Duration::from_millis(300);
     (send_one(&channel(settings)).await, relay)
 }
@@ -139,14 +139,14 @@ async fn a_changed_password_stops_mail_until_it_is_right_again() {
     };
     let relay = Relay::start(script("old-password")).await;
     let mut settings = settings(&relay);
-    settings.relay.login = login("tidings", "old-password");
+    settings.relay.login = Some(login("tidings", "old-password"));
     let first = channel(settings.clone());
     assert_eq!(send_one(&first).await.verdict, Verdict::Delivered);
     relay.change(script("new-password"));
     let sent = send_one(&channel(settings.clone())).await;
     assert_eq!((sent.verdict, sent.reason.as_str(), sent.status), (Verdict::Down, "auth-535", Some(535)));
     assert!(!format!("{sent:?}").contains("old-password"));
-    settings.relay.login = login("tidings", "new-password");
+    settings.relay.login = Some(login("tidings", "new-password"));
     assert_eq!(send_one(&channel(settings)).await.verdict, Verdict::Delivered);
     assert!(relay.heard().iter().all(|line| !line.contains("CRAM")), "{:?}", relay.heard());
 }
@@ -158,7 +158,7 @@ async fn auth_takes_what_there_is() {
         let login = Some(("tidings".to_owned(), "secret".to_owned()));
         let relay = Relay::start(Script { login, ..Script::default() }.offering(&[offer])).await;
         let mut settings = settings(&relay);
-        settings.relay.login = crate::stage::login("tidings", "secret");
+        settings.relay.login = Some(crate::stage::login("tidings", "secret"));
         assert_eq!(send_one(&channel(settings)).await.reason, reason, "{offer}");
     }
 }

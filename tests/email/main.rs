@@ -3,6 +3,7 @@
 
 mod content;
 mod dialogue;
+mod dkim;
 #[path = "../support/pki.rs"]
 mod pki;
 mod relay;

@@ -41,7 +41,7 @@ async fn mail_goes_by_tls_in_both_forms() {
         let script = secure(script, &authority.issue("relay"), security == Security::Implicit);
         let relay = Relay::start(script.offering(&["AUTH PLAIN"])).await;
         let mut settings = settings(&relay, security);
-        settings.relay.login = login("tidings", "secret");
+        settings.relay.login = Some(login("tidings", "secret"));
         let sent = send_one(&trusting(settings, &authority)).await;
         assert_eq!(sent.verdict, Verdict::Delivered, "{sent:?}");
         assert!(relay.only().secure);
@@ -52,7 +52,7 @@ async fn mail_goes_by_tls_in_both_forms() {
 async fn a_relay_without_starttls_gets_nothing() {
     let relay = Relay::start(Script::default().offering(&["AUTH PLAIN"])).await;
     let mut settings = settings(&relay, Security::StartTls);
-    settings.relay.login = login("tidings", "secret");
+    settings.relay.login = Some(login("tidings", "secret"));
     let sent = send_one(&channel(settings)).await;
     assert_eq!((sent.verdict, sent.reason.as_str()), (Verdict::Down, "starttls-missing"));
     assert!(sent.detail.contains("does not offer STARTTLS"), "{sent:?}");

@@ -59,8 +59,8 @@ pub(crate) fn settings_for(relay: &str) -> EmailSettings {
     }
 }
 
-pub(crate) fn login(username: &str, password: &str) -> Option<Login> {
-    Some(Login { username: username.to_owned(), password: password.to_owned().into() })
+pub(crate) fn login(username: &str, password: &str) -> Login {
+    Login { username: username.to_owned(), password: password.to_owned().into() }
 }
 
 /// A channel that trusts nobody.

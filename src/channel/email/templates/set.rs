@@ -139,7 +139,7 @@ impl Templates {
         let own = self.choose(wanted).map(|files| self.render_files(files, &context));
         match own {
             Some(Ok(rendered)) => rendered,
-            Some(Err(error)) => Rendered { fallback: Some(located(&error)), ..self.render_built_in(wanted, &context) },
+            Some(Err(fault)) => Rendered { fallback: Some(fault), ..self.render_built_in(wanted, &context) },
             None => self.render_built_in(wanted, &context),
         }
     }
@@ -152,11 +152,12 @@ impl Templates {
         keys.find_map(|key| self.known.get(&key))
     }
 
-    fn render_files(&self, files: &Files, context: &Value) -> Result<Rendered, Error> {
+    /// The error says what is wrong, and where.
+    fn render_files(&self, files: &Files, context: &Value) -> Result<Rendered, String> {
         let [subject, text, html] = &files.0;
         let part = |file: &Option<String>, part: usize| {
             let name = file.as_deref().unwrap_or(PARTS[part].1);
-            render(&self.environment, name, context)
+            render(&self.environment, name, context).map_err(|error| located(name, &error))
         };
         let html_of_text = |rendered: &str| if text.is_some() { Ok(preformatted(rendered)) } else { part(html, 2) };
         let rendered_text = part(text, 1)?;
@@ -165,12 +166,12 @@ impl Templates {
     }
 
     fn render_built_in(&self, wanted: &Wanted<'_>, context: &Value) -> Rendered {
-        self.render_files(&Files::default(), context).unwrap_or_else(|error| {
+        self.render_files(&Files::default(), context).unwrap_or_else(|fault| {
             // It has no loop without bounds and asks for nothing that is not there; should it fail, the event is told of.
             let subject = wanted.message.event.draft.event_type.to_string();
             let text = format!("{subject}\n\nnotification: {}\n", wanted.message.id);
             let html = preformatted(&text);
-            Rendered { subject, text, html, fallback: Some(located(&error)) }
+            Rendered { subject, text, html, fallback: Some(fault) }
         })
     }
 }
@@ -193,13 +194,12 @@ fn keys(file: &str) -> Vec<Key> {
     [(stem.to_owned(), None)].into_iter().chain(in_language).collect()
 }
 
-/// What is wrong, and where.
-fn located(error: &Error) -> String {
+/// What is wrong with the file, or one that it includes, and where.
+fn located(file: &str, error: &Error) -> String {
     let (inner, words) = (innermost(error), words(error));
-    match (inner.name(), inner.line()) {
-        (Some(name), Some(line)) => format!("{name}:{line}: {words}"),
-        (Some(name), None) => format!("{name}: {words}"),
-        (None, _) => words,
+    match (inner.name().unwrap_or(file), inner.line()) {
+        (name, Some(line)) => format!("{name}:{line}: {words}"),
+        (name, None) => format!("{name}: {words}"),
     }
 }
 
