@@ -18,6 +18,7 @@ mod own;
 mod pages;
 mod redb;
 mod room;
+mod rows;
 mod rules;
 mod sent;
 mod subject;

@@ -47,6 +47,7 @@ mod push;
 mod queue;
 mod record;
 mod room;
+mod rows;
 mod runs;
 mod settle;
 mod settlement;

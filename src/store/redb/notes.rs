@@ -1,10 +1,12 @@
 //! Suppressed addresses and conditions that last: small tables of their own, each row whole.
 
-use redb::{Database, ReadableDatabase, ReadableTable};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 use serde::{Deserialize, Serialize};
 
 use super::course::cut;
+use super::rows::table;
 use super::tables::{CONDITIONS, SUPPRESSED};
+use super::verify::Finding;
 use super::writer::Writer;
 use super::{record, storage};
 use crate::base::clock::Timestamp;
@@ -59,6 +61,23 @@ pub(super) fn suppression(db: &Database, address: &str, since: Timestamp) -> Res
     Ok(Some(read_suppression(address, row.value())?).filter(|suppression| suppression.since > since))
 }
 
+/// Looks for rows that cannot be read.
+pub(super) fn check(read: &ReadTransaction, findings: &mut Vec<Finding>) -> Result<(), StoreError> {
+    if let Some(suppressed) = table(read, SUPPRESSED)? {
+        for row in suppressed.iter().map_err(storage)? {
+            let (address, row) = row.map_err(storage)?;
+            findings.extend(read_suppression(address.value(), row.value()).err().map(|error| error.to_string()));
+        }
+    }
+    if let Some(conditions) = table(read, CONDITIONS)? {
+        for row in conditions.iter().map_err(storage)? {
+            let (key, row) = row.map_err(storage)?;
+            findings.extend(read_condition(key.value(), row.value()).err().map(|error| error.to_string()));
+        }
+    }
+    Ok(())
+}
+
 /// Suppressions behind `after`.
 pub(super) fn suppressions(db: &Database, after: Option<&str>, limit: usize) -> Result<Vec<Suppression>, StoreError> {
     let table = db.begin_read().map_err(storage)?.open_table(SUPPRESSED).map_err(storage)?;
@@ -83,15 +102,18 @@ pub(super) fn conditions(db: &Database) -> Result<Vec<KeptCondition>, StoreError
     let mut found = Vec::new();
     for row in table.iter().map_err(storage)? {
         let (key, row) = row.map_err(storage)?;
-        let (name, subject) = key.value();
-        let ConditionRow(since, times, last, detail) = record::decode(row.value(), "a condition")?;
-        found.push(KeptCondition {
-            name: name.to_owned(),
-            subject: subject.to_owned(),
-            since: Timestamp::from_millis(since),
-            told: (times, Timestamp::from_millis(last)),
-            detail,
-        });
+        found.push(read_condition(key.value(), row.value())?);
     }
     Ok(found)
+}
+
+fn read_condition((name, subject): (&str, &str), row: &[u8]) -> Result<KeptCondition, StoreError> {
+    let ConditionRow(since, times, last, detail) = record::decode(row, "a condition")?;
+    Ok(KeptCondition {
+        name: name.to_owned(),
+        subject: subject.to_owned(),
+        since: Timestamp::from_millis(since),
+        told: (times, Timestamp::from_millis(last)),
+        detail,
+    })
 }

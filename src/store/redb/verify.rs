@@ -9,12 +9,12 @@ use redb::{Database, ReadableDatabase, ReadableTable};
 
 use super::account::{self, Known, Standing};
 use super::backend::GrowingFile;
-use super::load::{Tables, endpoint_tables, read_meta, read_subscriptions};
+use super::load::{endpoint_tables, read_meta, read_subscriptions};
 use super::record::{self, Body, EventRow, Meta, Tally};
+use super::rows::Rows;
 use super::tables::{EVENTS, HEADS, PageAt};
-use super::{OpenError, Opening, Progress, open, storage};
+use super::{OpenError, Opening, Progress, notes, open, storage};
 use crate::base::clock::Timestamp;
-use crate::model::id::EndpointNumber;
 use crate::model::notification::{ByKind, EndpointKind, State, Sums};
 use crate::store::{StoreError, SubscriptionSums};
 
@@ -105,10 +105,16 @@ fn recompute(db: &Database, report: &mut Report, progress: &Progress) -> Result<
     }
     report.findings.append(&mut findings);
     count_unconfirmed(&tables.pages, report)?;
-    check_own_rows(&tables, &known, &meta, &events, report)?;
+    let mut rows =
+        Rows { tables: &tables, known: &known, meta: &meta, heads: &heads, events: &events, findings: Vec::new() };
+    rows.check_courses()?;
+    rows.check_attempts(&read)?;
+    let shut = rows.check_standings(&read)?;
+    report.findings.append(&mut rows.findings);
+    notes::check(&read, &mut report.findings)?;
     let subscriptions = read_subscriptions(&read, None)?;
     let held = subscriptions.iter().filter(|s| s.is_held()).map(|s| s.id.as_str().to_owned()).collect();
-    sum_up(&meta, known, &held, report)?;
+    sum_up(&meta, known, &held, &shut, report)?;
     compare(&meta, &events, report)
 }
 
@@ -123,75 +129,21 @@ fn count_unconfirmed(pages: &impl ReadableTable<PageAt, &'static [u8]>, report: 
     Ok(())
 }
 
-/// Looks for rows of single notifications that belong to nothing, or contradict one another.
-fn check_own_rows(
-    tables: &Tables,
-    known: &HashMap<u32, Known>,
-    meta: &Meta,
-    events: &redb::ReadOnlyTable<u64, &'static [u8]>,
-    report: &mut Report,
-) -> Result<(), StoreError> {
-    for (number, known) in known {
-        for position in known.own.strays() {
-            report.findings.push(format!(
-                "endpoint {number}: there is a row of the notification at {position}, which was never made"
-            ));
-        }
-    }
-    for row in tables.open.iter().map_err(storage)? {
-        let (number, position) = row.map_err(storage)?.0.value();
-        if tables.outcomes.get((number, position)).map_err(storage)?.is_some() {
-            report.findings.push(format!("endpoint {number}: the notification at {position} is open and has ended"));
-        }
-        if !known.contains_key(&number) {
-            report.findings.push(format!("an open notification is for endpoint {number}, which is not there"));
-        } else if !is_for(events, position, number)? {
-            report.findings.push(format!("endpoint {number}: the open notification at {position} has no event"));
-        }
-    }
-    for row in tables.pages.iter().map_err(storage)? {
-        let (at, row) = row.map_err(storage)?;
-        let page: record::PageRow = record::decode(row.value(), "a page")?;
-        let number = at.value().0;
-        for position in page.fresh.positions().filter(|p| page.until.is_some() && *p >= meta.settled_to) {
-            let is_open = tables.open.get((number, position)).map_err(storage)?.is_some();
-            if !is_open && tables.outcomes.get((number, position)).map_err(storage)?.is_none() {
-                report.findings.push(format!("endpoint {number}: what was leased at {position} is nowhere"));
-            }
-        }
-    }
-    for row in tables.outcomes.iter().map_err(storage)? {
-        let (number, position) = row.map_err(storage)?.0.value();
-        if !known.contains_key(&number) {
-            report.findings.push(format!("an ended notification is for endpoint {number}, which is not there"));
-        } else if position >= meta.next_position {
-            report.findings.push(format!("endpoint {number}: a notification ended at {position}, ahead of all events"));
-        }
-    }
-    Ok(())
-}
-
-/// Whether the event at `position` has its body and goes to the endpoint.
-fn is_for(events: &redb::ReadOnlyTable<u64, &'static [u8]>, position: u64, number: u32) -> Result<bool, StoreError> {
-    let Some(row) = events.get(position).map_err(storage)? else { return Ok(false) };
-    let (_, head) = record::split_head(row.value())?;
-    Ok(head.target_of(EndpointNumber(number)).is_some())
-}
-
 fn sum_up(
     meta: &Meta,
     known: HashMap<u32, Known>,
     held: &HashSet<String>,
+    shut: &HashSet<u32>,
     report: &mut Report,
 ) -> Result<(), StoreError> {
     for (kind, gone) in EndpointKind::ALL.into_iter().zip(meta.gone) {
         report.sums.get_mut(kind).merge(&gone.to_sums());
     }
-    for known in known.into_values() {
+    for (number, known) in known {
         let tally: Tally = known.tally()?;
         let mut sums = tally.to_sums();
         // Nothing of a removed one waits.
-        let is_held = held.contains(&known.subscription);
+        let is_held = held.contains(&known.subscription) || shut.contains(&number);
         sums.add(if is_held { State::Held } else { State::Queued }, known.rows.waiting);
         sums.add(State::Leased, known.rows.leased);
         if !sums.is_conserved() {
