@@ -6,14 +6,17 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it cannot go on")]
 
 mod act;
+mod attempts;
 mod claims;
 mod clock;
 mod courses;
+mod endpoints;
 mod faults;
 mod holds;
 mod lease;
 mod look;
 mod model;
+mod notes;
 mod own;
 mod pages;
 mod redb;
@@ -21,6 +24,7 @@ mod room;
 mod rows;
 mod rules;
 mod sent;
+mod standings;
 mod subject;
 mod suite;
 mod time;
