@@ -32,6 +32,11 @@ impl Late {
         let _ = self.caretaker.set(Arc::clone(caretaker));
     }
 
+    /// Who looks after the credentials, once that is there.
+    pub(super) fn caretaker(&self) -> Option<&Arc<Caretaker>> {
+        self.caretaker.get()
+    }
+
     /// Who knows the tokens of the contracts is there. Only the first call counts.
     pub(super) fn authenticator_came(&self, authenticator: &Arc<dyn Authenticate>) {
         let _ = self.authenticator.set(Arc::clone(authenticator));

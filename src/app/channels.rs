@@ -1,4 +1,4 @@
-//! The channels that the files ask for, and who is told of conditions: what deliveries need besides the engine.
+//! The channels that the files ask for.
 
 use std::sync::Arc;
 
@@ -8,16 +8,11 @@ use crate::channel::Channel;
 use crate::channel::email::EmailChannel;
 use crate::channel::webhook::WebhookChannel;
 use crate::config::Settings;
-use crate::engine::{Channels, Delivery, DeliveryMetrics, NoConditions};
+use crate::engine::Channels;
 
 /// The channels by `settings`. One that is not there leaves what is for it waiting.
 pub(super) fn build(settings: &Settings, outbound: &Outbound, keys: &Arc<WebhookKeys>) -> Channels {
     let webhooks = WebhookChannel::new(settings.webhooks.clone(), outbound, Arc::clone(keys) as _);
     let email = |email| Arc::new(EmailChannel::new(email, outbound)) as Arc<dyn Channel>;
     Channels { webhooks: Some(Arc::new(webhooks)), email: settings.email.clone().map(email) }
-}
-
-/// Who is told of conditions, and what is shown.
-pub(super) fn delivery(metrics: DeliveryMetrics) -> Delivery {
-    Delivery { conditions: Arc::new(NoConditions), metrics }
 }

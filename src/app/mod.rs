@@ -16,6 +16,7 @@ mod running;
 mod sample;
 mod start;
 mod stopping;
+mod watch;
 
 pub use data_dir::data_file;
 pub use error::StartError;

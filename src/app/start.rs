@@ -20,6 +20,7 @@ use super::figures::FigureCollector;
 use super::running::{Running, Served};
 use super::sample::{self, Places};
 use super::stopping::{Stopping, Supervisor, join};
+use super::watch;
 use crate::api::admin::{AdminContract, AdminSettings};
 use crate::api::metrics::ApiMetrics;
 use crate::auth::issuers::TrustedIssuers;
@@ -30,7 +31,7 @@ use crate::base::outbound::Outbound;
 use crate::base::random::{Random, SystemRandomness};
 use crate::base::stop::Stop;
 use crate::config::Settings;
-use crate::engine::{DeliveryMetrics, Engine, Provisioned};
+use crate::engine::{ConditionWatch, Delivery, DeliveryMetrics, DownTargets, Engine, Provisioned};
 use crate::http::contract::Contract;
 use crate::http::metrics::HttpMetrics;
 use crate::http::settings::{ListenAddress, ServerSettings};
@@ -155,7 +156,8 @@ impl Start {
         // Last, so that it is known where webhooks must never go.
         let listen = addresses.iter().chain(&admin_addresses);
         self.outbound.listens_on(listen.filter_map(ListenAddress::tcp));
-        self.deliver(&engine, &webhook_keys);
+        let down = self.watch(&engine);
+        self.deliver(&engine, &webhook_keys, down);
         self.condition.serving();
         let shown =
             |addresses: &[ListenAddress]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -324,10 +326,23 @@ impl Start {
         Ok(engine)
     }
 
+    /// Begins to tell of conditions that need a person; answers where deliveries say which targets are down.
+    fn watch(&mut self, engine: &Arc<Engine>) -> Arc<DownTargets> {
+        let down = Arc::default();
+        let watch = ConditionWatch::new(Arc::clone(engine), watch::parts(&self.settings, &down, &self.late));
+        let stop = self.stop.clone();
+        let work = self.supervisor.spawn("the watch for conditions", stop.clone(), watch.run());
+        self.stopping.push("end the watch for conditions", CLOSE_LIMIT, async move {
+            stop.stop();
+            join(work).await
+        });
+        down
+    }
+
     /// Begins to send what is for webhooks and addresses.
-    fn deliver(&mut self, engine: &Arc<Engine>, webhook_keys: &Arc<WebhookKeys>) {
+    fn deliver(&mut self, engine: &Arc<Engine>, webhook_keys: &Arc<WebhookKeys>, conditions: Arc<DownTargets>) {
         engine.use_channels(channels::build(&self.settings, &self.outbound, webhook_keys));
-        let (stop, delivery) = (self.stop.clone(), channels::delivery(self.delivery_metrics.clone()));
+        let (stop, delivery) = (self.stop.clone(), Delivery { conditions, metrics: self.delivery_metrics.clone() });
         let work = self.supervisor.spawn("deliveries", stop.clone(), Arc::clone(engine).run_delivery(delivery));
         self.stopping.push("end deliveries", CLOSE_LIMIT, async move {
             stop.stop();

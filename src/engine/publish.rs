@@ -2,6 +2,8 @@
 //!
 //! The hot path of the appliance. A batch is stored as a whole or not at all.
 
+use std::time::Duration;
+
 use super::matching::{Matched, match_event, match_own};
 use super::{Engine, EngineSettings, Receipt, StoreError};
 use crate::model::catalogue::Catalogue;
@@ -88,7 +90,8 @@ impl Engine {
     }
 
     /// Stores an event that the appliance itself tells, and fans it out: to who wants its type, and where it tells of the
-    /// subscription `about`, to the contacts of that. The catalogue has no say, nor is it refused for want of room.
+    /// subscription `about`, to the contacts of that. The catalogue has no say, nor is it refused for want of room. While
+    /// the wall clock is ahead and in doubt its notifications live longer by as much: news of that must not be withheld.
     pub(super) async fn publish_own(
         &self,
         draft: &EventDraft,
@@ -96,8 +99,11 @@ impl Engine {
     ) -> Result<Vec<Receipt>, PublishError> {
         let _settings_stay = self.matching.read().await;
         let settings = self.settings();
+        let ahead = self.store.clock_doubt().map_or(Duration::ZERO, |doubt| doubt.wall.since(doubt.ledger));
         self.append(|set| {
-            let event = new_event(0, draft, match_own(draft, about, set, &settings))?;
+            let mut matched = match_own(draft, about, set, &settings);
+            matched.targets.iter_mut().for_each(|target| target.ttl = target.ttl.saturating_add(ahead));
+            let event = new_event(0, draft, matched)?;
             Ok(Append { matched_against: set.version(), events: vec![event], own: true })
         })
         .await

@@ -8,6 +8,7 @@ mod hostile;
 mod issuers;
 mod json;
 mod keys;
+mod operator;
 #[path = "../support/pki.rs"]
 mod pki;
 mod rules;
