@@ -18,7 +18,12 @@ pub(super) struct Config {
 #[derive(Debug, Subcommand)]
 enum Command {
     Show(Show),
+    /// Print the JSON Schema (2020-12) of the files, for editors
+    Schema,
 }
+
+/// It is shipped too. A test holds it against the keys that are read.
+const SCHEMA: &str = include_str!("../../config/tidings.schema.json");
 
 /// Show the values that count, of all sources together; secrets are masked
 #[derive(Args, Debug)]
@@ -35,6 +40,7 @@ struct Show {
 pub(super) fn run(arguments: &Config, configuration: &Configuration) -> Result<Exit, Failure> {
     match &arguments.command {
         Command::Show(show) => output::result(&shown(&configuration.load()?.effective, show))?,
+        Command::Schema => output::result(SCHEMA)?,
     }
     Ok(Exit::Ok)
 }

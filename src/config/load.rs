@@ -1,5 +1,6 @@
 //! From sources to settings.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::clients;
@@ -48,6 +49,16 @@ pub fn defaults() -> Settings {
     let (values, places) = layers::built_in_alone();
     let reader = Reader::new(&places, true);
     Section::root(&reader, &values, |top| settings::read(top, &Sources::default()))
+}
+
+/// The keys that were asked for while this configuration was read, without indices: `clients[].id`. In the tables and
+/// entries that it has, these are all that there can be; a test holds the schema of the files against them.
+#[must_use]
+pub fn keys(sources: &Sources) -> BTreeSet<String> {
+    let Layered { values, places, .. } = layers::assemble(sources);
+    let reader = Reader::noting_keys(&places);
+    Section::root(&reader, &values, |top| settings::read(top, sources));
+    reader.finish().1.into_asked()
 }
 
 /// The secret of the client `id` that is right for the longest, for a command that acts as it; `None` if there is no such

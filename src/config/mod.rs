@@ -50,7 +50,7 @@ mod webhooks;
 
 pub use effective::{Difference, DifferenceKind, Effective, FieldChange};
 pub use kind::parse_duration;
-pub use load::{Loaded, client_secret, defaults, load};
+pub use load::{Loaded, client_secret, defaults, keys, load};
 pub use log::{LogFormat, LogSettings};
 pub use problem::{Place, Problem, Problems, Severity};
 pub use settings::{Sample, Settings};

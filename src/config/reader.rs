@@ -34,6 +34,11 @@ impl<'a> Reader<'a> {
         Self { places, complete, problems: RefCell::default(), notes: RefCell::default() }
     }
 
+    /// The same; which keys are asked for is noted too.
+    pub(super) fn noting_keys(places: &'a Places) -> Self {
+        Self { notes: RefCell::new(Notes::with_keys()), ..Self::new(places, true) }
+    }
+
     pub(super) fn finish(self) -> (Vec<Problem>, Notes) {
         (self.problems.into_inner(), self.notes.into_inner())
     }
@@ -172,6 +177,7 @@ impl<'r> Section<'r> {
 
     fn refuse_unknown_keys(self) {
         let known = self.known.into_inner();
+        self.reader.notes.borrow_mut().ask(&self.path, &known);
         for key in self.values.into_iter().flat_map(Dict::keys).filter(|key| !known.contains(&key.as_str())) {
             let path = join_key(&self.path, key);
             let place = self.reader.key_place(&path);

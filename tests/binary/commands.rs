@@ -186,6 +186,8 @@ fn config_show_says_what_counts_and_where_it_comes_from() {
     assert_eq!(report["origins"]["data_dir"]["line"], 2);
     let bad = site.configure("bad.toml", "data", "api.sock", "admin.sock", "[sever]\n");
     site.run(&["config", "show", "--config", bad.to_str().unwrap()]).expect(78).says("did you mean server?");
+    let schema = json(&site.run(&["config", "schema", "--config", "/nowhere"]).expect(0).stdout);
+    assert_eq!(schema["properties"]["api"]["properties"]["polling"]["properties"]["page_size"]["default"], 100);
 }
 
 #[test]

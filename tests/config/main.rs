@@ -13,6 +13,8 @@ mod operator;
 mod pki;
 mod rules;
 mod secrets;
+mod shipped;
 mod site;
 mod sources;
+mod spoilt;
 mod tls;
