@@ -53,6 +53,12 @@ impl ClientIdentity {
         })?;
         Ok(Self(Arc::new(key)))
     }
+
+    /// The own certificate.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.0.cert.first()
+    }
 }
 
 impl fmt::Debug for ClientIdentity {

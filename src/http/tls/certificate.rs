@@ -21,7 +21,7 @@ pub struct Validity {
 
 impl Validity {
     /// The validity of a certificate in DER; the error is for people.
-    pub(super) fn of(der: &CertificateDer<'_>) -> Result<Self, String> {
+    pub fn of(der: &CertificateDer<'_>) -> Result<Self, String> {
         let certificate =
             Certificate::from_der(der).map_err(|error| format!("is not an X.509 certificate: {error}"))?;
         let validity = certificate.tbs_certificate().validity();
