@@ -111,7 +111,7 @@ fn read_relay(email: &Section<'_>, sources: &Sources, connections: usize) -> Opt
     let starttls = email.optional("starttls", located(|item: &Item<'_>| item.one_of(&STARTTLS)));
     let login = read_login(email, sources);
     let helo = email.optional("helo", helo);
-    let timeout = email.optional("timeout", duration(SECOND..=Duration::from_mins(10))).unwrap_or(TIMEOUT);
+    let timeout = email.optional("timeout", duration(SECOND..=Duration::from_mins(2))).unwrap_or(TIMEOUT);
     let Located { value: address, path } = relay?;
     let security = match starttls {
         Some(starttls) if address.implicit_tls => {

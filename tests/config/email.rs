@@ -77,7 +77,7 @@ fn what_is_wrong_is_said_where_it_stands() {
         ("dkim = { domain = \"example.com\", selector = \"s\" }", "4:8", "the required key key is missing"),
         ("dkim = { domain = \"-\", selector = \"a b\", key = { env = \"X\" } }", "4:35", "must be a domain name"),
         ("rate = \"fast\"", "4:8", "such as"),
-        ("timeout = \"500ms\"", "4:11", "must be from 1s to 10m"),
+        ("timeout = \"500ms\"", "4:11", "must be from 1s to 2m"),
         ("suppress_for = \"11y\"", "4:16", "must be a duration"),
         ("in_flight = 0", "4:13", "must be from 1"),
         ("in_flight_each = 1001", "4:18", "must be from 1"),

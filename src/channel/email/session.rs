@@ -14,6 +14,9 @@ use super::verdict::{Verb, judge};
 /// makes duplicates (RFC 5321, 4.5.3.2.6).
 const MESSAGE_PATIENCE: u32 = 10;
 
+/// And how long at most, which is as long as the RFC says.
+const MESSAGE_LIMIT: Duration = Duration::from_mins(10);
+
 /// How long a connection that is given up may take to say goodbye.
 const PARTING: Duration = Duration::from_secs(5);
 
@@ -105,7 +108,7 @@ impl Session {
             self.client.write_message(message).await.map_err(|error| Trouble::of_io(Verb::Message, &error))?;
             self.client.read().await.map_err(|error| Trouble::of(Verb::Message, error))
         };
-        let limit = self.patience.saturating_mul(MESSAGE_PATIENCE);
+        let limit = self.patience.saturating_mul(MESSAGE_PATIENCE).min(MESSAGE_LIMIT);
         let reply = timeout(limit, sent).await.unwrap_or_else(|_| Err(Trouble::of(Verb::Message, TIMED_OUT)))?;
         judged(Verb::Message, reply.into())
     }

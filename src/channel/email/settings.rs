@@ -51,8 +51,7 @@ pub struct RelaySettings {
     pub login: Option<Login>,
     /// What EHLO says who we are: a domain name or an address literal (RFC 5321, 4.1.1.1). `None`: the machine's name.
     pub helo: Option<String>,
-    /// How long it may take to answer; ten times that to the message itself (RFC 5321, 4.5.3.2, has as much between
-    /// its shortest and its longest).
+    /// How long it may take to answer; ten times that to the message itself, at most ten minutes (RFC 5321, 4.5.3.2.6).
     pub timeout: Duration,
     /// How many connections there are at most.
     pub connections: usize,

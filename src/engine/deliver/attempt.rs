@@ -15,8 +15,9 @@ use crate::model::attempt::{Attempt, AttemptOutcome, Phases};
 use crate::model::target::Target;
 use crate::store::{Claimed, Settle, Settlement, StoreError, Suppression};
 
-/// The channels' timeouts end an attempt. Should one ever not do it, this does.
-const BACKSTOP: Duration = Duration::from_mins(15);
+/// The channels' timeouts end an attempt: one by mail can take 22 minutes, ten of them after the message's end, when a
+/// relay may have taken it. Should one ever not do it, this does.
+const BACKSTOP: Duration = Duration::from_mins(30);
 
 /// An attempt that is to be made, and all that it holds. Dropped before it is settled, it puts back its notification.
 pub(super) struct Job {
