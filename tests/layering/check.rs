@@ -31,7 +31,8 @@ pub(crate) const LAYERS: [Layer; 11] = [
 /// Crates that only some layers may name.
 const CRATES: [(&str, &[&str]); 10] = [
     ("redb", &["store"]),
-    ("hyper", &["http", "api", "app", "cli"]),
+    // Outbound HTTP is in base: the errors of its client hold hyper's.
+    ("hyper", &["base", "http", "api", "app", "cli"]),
     ("hyper_util", &["http", "app", "cli"]),
     ("http_body", &["http", "app", "cli"]),
     ("http_body_util", &["http", "app", "cli"]),
