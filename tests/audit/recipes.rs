@@ -46,7 +46,7 @@ pub(crate) async fn recipe(stage: &Stage, target: &Target, token: &str) -> Recip
             let body = format!("token={token}x&client_id=driver&client_secret={SECRET}");
             Recipe { call: target.call(&[]).form(&body), object: Object::Known("driver".to_owned()) }
         }
-        ("events", "rotate_keys") => Recipe {
+        ("events", "rotate_keys" | "rotate_webhook_keys") => Recipe {
             call: target.call(&[]).bearer(token).json("{}"),
             object: Object::Told(|answer| text(&answer["keyId"])),
         },

@@ -66,6 +66,10 @@ fn another_key_signs_and_the_old_tokens_are_good_until_they_are_forgotten() {
     drop(serving);
     let serving = site.serve();
     publish().expect(0);
+    let webhooks = json(&site.run(&["rotate-keys", "--webhooks", "--json"]).expect(0).stdout);
+    assert!(webhooks["keyId"].as_str().is_some_and(|key| key.starts_with("whpk_")), "{webhooks}");
+    let said = site.run(&["rotate-keys", "--webhooks"]).expect(0).stdout;
+    assert!(said.contains("signs the webhooks now; until "), "{said}");
     let said = site.run(&["rotate-keys", "--forget-old"]).expect(0).stdout;
     assert!(said.contains("no token that was issued before"), "{said}");
     publish().expect(77);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tidings::auth::SigningKeyError;
+use tidings::auth::{SigningKeyError, WEBHOOK_KEY_OVERLAP, WebhookKeyError};
 use tidings::base::clock::Clock as _;
 
 use crate::publish;
@@ -104,4 +104,45 @@ async fn what_a_key_shows_is_never_its_private_part() {
     let mut names: Vec<_> = keys["keys"][0].as_object().unwrap().keys().cloned().collect();
     names.sort();
     assert_eq!(names, ["alg", "crv", "kid", "kty", "use", "x", "y"]);
+}
+
+/// The public keys of webhooks as everybody sees them, with the instants at which the old ones end.
+async fn webhook_keys(appliance: &Appliance) -> Vec<(String, Option<String>)> {
+    let answer = appliance.send(Call::get("/.well-known/webhook-keys", "").without_token()).await.expect(200).json();
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let keys = answer["keys"].as_array().unwrap().iter();
+    keys.map(|key| (text(&key["key"]).unwrap(), text(&key["until"]))).collect()
+}
+
+#[tokio::test]
+async fn a_replaced_key_of_webhooks_signs_on_for_a_week() {
+    let appliance = Appliance::plain().await;
+    let first = webhook_keys(&appliance).await;
+    assert!(first.len() == 1 && first[0].0.starts_with("whpk_") && first[0].1.is_none(), "{first:?}");
+    let rotated = appliance.caretaker.rotate_webhook_keys(false).await.unwrap();
+    assert_eq!(rotated.replaced, first[0].0);
+    let until = appliance.clock.now().plus(WEBHOOK_KEY_OVERLAP).to_rfc3339_seconds();
+    let both = [(rotated.key_id.clone(), None), (rotated.replaced, Some(until))];
+    assert_eq!(webhook_keys(&appliance).await, both);
+
+    let appliance = appliance.restart(Setup::default()).await;
+    assert_eq!(webhook_keys(&appliance).await, both);
+    appliance.clock.advance(just_before(WEBHOOK_KEY_OVERLAP));
+    assert_eq!(webhook_keys(&appliance).await, both);
+    appliance.clock.advance(Duration::from_millis(1));
+    assert_eq!(webhook_keys(&appliance).await, [(rotated.key_id, None)]);
+}
+
+#[tokio::test]
+async fn only_so_many_keys_of_webhooks_sign_and_old_ones_can_be_forgotten() {
+    let appliance = Appliance::plain().await;
+    for _ in 0..3 {
+        appliance.caretaker.rotate_webhook_keys(false).await.unwrap();
+    }
+    let four = webhook_keys(&appliance).await;
+    let refused = appliance.caretaker.rotate_webhook_keys(false).await.unwrap_err();
+    assert!(matches!(refused, WebhookKeyError::TooOften { .. }), "{refused}");
+    assert_eq!((four.len(), &webhook_keys(&appliance).await), (4, &four));
+    let rotated = appliance.caretaker.rotate_webhook_keys(true).await.unwrap();
+    assert_eq!((webhook_keys(&appliance).await, rotated.accepted_until), (vec![(rotated.key_id, None)], None));
 }
