@@ -5,17 +5,22 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use rustls::pki_types::CertificateDer;
+
 use super::credential::rate;
 use super::kind::{boolean, list, located, name, text};
 use super::reader::{Item, Located, Section, Shown};
 use super::secret::{password, secret_pem};
 use super::sources::{Sources, read_bounded};
+use super::tls::EXPIRES_SOON;
 use super::trust::{all_of, authorities, authority};
+use crate::base::clock::Timestamp;
 use crate::base::outbound::{
     AllowEntry, ClientIdentity, EgressPolicy, EgressSettings, IdentityFault, OwnListeners, ProxySettings,
     TrustSettings, read_chain,
 };
 use crate::channel::webhook::{Answers, WebhookPolicy};
+use crate::http::tls::CertificateChain;
 
 /// The largest file with a certificate in bytes.
 const MAX_CERTIFICATE: u64 = 1 << 20;
@@ -105,12 +110,7 @@ fn ca(item: &Item<'_>) -> Option<TrustSettings> {
 
 /// `client_certificate` and `client_key`, which need each other.
 fn read_identity(entry: &Section<'_>, sources: &Sources) -> Option<ClientIdentity> {
-    let chain = entry.optional("client_certificate", |item| {
-        let file = text(item)?;
-        let pem = read_bounded(file.as_ref(), MAX_CERTIFICATE);
-        let chain = pem.and_then(|pem| read_chain(&pem).map_err(|error| error.to_string()));
-        chain.map_err(|problem| item.refuse::<()>(format!("{file} {problem}"))).ok()
-    });
+    let chain = entry.optional("client_certificate", |item| certificates(item, sources.now));
     let key = entry.optional("client_key", secret_pem(sources));
     for (there, missing) in [("client_certificate", "client_key"), ("client_key", "client_certificate")] {
         if entry.has(there) && !entry.has(missing) {
@@ -124,6 +124,28 @@ fn read_identity(entry: &Section<'_>, sources: &Sources) -> Option<ClientIdentit
     let key = if matches!(fault, IdentityFault::Certificate(_)) { "client_certificate" } else { "client_key" };
     entry.reader.error(&format!("{}.{key}", entry.path), fault.to_string());
     None
+}
+
+/// The certificates in a file. One that has ended is warned of: only what goes under this policy needs it.
+fn certificates(item: &Item<'_>, now: Timestamp) -> Option<Vec<CertificateDer<'static>>> {
+    let file = text(item)?;
+    let (chain, end) = match read_certificate(&file) {
+        Ok(read) => read,
+        Err(problem) => return item.refuse(format!("{file} {problem}")),
+    };
+    if end < now.plus(EXPIRES_SOON) {
+        let ends = if end < now { "has expired: it was" } else { "expires soon: it is" };
+        let message = format!("the certificate {ends} good until {}", end.to_rfc3339_seconds());
+        item.reader.warning(&item.path, message, Some("put a renewed one in its place".to_owned()));
+    }
+    Some(chain)
+}
+
+/// The certificates in a file, and when the first of them ends.
+fn read_certificate(file: &str) -> Result<(Vec<CertificateDer<'static>>, Timestamp), String> {
+    let pem = read_bounded(file.as_ref(), MAX_CERTIFICATE)?;
+    let end = CertificateChain::from_pem(&pem)?.validity().not_after;
+    Ok((read_chain(&pem).map_err(|error| error.to_string())?, end))
 }
 
 /// `proxy`, with `proxy_username` and `proxy_password` where it wants to know who we are.

@@ -17,7 +17,7 @@ use crate::http::tls::{
 const MAX_CERTIFICATES: u64 = 1 << 20;
 
 /// How long before its end a certificate is warned of.
-const EXPIRES_SOON: Duration = DAY.saturating_mul(30);
+pub(super) const EXPIRES_SOON: Duration = DAY.saturating_mul(30);
 
 /// `{ certificate = "…", key = …, min_version = "1.2" | "1.3", client_ca = "…", client_auth = "required" | "optional" }`
 pub(super) fn tls(sources: &Sources) -> impl Fn(&Item<'_>) -> Option<TlsSettings> {

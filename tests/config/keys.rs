@@ -10,7 +10,9 @@ use tidings::base::masking::Personal;
 use tidings::base::rate::Rate;
 use tidings::base::secret::ExposeSecret as _;
 use tidings::channel::email::{EmailSettings, Security};
+use tidings::channel::webhook::{Answers, WebhookSettings};
 use tidings::config::{Problems, Severity, Sources, load};
+use tidings::engine::ChannelSettings;
 use tidings::http::settings::ListenAddress;
 use tidings::model::address::Address;
 use tidings::model::notification::EndpointKind;
@@ -78,6 +80,7 @@ fn every_key_sets_what_it_says() {
     assert_eq!((settings.store.duplicate_window.as_secs(), settings.store.duplicate_events), (3600, 5000));
     assert_eq!((settings.store.disk_reserve, settings.store.clock_leap.as_secs()), (1 << 30, 60));
     assert!(settings.store.two_phase_commit);
+    check_webhooks(&settings.webhooks, &settings.engine.delivery.webhooks);
     let declared = &settings.engine.declared[0];
     assert_eq!((declared.id.as_str(), declared.created_by.as_str()), ("crm-accounts", "configuration"));
     assert_eq!(declared.endpoints, [Target::Poll]);
@@ -119,6 +122,23 @@ fn check_email(email: &EmailSettings) {
     assert_eq!(email.type_names["301"], "create account");
     let shown = format!("{email:?}");
     assert!(!shown.contains("hunter2") && !shown.contains("MC4CAQ"), "{shown}");
+}
+
+fn check_webhooks(webhooks: &WebhookSettings, delivery: &ChannelSettings) {
+    assert_eq!((webhooks.timeout.as_secs(), webhooks.connect_timeout.as_secs()), (10, 2));
+    assert!(webhooks.final_statuses.iter().eq(&[400]));
+    assert_eq!(webhooks.idle_connections, 10);
+    let schedule = vec![Duration::from_secs(1), Duration::from_mins(1)];
+    assert_eq!(*delivery, ChannelSettings { schedule, in_flight: 100, in_flight_each: 10 });
+    let [plant, built_in] = &webhooks.policies[..] else { panic!("{:?}", webhooks.policies) };
+    let allow: Vec<_> = plant.egress.allow.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        (plant.egress.name.as_str(), allow),
+        ("plant", vec!["10.0.0.0/8:443".to_owned(), "*.example.com:443".to_owned()])
+    );
+    assert!(plant.egress.proxy.is_some() && plant.egress.trust.is_none() && plant.egress.identity.is_none());
+    assert_eq!((plant.rate, plant.answers), (Rate::parse("50/s"), Answers::Dropped));
+    assert_eq!((built_in.egress.name.as_str(), built_in.egress.allow.len()), ("default", 0));
 }
 
 fn check_issuer(issuer: &IssuerSettings) {
@@ -254,13 +274,14 @@ fn a_key_that_is_there_twice_is_refused_where_it_stands() {
 
 #[test]
 fn a_removed_key_has_a_default_or_is_asked_for() {
-    const ASKED_FOR: [(&str, &[&str]); 11] = [
+    const ASKED_FOR: [(&str, &[&str]); 12] = [
         ("[server]", &["public_url", "plaintext"]),
         ("[[auth.issuers]]", &["issuer", "jwks", "client_ids", "scopes"]),
         ("[email]", &["from", "relay", "username"]),
         ("[email.password]", &["value"]),
         ("[email.dkim]", &["domain", "selector"]),
         ("[email.dkim.key]", &["value"]),
+        ("[[webhooks.egress]]", &["name"]),
         ("[[clients]]", &["id"]),
         ("[clients.secret]", &["value"]),
         ("[[api_keys]]", &["id", "hash", "scopes"]),

@@ -3,6 +3,7 @@
 
 mod credentials;
 mod effective;
+mod egress;
 mod email;
 mod hostile;
 mod issuers;

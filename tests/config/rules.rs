@@ -82,7 +82,9 @@ fn what_must_hold_between_keys_is_checked() {
 /// A main file with a closed catalogue, a client and one subscription with these lines.
 fn subscription(lines: &str) -> Site {
     let catalogue = "[events]\ncatalogue = \"closed\"\n[[event_types]]\nid = \"1\"\n[[event_types]]\nid = \"mail\"\nchannels = [\"email\"]\n";
-    Site::new(&format!("{}{catalogue}[[subscriptions]]\nid = \"s\"\n{lines}", with_client(""))).variable("CRM", "x")
+    let policy = "[[webhooks.egress]]\nname = \"default\"\nallow = [\"public:443\"]";
+    let text = format!("{}{catalogue}[[subscriptions]]\nid = \"s\"\n{lines}\n{policy}", with_client(""));
+    Site::new(&text).variable("CRM", "x")
 }
 
 #[test]

@@ -90,6 +90,19 @@ domain = "mail.example.com"
 selector = "2026"
 [email.dkim.key]
 value = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----"
+[webhooks]
+timeout = "10s"
+connect_timeout = "2s"
+schedule = ["1s", "1m"]
+final_statuses = [400]
+in_flight = 100
+in_flight_each = 10
+[[webhooks.egress]]
+name = "plant"
+allow = ["10.0.0.0/8:443", "*.example.com:443"]
+proxy = "http://proxy.example.com:3128"
+rate = "50/s"
+show_responses = false
 [limits]
 queue_depth = 10
 queue_total = 20
