@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -16,6 +17,12 @@ pub(crate) enum Reply {
     Whole(u16, String, Vec<u8>),
     /// A 200 with a body that goes on as long as somebody reads.
     Endless,
+    /// The same, and the connection is kept for the next request.
+    Kept(u16, String, Vec<u8>),
+    /// These bytes, and then nothing, for ever.
+    Stuck(Vec<u8>),
+    /// These bytes, and the connection is closed.
+    Cut(Vec<u8>),
     /// Nothing, for ever.
     Silence,
     /// The connection is closed.
@@ -39,6 +46,7 @@ struct Shared {
     reply: Mutex<Reply>,
     /// The heads and bodies of the requests that have come.
     requests: Mutex<Vec<String>>,
+    connections: AtomicUsize,
 }
 
 impl Upstream {
@@ -51,13 +59,19 @@ impl Upstream {
     }
 
     async fn listen(reply: Reply, tls: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::serve(TcpListener::bind("127.0.0.1:0").await.unwrap(), reply, tls)
+    }
+
+    /// Serves what comes to this listener.
+    pub(crate) fn serve(listener: TcpListener, reply: Reply, tls: Option<TlsAcceptor>) -> Self {
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared { reply: Mutex::new(reply), requests: Mutex::default() });
+        let shared =
+            Arc::new(Shared { reply: Mutex::new(reply), requests: Mutex::default(), connections: AtomicUsize::new(0) });
         let serving = Arc::clone(&shared);
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
+                serving.connections.fetch_add(1, Ordering::Relaxed);
                 let (shared, tls) = (Arc::clone(&serving), tls.clone());
                 tokio::spawn(async move {
                     match tls {
@@ -88,15 +102,26 @@ impl Upstream {
         self.shared.requests.lock().clone()
     }
 
+    /// How many connections have been made.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
     /// How many requests have come.
     pub(crate) fn hits(&self) -> usize {
         self.shared.requests.lock().len()
     }
 }
 
-/// Serves one request; `None` where the other side went away.
+/// Serves requests, mostly one; `None` where the other side went away.
 async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared) -> Option<()> {
-    let request = receive(&mut stream).await?;
+    while answer(&mut stream, shared).await? {}
+    Some(())
+}
+
+/// Answers one request; whether there may be another.
+async fn answer(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), shared: &Shared) -> Option<bool> {
+    let request = receive(stream).await?;
     shared.requests.lock().push(request);
     let reply = shared.reply.lock().clone();
     match reply {
@@ -105,7 +130,20 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared)
                 format!("HTTP/1.1 {status} x\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
             stream.write_all(head.as_bytes()).await.ok()?;
             stream.write_all(&body).await.ok()?;
-            stream.shutdown().await.ok()
+            stream.shutdown().await.ok()?;
+        }
+        Reply::Kept(status, headers, body) => {
+            let head = format!("HTTP/1.1 {status} x\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
+            stream.write_all(&[head.as_bytes(), &body].concat()).await.ok()?;
+            return Some(true);
+        }
+        Reply::Stuck(bytes) => {
+            stream.write_all(&bytes).await.ok()?;
+            std::future::pending::<()>().await;
+        }
+        Reply::Cut(bytes) => {
+            stream.write_all(&bytes).await.ok()?;
+            stream.shutdown().await.ok()?;
         }
         Reply::Endless => {
             stream.write_all(b"HTTP/1.1 200 x\r\nConnection: close\r\n\r\n").await.ok()?;
@@ -113,9 +151,10 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Shared)
                 stream.write_all(&[b' '; 4096]).await.ok()?;
             }
         }
-        Reply::Silence => std::future::pending().await,
-        Reply::Closed => Some(()),
+        Reply::Silence => std::future::pending::<()>().await,
+        Reply::Closed => {}
     }
+    Some(false)
 }
 
 async fn receive(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
