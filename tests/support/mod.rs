@@ -73,6 +73,7 @@ pub(crate) struct Setup {
     pub(crate) max_batch: usize,
     pub(crate) max_wait: Duration,
     pub(crate) limits: ClientLimits,
+    pub(crate) delivery: DeliverySettings,
     /// Changes the settings of credentials before the start.
     pub(crate) tune_auth: fn(&mut AuthSettings),
 }
@@ -93,6 +94,7 @@ impl Default for Setup {
             max_batch: 8 << 20,
             max_wait: Duration::from_mins(1),
             limits: ClientLimits::default(),
+            delivery: DeliverySettings::default(),
             tune_auth: |_| {},
         }
     }
@@ -326,7 +328,7 @@ fn engine_settings(setup: &Setup) -> EngineSettings {
         foreign: setup.foreign.clone(),
         declared: setup.declared.clone(),
         limits: setup.limits,
-        delivery: DeliverySettings::default(),
+        delivery: setup.delivery.clone(),
     }
 }
 

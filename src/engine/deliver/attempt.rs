@@ -31,7 +31,7 @@ pub(super) struct Job {
 
 impl Job {
     pub(super) fn new(lane: Arc<Lane>, spec: Arc<Spec>, claimed: Claimed, probe: bool, permit: Permit) -> Self {
-        lane.begin_attempt(probe);
+        lane.begin_attempt(claimed.id, probe);
         Self { lane, spec, claimed, probe, permit: Some(permit), is_settled: false }
     }
 
@@ -168,7 +168,7 @@ impl Drop for Job {
         self.put_back();
         // Its permit is there for the next one before the lane looks for it.
         drop(self.permit.take());
-        self.lane.end_attempt(self.probe);
+        self.lane.end_attempt(self.claimed.id, self.probe);
     }
 }
 

@@ -1,10 +1,11 @@
 //! The circuit of an endpoint: when nothing is sent to it but probes, and how it gets going again. Pure: time and
 //! randomness come in, and what is to be kept is a [`Standing`].
 //!
-//! - [`FAULTS`] faults with no success between open it, in the ramp [`FAULTS_IN_RAMP`]. Faults of attempts that were under
-//!   way together all count: a blip that takes them all costs a pause of five seconds, and waiting for further ones would
-//!   cost tries of notifications. One notification alone does not open it soon: its schedule sees to that, and others
-//!   that are taken between its tries begin the count anew.
+//! - [`FAULTS`] faults with no success between open it. Faults of attempts that were under way together all count: a blip
+//!   that takes them all costs a pause of five seconds, and waiting for further ones would cost tries of notifications.
+//!   One notification alone does not open it soon: its schedule sees to that, and others that are taken between its
+//!   tries begin the count anew. In strict order, where all others wait for the tries of one, [`FEW_FAULTS`] are enough,
+//!   and in the ramp as well.
 //! - Open, it is probed after [`FIRST_PAUSE`], and then after pauses that double up to [`LAST_PAUSE`]. A success closes it,
 //!   also one of an attempt that began before it opened. Faults of such attempts mean nothing any more.
 //! - Closed again, it is sent to with care ([`pace`]). If it opens within that time, the pauses go on where they were.
@@ -18,13 +19,14 @@ use crate::base::clock::Timestamp;
 use crate::base::random::Random;
 use crate::base::rate::{Period, Rate};
 use crate::model::subscription::HoldReason;
+use crate::model::target::Ordering;
 use crate::store::{EndpointHold, Standing};
 
 /// Faults in a row that open a circuit.
 pub(super) const FAULTS: u32 = 5;
-/// Faults in a row that open it while it is in its ramp. More than one: what is not taken for its own sake would open it
-/// again and again.
-pub(super) const FAULTS_IN_RAMP: u32 = 3;
+/// Faults in a row that open it in strict order, or while it is in its ramp. More than one: what is not taken for its own
+/// sake would open it again and again.
+pub(super) const FEW_FAULTS: u32 = 3;
 /// From the opening to the first probe.
 pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest from one probe to the next.
@@ -73,6 +75,17 @@ pub(super) enum Change {
     Unable,
 }
 
+/// That an endpoint did not take something.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fault<'a> {
+    /// What happened, for people.
+    pub text: &'a str,
+    /// Whether it was a probe.
+    pub probe: bool,
+    /// In which order it is sent to.
+    pub ordering: Ordering,
+}
+
 /// The circuit.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Circuit {
@@ -114,21 +127,21 @@ impl Circuit {
         }
     }
 
-    /// The endpoint did not take something; `fault` says how, for people.
-    pub(super) fn fault(&mut self, now: Timestamp, fault: &str, probe: bool, random: &dyn Random) -> Change {
+    /// The endpoint did not take something.
+    pub(super) fn fault(&mut self, now: Timestamp, fault: &Fault<'_>, random: &dyn Random) -> Change {
         let standing = &mut self.standing;
         standing.failures = standing.failures.saturating_add(1);
         standing.failing_since.get_or_insert(now);
-        standing.last_fault = Some(fault.to_owned());
+        standing.last_fault = Some(short(fault.text));
         match standing.hold.as_mut() {
-            None => self.weigh(now, random),
-            Some(hold) if hold.reason == HoldReason::CircuitOpen && probe => {
+            None => self.weigh(now, fault.ordering, random),
+            Some(hold) if hold.reason == HoldReason::CircuitOpen && fault.probe => {
                 hold.probes = hold.probes.saturating_add(1);
                 hold.probe_at = Some(now.plus(pause(self.backoff.saturating_add(hold.probes), random)));
                 Change::ProbeFailed
             }
             // It could be sent to, so there is a secret again; what else is wrong is found out as it always is.
-            Some(hold) if hold.reason == HoldReason::SecretExpired && probe => {
+            Some(hold) if hold.reason == HoldReason::SecretExpired && fault.probe => {
                 standing.failures = 1;
                 self.close(now)
             }
@@ -141,7 +154,7 @@ impl Circuit {
         let standing = &mut self.standing;
         standing.failures = standing.failures.saturating_add(1);
         standing.failing_since.get_or_insert(now);
-        standing.last_fault = Some(fault.to_owned());
+        standing.last_fault = Some(short(fault));
         self.hold_for(HoldReason::EndpointDisabled, now, None, Change::Disabled)
     }
 
@@ -150,7 +163,7 @@ impl Circuit {
         if self.hold().is_some_and(|hold| hold.reason == HoldReason::EndpointDisabled) {
             return Change::None;
         }
-        self.standing.last_fault = Some(fault.to_owned());
+        self.standing.last_fault = Some(short(fault));
         self.hold_for(HoldReason::SecretExpired, now, Some(now.plus(SECRET_PAUSE)), Change::Unable)
     }
 
@@ -179,12 +192,13 @@ impl Circuit {
     }
 
     /// Opens it if there were too many faults.
-    fn weigh(&mut self, now: Timestamp, random: &dyn Random) -> Change {
+    fn weigh(&mut self, now: Timestamp, ordering: Ordering, random: &dyn Random) -> Change {
         let in_ramp = pace(self.standing.recovered, now).is_some();
         if !in_ramp {
             self.backoff = 0;
         }
-        if self.standing.failures < if in_ramp { FAULTS_IN_RAMP } else { FAULTS } {
+        let enough = if in_ramp || ordering == Ordering::Strict { FEW_FAULTS } else { FAULTS };
+        if self.standing.failures < enough {
             return Change::None;
         }
         let probe_at = Some(now.plus(pause(self.backoff, random)));
@@ -211,6 +225,11 @@ impl Circuit {
         self.standing.recovered = Some(now);
         Change::Closed
     }
+}
+
+/// As much of a text as is kept with how an endpoint stands.
+fn short(text: &str) -> String {
+    text.chars().take(500).collect()
 }
 
 /// The pause before a probe after so many doublings.

@@ -1,6 +1,6 @@
 //! What an outcome means: for the notification, for its endpoint's circuit, and for the target.
 
-use super::circuit::Change;
+use super::circuit::{Change, Fault};
 use super::crew::Outlet;
 use super::keep::State;
 use super::lane::Lane;
@@ -39,6 +39,7 @@ pub(super) fn judge<'a>(
     let random = &*lane.crew.random;
     let outcome = outcome(sent.verdict);
     let finding = finding(sent);
+    let ordering = lane.spec().target.ordering();
     let (settle, change) = lane.with(|State { circuit, .. }| match &sent.verdict {
         Verdict::Delivered => (Some(Settle::Delivered), circuit.answered(now, true)),
         Verdict::Rejected { .. } => {
@@ -47,7 +48,7 @@ pub(super) fn judge<'a>(
         // It was not asked for what it is, so it waits until somebody resumes the endpoint.
         Verdict::Gone => (Some(Settle::Retry { due: now, counts: false }), circuit.gone(now, &sent.detail)),
         Verdict::Fault { .. } => {
-            let change = circuit.fault(now, &sent.detail, probe, random);
+            let change = circuit.fault(now, &Fault { text: &sent.detail, probe, ordering }, random);
             let probe_at = circuit.hold().and_then(|hold| hold.probe_at);
             (Some(after_fault((sent, claimed), outlet, (probe, probe_at), now, random)), change)
         }

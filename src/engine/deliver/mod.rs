@@ -18,6 +18,7 @@
 mod attempt;
 mod board;
 mod circuit;
+mod claim;
 mod crew;
 mod gates;
 mod judge;
@@ -25,6 +26,7 @@ mod keep;
 mod lane;
 mod metrics;
 mod notice;
+mod plan;
 mod schedule;
 mod settings;
 mod state;

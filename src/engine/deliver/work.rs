@@ -151,14 +151,12 @@ fn place(target: &Target) -> String {
     match target {
         Target::Poll => String::new(),
         Target::Email(email) => email.address.clone(),
-        Target::Webhook(webhook) => match Destination::parse(&webhook.url) {
-            Ok(url) if url.host().contains(':') => format!("{}://[{}]:{}", scheme(&url), url.host(), url.port()),
-            Ok(url) => format!("{}://{}:{}", scheme(&url), url.host(), url.port()),
-            Err(_) => String::new(),
-        },
+        Target::Webhook(webhook) => Destination::parse(&webhook.url).map(|url| origin(&url)).unwrap_or_default(),
     }
 }
 
-fn scheme(url: &Destination) -> &'static str {
-    if url.is_secure() { "https" } else { "http" }
+fn origin(url: &Destination) -> String {
+    let (scheme, port) = if url.is_secure() { ("https", 443) } else { ("http", 80) };
+    let host = if url.host().contains(':') { format!("[{}]", url.host()) } else { url.host().to_owned() };
+    if url.port() == port { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{}", url.port()) }
 }

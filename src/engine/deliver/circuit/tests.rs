@@ -2,6 +2,9 @@ use super::*;
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
+const FAULT: Fault<'_> = Fault { text: "503", probe: false, ordering: Ordering::Relaxed };
+const PROBE: Fault<'_> = Fault { probe: true, ..FAULT };
+
 /// No jitter: the middle of what is drawn.
 struct Even;
 
@@ -27,9 +30,9 @@ fn close_to(at: Option<Timestamp>, wanted: Timestamp) -> bool {
 fn open() -> Circuit {
     let mut circuit = Circuit::default();
     for _ in 1..FAULTS {
-        assert_eq!(circuit.fault(START, "503", false, &Even), Change::None);
+        assert_eq!(circuit.fault(START, &FAULT, &Even), Change::None);
     }
-    assert_eq!(circuit.fault(START, "503", false, &Even), Change::Opened);
+    assert_eq!(circuit.fault(START, &FAULT, &Even), Change::Opened);
     circuit
 }
 
@@ -38,7 +41,7 @@ fn five_faults_in_a_row_open_it_and_a_success_begins_the_count_anew() {
     let mut circuit = Circuit::default();
     for _ in 0..10 {
         for _ in 1..FAULTS {
-            assert_eq!(circuit.fault(START, "503", false, &Even), Change::None);
+            assert_eq!(circuit.fault(START, &FAULT, &Even), Change::None);
         }
         assert!(circuit.is_doubtful());
         assert_eq!(circuit.answered(START, true), Change::None);
@@ -53,10 +56,20 @@ fn five_faults_in_a_row_open_it_and_a_success_begins_the_count_anew() {
 }
 
 #[test]
+fn in_strict_order_fewer_are_enough() {
+    let fault = Fault { ordering: Ordering::Strict, ..FAULT };
+    let mut circuit = Circuit::default();
+    for _ in 1..FEW_FAULTS {
+        assert_eq!(circuit.fault(START, &fault, &Even), Change::None);
+    }
+    assert_eq!(circuit.fault(START, &fault, &Even), Change::Opened);
+}
+
+#[test]
 fn what_was_refused_for_itself_shows_that_the_endpoint_is_there() {
     let mut circuit = Circuit::default();
     for _ in 1..FAULTS {
-        circuit.fault(START, "503", false, &Even);
+        circuit.fault(START, &FAULT, &Even);
     }
     assert_eq!(circuit.answered(START, false), Change::None);
     assert_eq!((circuit.standing().failures, circuit.standing().last_success), (0, None));
@@ -71,7 +84,7 @@ fn probes_come_after_pauses_that_double_up_to_five_minutes() {
         let probe_at = circuit.hold().unwrap().probe_at;
         assert!(close_to(probe_at, now.plus(secs(wanted))), "{wanted}: {probe_at:?}");
         now = probe_at.unwrap();
-        assert_eq!(circuit.fault(now, "503", true, &Even), Change::ProbeFailed);
+        assert_eq!(circuit.fault(now, &PROBE, &Even), Change::ProbeFailed);
     }
     assert_eq!(circuit.hold().unwrap().probes, 9);
     assert_eq!(circuit.hold().unwrap().since, START, "it is one hold");
@@ -82,7 +95,7 @@ fn faults_of_attempts_from_before_change_nothing_and_a_success_of_one_closes() {
     let mut circuit = open();
     let hold = circuit.hold().cloned();
     for _ in 0..100 {
-        assert_eq!(circuit.fault(after(1), "503", false, &Even), Change::None);
+        assert_eq!(circuit.fault(after(1), &FAULT, &Even), Change::None);
     }
     assert_eq!(circuit.hold().cloned(), hold);
     assert_eq!(circuit.answered(after(2), true), Change::Closed);
@@ -93,20 +106,20 @@ fn faults_of_attempts_from_before_change_nothing_and_a_success_of_one_closes() {
 #[test]
 fn a_ramp_that_fails_opens_again_sooner_and_for_longer() {
     let mut circuit = open();
-    circuit.fault(after(5), "503", true, &Even);
+    circuit.fault(after(5), &PROBE, &Even);
     circuit.answered(after(15), true);
-    for _ in 1..FAULTS_IN_RAMP {
-        assert_eq!(circuit.fault(after(20), "503", false, &Even), Change::None);
+    for _ in 1..FEW_FAULTS {
+        assert_eq!(circuit.fault(after(20), &FAULT, &Even), Change::None);
     }
-    assert_eq!(circuit.fault(after(20), "503", false, &Even), Change::Opened);
+    assert_eq!(circuit.fault(after(20), &FAULT, &Even), Change::Opened);
     let hold = circuit.hold().unwrap();
     assert!(hold.since == after(20) && hold.probes == 0 && close_to(hold.probe_at, after(40)));
     // Behind the ramp it begins anew.
     circuit.answered(after(40), true);
     for _ in 1..FAULTS {
-        assert_eq!(circuit.fault(after(110), "503", false, &Even), Change::None);
+        assert_eq!(circuit.fault(after(110), &FAULT, &Even), Change::None);
     }
-    assert_eq!(circuit.fault(after(110), "503", false, &Even), Change::Opened);
+    assert_eq!(circuit.fault(after(110), &FAULT, &Even), Change::Opened);
     assert!(close_to(circuit.hold().unwrap().probe_at, after(115)));
 }
 
@@ -128,7 +141,7 @@ fn who_is_gone_stays_so_until_somebody_resumes_it() {
         assert_eq!(circuit.gone(after(1), "410"), Change::Disabled);
         assert_eq!(circuit.gone(after(1), "410"), Change::None);
         assert_eq!(circuit.answered(after(1), true), Change::None);
-        assert_eq!(circuit.fault(after(1), "503", false, &Even), Change::None);
+        assert_eq!(circuit.fault(after(1), &FAULT, &Even), Change::None);
         assert_eq!(circuit.unable(after(1), "no secret"), Change::None);
         let hold = circuit.hold().unwrap();
         assert_eq!((hold.reason, hold.probe_at), (HoldReason::EndpointDisabled, None));
@@ -158,8 +171,8 @@ fn resuming_ends_an_open_circuit_and_looks_for_a_secret_at_once() {
 fn an_attempt_that_could_be_made_shows_that_there_is_a_secret_again() {
     let mut circuit = Circuit::default();
     circuit.unable(START, "no secret");
-    assert_eq!(circuit.fault(after(1), "503", false, &Even), Change::None, "it began before");
-    assert_eq!(circuit.fault(after(60), "503", true, &Even), Change::Closed);
+    assert_eq!(circuit.fault(after(1), &FAULT, &Even), Change::None, "it began before");
+    assert_eq!(circuit.fault(after(60), &PROBE, &Even), Change::Closed);
     assert_eq!(circuit.standing().failures, 1);
     circuit.unable(after(61), "no secret");
     assert_eq!(circuit.answered(after(120), true), Change::Closed);
