@@ -129,7 +129,7 @@ fn read_identity(entry: &Section<'_>, sources: &Sources) -> Option<ClientIdentit
 /// The certificates in a file. One that has ended is warned of: only what goes under this policy needs it.
 fn certificates(item: &Item<'_>, now: Timestamp) -> Option<Vec<CertificateDer<'static>>> {
     let file = text(item)?;
-    let (chain, end) = match read_certificate(&file) {
+    let (chain, end) = match read_certificate(item, &file) {
         Ok(read) => read,
         Err(problem) => return item.refuse(format!("{file} {problem}")),
     };
@@ -142,8 +142,8 @@ fn certificates(item: &Item<'_>, now: Timestamp) -> Option<Vec<CertificateDer<'s
 }
 
 /// The certificates in a file, and when the first of them ends.
-fn read_certificate(file: &str) -> Result<(Vec<CertificateDer<'static>>, Timestamp), String> {
-    let pem = read_bounded(file.as_ref(), MAX_CERTIFICATE)?;
+fn read_certificate(item: &Item<'_>, file: &str) -> Result<(Vec<CertificateDer<'static>>, Timestamp), String> {
+    let pem = read_bounded(file.as_ref(), MAX_CERTIFICATE).inspect(|pem| item.reader.holds(&item.path, pem))?;
     let end = CertificateChain::from_pem(&pem)?.validity().not_after;
     Ok((read_chain(&pem).map_err(|error| error.to_string())?, end))
 }

@@ -10,6 +10,7 @@ use super::kind::text;
 use super::problem::{Place, Problem, Severity};
 use super::reader::Item;
 use super::sources::{directory_names, left_over, read_bounded};
+use crate::base::secret::sha256_fields;
 use crate::channel::email::{Finding, TemplateFile, Templates};
 use crate::model::json::RawJson;
 
@@ -45,6 +46,7 @@ pub(super) fn read(item: &Item<'_>, zone: &TimeZone) -> Option<Templates> {
     for name in names {
         found.take(item, &folder, &name.to_string_lossy());
     }
+    item.reader.holds(&item.path, &found.print());
     let Folder { files, samples } = found;
     let (templates, mut findings) = Templates::new(files, zone.clone());
     findings.extend(templates.inspect(&samples));
@@ -55,6 +57,13 @@ pub(super) fn read(item: &Item<'_>, zone: &TimeZone) -> Option<Templates> {
 }
 
 impl Folder {
+    /// A hash of all of it.
+    fn print(&self) -> [u8; 32] {
+        let files = self.files.iter().flat_map(|file| [file.name.as_bytes(), file.text.as_bytes()]);
+        let samples = self.samples.iter().flat_map(|(name, data)| [name.as_bytes(), data.as_bytes()]);
+        sha256_fields(files.chain(samples).map(Some))
+    }
+
     fn take(&mut self, item: &Item<'_>, folder: &Path, name: &str) {
         let file = folder.join(name);
         let tell = |severity, line: Option<usize>, message: String| {

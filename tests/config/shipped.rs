@@ -13,6 +13,8 @@ const SHIPPED: &str = include_str!("../../config/tidings.toml");
 const DEFAULTS: &str = include_str!("../../src/config/defaults.toml");
 const SCHEMA: &str = include_str!("../../config/tidings.schema.json");
 
+const DKIM_KEY: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n-----END PRIVATE KEY-----\n";
+
 /// The forms of keys that exclude those of the sample.
 const OTHER_FORMS: &str = r#"
 [[auth.issuers]]
@@ -40,12 +42,21 @@ impl Shipped {
         let authority = Authority::new("authority");
         let Identity { certificate, key, .. } = authority.issue_for("server", 2020, 2090);
         let site = Site::new("")
-            .with("tls/server.pem", certificate)
+            .with("tls/server.pem", &certificate)
             .with("tls/clients.pem", authority.pem())
-            .with("secrets/server.key", key)
+            .with("secrets/server.key", &key)
             .with("secrets/crm", "secret")
-            .with("secrets/crm-hook", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=");
-        Self(site)
+            .with("secrets/crm-hook", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+            .with("tls/plant.pem", authority.pem())
+            .with("tls/tidings.pem", certificate)
+            .with("secrets/tidings.key", key)
+            .with("secrets/proxy", "secret")
+            .with("secrets/relay", "secret")
+            .with("secrets/dkim.key", DKIM_KEY);
+        let templates = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/config/templates")).unwrap();
+        Self(templates.map(Result::unwrap).fold(site, |site, file| {
+            site.with(&format!("templates/{}", file.file_name().to_str().unwrap()), fs::read(file.path()).unwrap())
+        }))
     }
 
     /// The sample with every key set, and the names of this directory's files.
@@ -102,6 +113,27 @@ fn the_sample_is_good_as_it_is_and_with_every_key() {
 }
 
 #[test]
+fn what_the_named_files_hold_is_in_the_digest() {
+    let shipped = Shipped::new();
+    shipped.write(&shipped.every_key());
+    let mut digests = BTreeSet::from([shipped.0.loaded().effective.digest()]);
+    let folders = ["tls", "secrets", "templates"].map(|folder| fs::read_dir(shipped.0.path(folder)).unwrap());
+    for file in folders.into_iter().flatten().map(|file| file.unwrap().path()) {
+        let text = fs::read_to_string(&file).unwrap();
+        let other = match text.as_str() {
+            "secret" => "another".to_owned(),
+            json if json.starts_with('{') => json.replacen('{', "{ ", 1),
+            hook if hook.starts_with("whsec_") => hook.replace("MDEy", "ODEy"),
+            // PEM takes a text around it, and templates any.
+            other => format!("{other}\nchanged\n"),
+        };
+        fs::write(&file, other).unwrap();
+        assert!(digests.insert(shipped.0.loaded().effective.digest()), "{}", file.display());
+    }
+    assert!(digests.len() > 12, "{}", digests.len());
+}
+
+#[test]
 fn every_shipped_file_is_tried_and_keeps_to_the_schema() {
     let schema = jsonschema::validator_for(&schema()).unwrap();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/config");
@@ -140,7 +172,7 @@ fn sample_and_schema_have_the_defaults() {
     });
     let (sample, built_in) = (json(&every_key()), json(DEFAULTS));
     // Those that the readers have, not the file of defaults.
-    let known_to_readers = ["/email/", "/server/tls/", "/admin/tls/"];
+    let known_to_readers = ["/email/", "/server/tls/", "/admin/tls/", "/webhooks/connect_timeout"];
     for (path, default) in &defaults {
         let built_in = built_in.pointer(path);
         assert!(built_in == Some(default) || known_to_readers.iter().any(|of| path.starts_with(of)), "{path}");
