@@ -33,6 +33,7 @@ use crate::engine::{DeliverySettings, EngineSettings, ForeignClients};
 use crate::http::settings::ServerSettings;
 use crate::model::condition::OPERATOR_CLIENT;
 use crate::model::subscription::SubscriptionDraft;
+use crate::model::target::Target;
 use crate::store::StoreSettings;
 
 /// All that the files say, checked.
@@ -174,7 +175,8 @@ fn find_sample(clients: &[Client], declared: &[SubscriptionDraft]) -> Option<Sam
         let secret = client.open_secret.clone()?;
         let settings = &client.settings;
         let may = |scope: &str| settings.scopes.contains(scope);
-        let subscription = declared.iter().find(|s| s.client_id == settings.id)?;
+        let polled = |s: &&SubscriptionDraft| s.client_id == settings.id && s.endpoints.contains(&Target::Poll);
+        let subscription = declared.iter().find(polled)?;
         let event_type = subscription.event_types.first()?.as_str().to_owned();
         let (client_id, subscription) = (settings.id.as_str().to_owned(), subscription.id.as_str().to_owned());
         (may(scope::PUBLISH) && may(scope::CONSUMER)).then_some(Sample { client_id, secret, subscription, event_type })

@@ -17,7 +17,13 @@ fn operator_email_is_a_subscription_to_all_conditions() {
     let settings = site("[operator]\nemail = [\"ops@Example.com\", \"night@example.com\"]").loaded().settings;
     let [declared] = &settings.engine.declared[..] else { panic!("{:?}", settings.engine.declared) };
     assert_eq!((declared.id.as_str(), declared.client_id.as_str()), (OPERATOR_SUBSCRIPTION, OPERATOR_CLIENT));
-    assert!(declared.event_types.iter().map(|t| t.as_str()).eq(Condition::ALL.map(Condition::as_str)));
+    assert!(
+        declared
+            .event_types
+            .iter()
+            .map(tidings::model::id::EventTypeId::as_str)
+            .eq(Condition::ALL.map(Condition::as_str))
+    );
     let places: Vec<_> = declared.endpoints.iter().map(Target::place).collect();
     assert_eq!(places, ["ops@example.com", "night@example.com"]);
     assert!(declared.endpoints.iter().all(Target::takes_events));
