@@ -12,6 +12,7 @@ use tidings::store::{Act, Action, KEPT_ATTEMPTS, KeptAttempt, Settle, Settled, S
 use super::sent::*;
 use super::subject::*;
 
+const ATTEMPTS: TableDefinition<'_, (u32, u64, u32), &[u8]> = TableDefinition::new("attempts");
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A store with a webhook and a notification for it, claimed.
@@ -55,7 +56,6 @@ async fn try_again(store: &dyn Store, hook: EndpointNumber, id: LedgerId, number
 async fn rows_of_attempts(subject: &Subject, store: Arc<dyn Store>) -> u64 {
     store.close().await;
     drop(store);
-    const ATTEMPTS: TableDefinition<'_, (u32, u64, u32), &[u8]> = TableDefinition::new("attempts");
     let db = redb::Database::open(subject.path()).unwrap();
     db.begin_read().unwrap().open_table(ATTEMPTS).unwrap().len().unwrap()
 }

@@ -23,6 +23,8 @@ mod redb;
 mod room;
 mod rows;
 mod rules;
+mod sending;
+mod sending_rules;
 mod sent;
 mod standings;
 mod subject;

@@ -4,6 +4,8 @@
 //! Nothing is written for what time brings to an open one: where it stands is a function of its row and the time
 //! ([`phase`]). A sweep, or the next transaction that touches it, writes down how it ended.
 
+mod older;
+
 use serde::{Deserialize, Serialize};
 
 use super::attempt_row::AttemptRow;
@@ -218,7 +220,7 @@ impl OpenRow {
     pub(super) fn wait(&self, recovered: Option<Timestamp>) -> Option<(Timestamp, Timestamp)> {
         let (due, decided) =
             self.wait.map(|(due, decided)| (Timestamp::from_millis(due), Timestamp::from_millis(decided)))?;
-        let stands = recovered.is_none_or(|recovered| recovered < decided);
+        let stands = recovered.is_none_or(|recovered| recovered <= decided);
         stands.then_some((due, decided))
     }
 
@@ -290,59 +292,6 @@ impl OutcomeRow {
 
     pub(super) const fn deadline(&self) -> Timestamp {
         Timestamp::from_millis(self.deadline)
-    }
-}
-
-/// The rows of both kinds as they were before anything was sent.
-mod older {
-    use serde::{Deserialize, Serialize};
-
-    use super::super::record::decode_as;
-    use super::{OPEN, OUTCOME, RoundRow};
-    use crate::store::StoreError;
-
-    pub(super) const VERSION: u8 = 1;
-
-    #[derive(Serialize, Deserialize)]
-    struct Past {
-        rounds_before: u32,
-        rounds: Vec<RoundRow>,
-        pages: Vec<(u64, u32)>,
-    }
-
-    impl From<Past> for super::Past {
-        fn from(Past { rounds_before, rounds, pages }: Past) -> Self {
-            Self { rounds_before, rounds, pages, attempts: 0, delivered: false }
-        }
-    }
-
-    #[derive(Serialize, Deserialize)]
-    struct OpenRow {
-        deadline: i64,
-        size: u64,
-        handouts: u32,
-        lease: Option<(i64, bool)>,
-        past: Past,
-    }
-
-    pub(super) fn open(bytes: &[u8]) -> Result<super::OpenRow, StoreError> {
-        let OpenRow { deadline, size, handouts, lease, past } = decode_as(VERSION, bytes, OPEN)?;
-        Ok(super::OpenRow { deadline, size, handouts, lease, wait: None, past: past.into() })
-    }
-
-    #[derive(Serialize, Deserialize)]
-    struct OutcomeRow {
-        state: u8,
-        reason: String,
-        at: i64,
-        deadline: i64,
-        handouts: u32,
-        past: Past,
-    }
-
-    pub(super) fn outcome(bytes: &[u8]) -> Result<super::OutcomeRow, StoreError> {
-        let OutcomeRow { state, reason, at, deadline, handouts, past } = decode_as(VERSION, bytes, OUTCOME)?;
-        Ok(super::OutcomeRow { state, reason, at, deadline, handouts, past: past.into(), attempt: None })
     }
 }
 

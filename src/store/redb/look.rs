@@ -278,8 +278,9 @@ pub(super) fn story(
     let attempts = judge.attempts(number, position, &standing.row)?;
     let recovered = judge.addressee(number)?.and_then(|addressee| addressee.recovered);
     let due = match &standing.row {
-        OwnRow::Open(row) => row.wait(recovered).map(|(due, _)| due),
-        OwnRow::None(_) | OwnRow::Outcome(_) => None,
+        // What time has ended has its row until a sweep meets it.
+        OwnRow::Open(row) if standing.ended.is_none() => row.wait(recovered).map(|(due, _)| due),
+        OwnRow::Open(_) | OwnRow::None(_) | OwnRow::Outcome(_) => None,
     };
     let in_flight = judge.is_in_flight(number, position);
     let push = PushView { attempts, due, tried: standing.handouts, in_flight };
