@@ -6,9 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use tidings::base::clock::{BoxFuture, Clock, ManualClock, Timestamp};
+use tidings::model::id::EndpointNumber;
+use tidings::model::notification::State;
 use tidings::store::redb::{Faults, OpenError, Options, RedbStore, verify};
-use tidings::store::{Append, AppendError, Store, SubscriptionChange};
+use tidings::store::{
+    Append, AppendError, Claimed, Settle, Settled, Settlement, Standing, Store, StoreError, SubscriptionChange,
+};
 
+use super::sent::{claim, held, names, send, settle, settlement, story, verified, webhook};
 use super::subject::*;
 
 /// Fails or refuses to fill, as told.
@@ -178,4 +183,69 @@ async fn the_file_of_a_later_release_is_named_as_such() {
     assert!(matches!(refused, OpenError::Newer { found: 300, known: 2, .. }), "{refused}");
     let refused = verify(&subject.path(), &(Arc::new(|_| {}) as _)).err().unwrap();
     assert!(matches!(refused, OpenError::Newer { found: 300, known: 2, .. }), "{refused}");
+}
+
+/// Settles all of them at once; answers what was answered.
+async fn settle_at_once(
+    store: &Arc<dyn Store>,
+    hook: EndpointNumber,
+    claimed: &[Claimed],
+    verdict: &Settle,
+) -> Vec<Result<Settled, StoreError>> {
+    let mut settling = Vec::new();
+    for claimed in claimed {
+        let store = Arc::clone(store);
+        let settlement = Settlement {
+            standing: Some(held(&*store, None)),
+            ..settlement(&*store, hook, claimed.id, verdict.clone())
+        };
+        settling.push(tokio::spawn(async move { store.settle(settlement).await }));
+    }
+    let mut answers = Vec::new();
+    for settled in settling {
+        answers.push(settled.await.unwrap());
+    }
+    answers
+}
+
+#[tokio::test]
+async fn a_fault_under_settlements_leads_to_another_attempt_and_loses_none() {
+    for operations in 0..12 {
+        let (subject, faults) = faulty();
+        let store = subject.open();
+        let hook = webhook(&*store, "s").await;
+        for n in 0..20 {
+            send(&*store, &n.to_string(), hook, HOUR).await;
+        }
+        // Half of them were tried before.
+        let before = store.claim(claim(hook, 10)).await.unwrap();
+        let due = Settle::Retry { due: store.now(), counts: true };
+        for claimed in &before {
+            settle(&*store, hook, claimed.id, due.clone()).await;
+        }
+        let claimed = store.claim(claim(hook, 20)).await.unwrap();
+        assert_eq!(claimed.len(), 20);
+        let verdict = if operations % 2 == 0 { Settle::Delivered } else { due };
+        faults.fail_after(operations);
+        let answers = settle_at_once(&store, hook, &claimed, &verdict).await;
+        // The next one meets the fault, if these did not.
+        let _ = append(&*store, vec![event_for(draft(None, "301"), &[], HOUR)]).await;
+        faults.mend();
+        recovered(&*store).await;
+        store.stand(hook, Standing::default()).await.unwrap();
+        assert_conserved(&*store);
+        let again = names(&store.claim(claim(hook, 50)).await.unwrap());
+        for (claimed, answer) in claimed.iter().zip(&answers) {
+            let is_due = again.contains(claimed.event.draft.id.as_ref().unwrap());
+            let told = story(&*store, claimed.id).await;
+            let is_stored = u32::try_from(told.push.attempts.len()).unwrap() > claimed.attempts;
+            // What was answered is there; what was not is due again, unless it turns out to be there.
+            assert!(answer.is_err() || is_stored, "after {operations}");
+            assert_eq!(is_due, verdict != Settle::Delivered || !is_stored, "after {operations}");
+            settle(&*store, hook, claimed.id, Settle::Delivered).await;
+            assert_eq!(story(&*store, claimed.id).await.view.state, State::Delivered);
+        }
+        assert_eq!(store.figures().sums.webhook.get(State::Delivered), 20);
+        verified(&subject, store).await;
+    }
 }

@@ -17,6 +17,7 @@ mod lease;
 mod look;
 mod model;
 mod notes;
+mod older;
 mod own;
 mod pages;
 mod redb;
