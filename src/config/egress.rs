@@ -20,7 +20,7 @@ use crate::base::outbound::{
     TrustSettings, read_chain,
 };
 use crate::channel::webhook::{Answers, WebhookPolicy};
-use crate::http::tls::CertificateChain;
+use crate::http::tls::Validity;
 
 /// The largest file with a certificate in bytes.
 const MAX_CERTIFICATE: u64 = 1 << 20;
@@ -129,23 +129,24 @@ fn read_identity(entry: &Section<'_>, sources: &Sources) -> Option<ClientIdentit
 /// The certificates in a file. One that has ended is warned of: only what goes under this policy needs it.
 fn certificates(item: &Item<'_>, now: Timestamp) -> Option<Vec<CertificateDer<'static>>> {
     let file = text(item)?;
-    let (chain, end) = match read_certificate(item, &file) {
-        Ok(read) => read,
-        Err(problem) => return item.refuse(format!("{file} {problem}")),
-    };
+    let pem = read_bounded(file.as_ref(), MAX_CERTIFICATE).inspect(|pem| item.reader.holds(&item.path, pem));
+    let chain = pem.and_then(|pem| read_chain(&pem).map_err(|error| error.to_string()));
+    let read = chain.and_then(|chain| Ok((Validity::of(&chain[0])?.not_after, chain)));
+    match read {
+        Ok((end, chain)) => {
+            warn_of_end(item, end, now);
+            Some(chain)
+        }
+        Err(problem) => item.refuse(format!("{file} {problem}")),
+    }
+}
+
+fn warn_of_end(item: &Item<'_>, end: Timestamp, now: Timestamp) {
     if end < now.plus(EXPIRES_SOON) {
         let ends = if end < now { "has expired: it was" } else { "expires soon: it is" };
         let message = format!("the certificate {ends} good until {}", end.to_rfc3339_seconds());
         item.reader.warning(&item.path, message, Some("put a renewed one in its place".to_owned()));
     }
-    Some(chain)
-}
-
-/// The certificates in a file, and when the first of them ends.
-fn read_certificate(item: &Item<'_>, file: &str) -> Result<(Vec<CertificateDer<'static>>, Timestamp), String> {
-    let pem = read_bounded(file.as_ref(), MAX_CERTIFICATE).inspect(|pem| item.reader.holds(&item.path, pem))?;
-    let end = CertificateChain::from_pem(&pem)?.validity().not_after;
-    Ok((read_chain(&pem).map_err(|error| error.to_string())?, end))
 }
 
 /// `proxy`, with `proxy_username` and `proxy_password` where it wants to know who we are.

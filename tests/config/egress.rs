@@ -115,7 +115,7 @@ fn what_does_not_fit_together_is_refused() {
         ("client_key = { file = @key }", "1:1", "has client_key, but no client_certificate"),
         ("client_certificate = @cert\nclient_key = { file = @other }", "4:14", "is not the private key of the first"),
         ("client_certificate = @cert\nclient_key = { file = @cert }", "4:14", "has no private key in PEM form"),
-        ("client_certificate = @key\nclient_key = { file = @key }", "3:22", "holds no certificate"),
+        ("client_certificate = @key\nclient_key = { file = @key }", "3:22", "has no certificate in PEM form"),
         ("client_certificate = \"/nowhere\"\nclient_key = { file = @key }", "3:22", "/nowhere cannot be read"),
         ("proxy = \"https://p:1\"", "3:9", "must be http://"),
         ("proxy = \"http://u:s3cr3t@p:1\"", "3:9", "must have no user name"),

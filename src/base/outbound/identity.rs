@@ -29,7 +29,7 @@ pub enum IdentityFault {
     Mismatch,
 }
 
-/// The certificates in a PEM text, the own one first.
+/// The certificates in a PEM text, the own one first; there is at least one.
 pub fn read_chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match found {
