@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::session::{Session, Wire, judged};
+use super::session::{PARTING, Session, Wire, judged};
 use super::settings::{Login, RelaySettings, Security};
 use super::trouble::{Trouble, What};
 use super::verdict::Verb;
@@ -56,21 +56,12 @@ impl Connector {
         let stream = self.dial().await?;
         let mut client = SmtpClient { stream, timeout: self.relay.timeout };
         match self.relay.security {
-            Security::Implicit => {
-                let mut client = self.encrypt(client).await?;
-                greeted(&mut client).await?;
-                self.introduce(client).await
-            }
-            Security::StartTls => {
-                greeted(&mut client).await?;
-                self.ask_for_tls(&mut client).await?;
-                let client = self.encrypt(client).await?;
-                self.introduce(client).await
-            }
-            Security::None => {
-                greeted(&mut client).await?;
-                self.introduce(client).await
-            }
+            Security::Implicit => self.introduce(self.encrypt(client).await?, true).await,
+            Security::StartTls => match self.ask_for_tls(&mut client).await {
+                Ok(()) => self.introduce(self.encrypt(client).await?, false).await,
+                Err(trouble) => Err(parted(client, trouble)),
+            },
+            Security::None => self.introduce(client, true).await,
         }
     }
 
@@ -106,6 +97,7 @@ impl Connector {
     }
 
     async fn ask_for_tls(&self, client: &mut SmtpClient<TcpStream>) -> Result<(), Trouble> {
+        greeted(client).await?;
         let offered = self.hello(client).await?;
         if !offered.has_capability(EXT_START_TLS) {
             let detail = "it does not offer STARTTLS, and without it nothing is sent (email.starttls)";
@@ -122,19 +114,37 @@ impl Connector {
         encrypted.map_err(|error| Trouble::of(Verb::Handshake, error))
     }
 
-    /// EHLO and AUTH, in the state of the connection that mail is sent in.
-    async fn introduce<S: Wire + 'static>(&self, mut client: SmtpClient<S>) -> Result<Session, Trouble> {
-        let mut offered = self.hello(&mut client).await?;
-        if let Some(login) = &self.relay.login {
-            authenticate(&mut client, login, &mut offered).await?;
+    /// EHLO and AUTH, in the state of the connection that mail is sent in; `greet`: the relay's first words come before.
+    async fn introduce<S: Wire + 'static>(&self, mut client: SmtpClient<S>, greet: bool) -> Result<Session, Trouble> {
+        match self.log_in(&mut client, greet).await {
+            Ok(offered) => {
+                let SmtpClient { stream, timeout } = client;
+                Ok(Session::new(SmtpClient { stream: Box::new(stream), timeout }, &offered))
+            }
+            Err(trouble) => Err(parted(client, trouble)),
         }
-        let SmtpClient { stream, timeout } = client;
-        Ok(Session::new(SmtpClient { stream: Box::new(stream), timeout }, &offered))
+    }
+
+    async fn log_in<S: Wire>(&self, client: &mut SmtpClient<S>, greet: bool) -> Result<EhloResponse<String>, Trouble> {
+        if greet {
+            greeted(client).await?;
+        }
+        let mut offered = self.hello(client).await?;
+        if let Some(login) = &self.relay.login {
+            authenticate(client, login, &mut offered).await?;
+        }
+        Ok(offered)
     }
 
     async fn hello<S: Wire>(&self, client: &mut SmtpClient<S>) -> Result<EhloResponse<String>, Trouble> {
         client.ehlo(&self.helo).await.map_err(|error| Trouble::of(Verb::Ehlo, error))
     }
+}
+
+/// Gives a connection up for `trouble`, with a goodbye if the relay still listens.
+fn parted<S: Wire + 'static>(client: SmtpClient<S>, trouble: Trouble) -> Trouble {
+    tokio::spawn(timeout(PARTING, client.quit()));
+    trouble
 }
 
 /// The name that the kernel has for this machine; `localhost` where that could not stand in EHLO.
@@ -160,7 +170,9 @@ async fn authenticate<S: Wire>(
     // The client would begin with what it is not built for (CRAM-MD5), and not come back from there.
     offered.auth_mechanisms &= AUTH_PLAIN | AUTH_LOGIN;
     if offered.auth_mechanisms == 0 {
-        let detail = "it offers neither AUTH PLAIN nor AUTH LOGIN (email.username)";
+        let tls = offered.has_capability(EXT_START_TLS);
+        let advice = if tls { ", but STARTTLS: write email.starttls = \"required\"" } else { "" };
+        let detail = format!("it offers neither AUTH PLAIN nor AUTH LOGIN (email.username){advice}");
         return Err(Trouble::failed(Verb::Auth, "auth-missing", detail));
     }
     let credentials = Credentials::new(login.username.as_str(), login.password.expose_secret());

@@ -18,7 +18,7 @@ const MESSAGE_PATIENCE: u32 = 10;
 const MESSAGE_LIMIT: Duration = Duration::from_mins(10);
 
 /// How long a connection that is given up may take to say goodbye.
-const PARTING: Duration = Duration::from_secs(5);
+pub(super) const PARTING: Duration = Duration::from_secs(5);
 
 /// How long a connection that has waited may take to answer: a dead one is not waited for, as there can be a new one.
 const REVIVAL: Duration = Duration::from_secs(10);
