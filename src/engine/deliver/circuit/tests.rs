@@ -1,3 +1,5 @@
+//! Tests of the circuit of an endpoint.
+
 use super::*;
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);

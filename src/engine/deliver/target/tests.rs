@@ -1,3 +1,5 @@
+//! Tests of the target that endpoints share.
+
 use super::*;
 
 const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
