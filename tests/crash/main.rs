@@ -5,12 +5,14 @@
 //! `TIDINGS_TEST_KILLS` sets how often the process is killed.
 
 mod account;
+mod delivery;
 mod draw;
 mod lives;
 mod poller;
 #[path = "../process/mod.rs"]
 mod process;
 mod publisher;
+mod receiver;
 mod sharing;
 
 use std::io;
