@@ -327,6 +327,7 @@ fn the_routes_are_the_token_paths_and_the_pages() {
         ("/oauth/v1/token", "token"),
         ("/oauth2/revoke", "revoke"),
         ("/oauth2/jwks", "keys"),
+        ("/.well-known/webhook-keys", "webhook_keys"),
         ("/.well-known/oauth-authorization-server", "metadata"),
         ("/.well-known/oauth-authorization-server/base", "metadata"),
         ("/problems/{name}", "problem"),
