@@ -39,6 +39,9 @@ async fn a_day_without(stage: &Stage) -> Vec<String> {
 
 /// Waits until the endpoint is held. In strict order it is after three tries of the first notification.
 async fn hold(stage: &Stage) {
+    // Read while it is under way, its story would not say yet when the next try is due.
+    until("the first try is made", || stage.script.count() > 0).await;
+    stage.settled().await;
     while stage.endpoint("a").standing.hold.is_none() {
         let before = stage.script.count();
         if let Some(due) = stage.stories("a").await[0].push.due {
