@@ -279,7 +279,7 @@ async fn a_hold_of_the_endpoint_lets_probes_through_and_one_of_its_subscription_
     let store = subject.open();
     let hook = webhook(&*store, "s").await;
     let first = send(&*store, "first", hook, HOUR).await;
-    send(&*store, "second", hook, HOUR).await;
+    let second = send(&*store, "second", hook, HOUR).await;
     store.claim(claim(hook, 1)).await.unwrap();
     settle(&*store, hook, first, again(&*store, 30 * MINUTE)).await;
     store.stand(hook, held(&*store, None)).await.unwrap();
@@ -288,8 +288,10 @@ async fn a_hold_of_the_endpoint_lets_probes_through_and_one_of_its_subscription_
     assert_eq!((view.state, view.reason.as_deref()), (State::Held, Some("circuit-open")));
     let due = waiting(&store, hook, Ordering::Relaxed).await;
     assert!(claimed(&*store, claim(hook, 10)).await.is_empty());
-    assert_eq!(claimed(&*store, probe(hook)).await, ["first"], "whenever it would be due");
+    assert_eq!(claimed(&*store, probe(hook)).await, ["second"], "what was never tried");
     assert!(claimed(&*store, probe(hook)).await.is_empty(), "one at a time");
+    settle(&*store, hook, second, again(&*store, 40 * MINUTE)).await;
+    assert_eq!(claimed(&*store, probe(hook)).await, ["first"], "whenever it would be due, what is due first");
     store.put_back(hook, &[first]);
 
     let store2 = store.clone();

@@ -95,8 +95,11 @@ async fn a_page_whose_caller_leaves_at_any_moment_is_unconfirmed() {
         {
             let mut taking = store.take(take(queue, 10, None));
             let mut context = Context::from_waker(Waker::noop());
-            assert!(matches!(taking.as_mut().poll(&mut context), Poll::Pending));
-            until(|| consumed(&*store) == n).await;
+            match taking.as_mut().poll(&mut context) {
+                Poll::Pending => until(|| consumed(&*store) == n).await,
+                // On a busy machine the writer can be quicker than this thread: then the caller leaves with the page.
+                Poll::Ready(page) => store.unconfirmed(page.unwrap().id.unwrap(), 1),
+            }
         }
         until(|| store.figures().answer_unconfirmed == n).await;
     }
