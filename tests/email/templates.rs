@@ -271,3 +271,30 @@ fn two_files_for_one_language_are_told_of() {
     let told = told(&[("301.fr-CA.txt", "a"), ("301.fr_ca.txt", "b")], None);
     assert_eq!(told, ["301.fr_ca.txt:-: warning: is taken instead of 301.fr-CA.txt, which says the same language"]);
 }
+
+/// What the appliance tells of itself, as the engine writes it.
+fn condition() -> EventDraft {
+    let mut draft = event(
+        r#"{"detail":"It is held since 18:00.","fault":"connect-refused","since":"2026-11-22T18:00:00.000Z","status":"started","subject":"crm-accounts","told":1,"whatToDo":"Look at it: <x>"}"#,
+    );
+    draft.event_type = "tidings.endpoint.held".into();
+    draft.subject = Some("crm-accounts".to_owned());
+    draft
+}
+
+#[test]
+fn what_needs_a_person_has_a_form_of_its_own() {
+    let made = rendered(&templates(&[("default.txt", "default")]), None, None, condition());
+    assert_eq!((made.subject.as_str(), &made.fallback), ("Endpoint held: crm-accounts (started)", &None));
+    let begins =
+        "It is held since 18:00.\n\nLook at it: <x>\n\nsince: 2026-11-23 07:00:00 NZDT\nfault: connect-refused\n";
+    assert!(made.text.starts_with(begins), "{}", made.text);
+    assert!(made.html.contains("<p>Look at it: &lt;x&gt;</p>") && made.html.contains("NZDT"), "{}", made.html);
+    let own = templates(&[("tidings.txt", "{{ data.detail }}"), ("tidings.clock.txt", "clock")]);
+    assert_eq!(rendered(&own, None, None, condition()).text, "It is held since 18:00.");
+    // One of a later release may have other data.
+    let mut other = event(r#"{"a":1}"#);
+    other.event_type = "tidings.new".into();
+    let made = rendered(&templates(&[]), None, None, other);
+    assert!(made.text.contains("a: 1") && made.fallback.unwrap().contains("/tidings."));
+}

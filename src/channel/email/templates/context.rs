@@ -26,6 +26,13 @@ pub struct Wanted<'a> {
     pub message: &'a Message,
 }
 
+impl Wanted<'_> {
+    /// The event's type.
+    pub(super) fn event_type(&self) -> &str {
+        self.message.event.draft.event_type.as_str()
+    }
+}
+
 /// The variables by their names; the same ones for every event.
 pub(super) type Variables = BTreeMap<&'static str, Value>;
 

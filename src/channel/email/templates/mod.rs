@@ -1,13 +1,13 @@
-//! What mail says: minijinja templates by name and language, and a built-in one that renders any event.
+//! What mail says: minijinja templates by name and language, and built-in ones that render any event.
 //!
 //! Templates are the files of one folder, read when the configuration is: `{name}.{locale}.{subject,txt,html}`, or without
 //! a locale `{name}.{subject,txt,html}`. Nothing is opened when mail is sent; a name is looked up among those that were
 //! listed, so that no event can name a file.
 //!
-//! **Which one.** The names are, in this order, the endpoint's `template`, the event's type, `default`; for each of them
-//! the endpoint's locale, shortened part by part (`fr-CA`, `fr`), then `email.default_locale` likewise, then none. The
-//! first that has any part is taken, and no other besides. What it lacks is made: the HTML of its text, its text and its
-//! subject by the built-in template. A file whose name begins with `_` is only there for others to include or extend.
+//! **Which one.** The names are, in this order, the endpoint's `template`, the event's type, and `default` (of the
+//! appliance's own types, `tidings.*`, instead of that `tidings`); for each of them the endpoint's locale, shortened part by
+//! part (`fr-CA`, `fr`), then `email.default_locale` likewise, then none. The first that has any part is taken, and no
+//! other besides. What it lacks is made: the HTML of its text, its text and its subject by the built-in template. A file whose name begins with `_` is only there for others to include or extend.
 //!
 //! **What they know.** Of the event: `type`, `type_name` (its name in `[[event_types]]`, else its type), `source`,
 //! `subject`, `id` (the producer's, else ours), `time` (when it happened, else was accepted) and `accepted`, both as people
@@ -26,15 +26,18 @@
 //!
 //! Not here: reading files.
 
+mod built_in;
 mod context;
 mod environment;
 mod inspect;
 mod json;
 mod locale;
+mod parts;
 mod set;
 mod stand_in;
 
 pub use context::Wanted;
 pub use inspect::Finding;
 pub use locale::is_locale;
-pub use set::{Rendered, TemplateFile, Templates};
+pub use parts::TemplateFile;
+pub use set::{Rendered, Templates};

@@ -6,37 +6,12 @@ use std::fmt;
 use jiff::tz::TimeZone;
 use minijinja::{Environment, Error, Value};
 
+use super::built_in::BuiltIn;
 use super::context::{Variables, Wanted, variables};
 use super::environment::{environment, innermost, render, words};
 use super::inspect::Finding;
-use super::locale::{chain, is_locale, normal};
-
-/// The name of the template for what has none of its own.
-const DEFAULT: &str = "default";
-
-/// The parts of a template: what its files' names end in, and the built-in file. The names of those cannot be a file's.
-const PARTS: [(&str, &str, &str); 3] = [
-    (".subject", "/default.subject", include_str!("default.subject")),
-    (".txt", "/default.txt", include_str!("default.txt")),
-    (".html", "/default.html", include_str!("default.html")),
-];
-
-/// A file of the templates' folder.
-#[derive(Clone, Debug)]
-pub struct TemplateFile {
-    /// Its name, without the folder.
-    pub name: String,
-    /// What it holds.
-    pub text: String,
-}
-
-impl TemplateFile {
-    /// Whether a file with this name is a template, or a part of some.
-    #[must_use]
-    pub fn is_one(name: &str) -> bool {
-        PARTS.iter().any(|(end, _, _)| name.strip_suffix(end).is_some_and(|stem| !stem.is_empty()))
-    }
-}
+use super::locale::chain;
+use super::parts::{Files, Key, Part, TemplateFile, keys};
 
 /// What a message says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,16 +22,9 @@ pub struct Rendered {
     pub text: String,
     /// The same in HTML.
     pub html: String,
-    /// Why it was made of the built-in template, where that is for a fault of another.
+    /// Why it was made of a built-in template, where that is for a fault of another.
     pub fallback: Option<String>,
 }
-
-/// Name and language of a template.
-type Key = (String, Option<String>);
-
-/// The files of a template: subject, text, HTML.
-#[derive(Clone, Debug, Default)]
-struct Files([Option<String>; 3]);
 
 /// All templates.
 pub struct Templates {
@@ -76,12 +44,13 @@ impl Templates {
         (templates, findings)
     }
 
-    /// The built-in template alone.
+    /// The built-in templates alone.
     #[must_use]
     pub fn built_in(zone: TimeZone) -> Self {
         let mut environment = environment(zone.clone());
-        for (_, name, text) in PARTS {
-            environment.add_template(name, text).expect("the crate's own templates are good: a unit test renders them");
+        for (built_in, part) in BuiltIn::ALL.into_iter().flat_map(|one| Part::ALL.map(|part| (one, part))) {
+            let added = environment.add_template(built_in.file(part), built_in.source(part));
+            added.expect("the crate's own templates are good: a test renders them");
         }
         Self { environment, zone, known: BTreeMap::new(), files: BTreeSet::new() }
     }
@@ -92,15 +61,11 @@ impl Templates {
             return vec![Finding::error(&name, error.line(), words(&error))];
         }
         let mut findings = Vec::new();
-        let part = PARTS.iter().position(|(end, _, _)| name.ends_with(end));
-        for (key, part) in keys(&name).into_iter().zip(std::iter::repeat(part)) {
-            let Some(part) = part else { continue };
-            if let Some(other) = self.known.entry(key).or_default().0[part].replace(name.clone()) {
-                findings.push(Finding::warning(
-                    &name,
-                    None,
-                    format!("is taken instead of {other}, which says the same language"),
-                ));
+        let (keys, part) = keys(&name).unwrap_or((Vec::new(), Part::Text));
+        for key in keys {
+            if let Some(other) = self.known.entry(key).or_default().put(part, &name) {
+                let message = format!("is taken instead of {other}, which says the same language");
+                findings.push(Finding::warning(&name, None, message));
             }
         }
         self.files.insert(name);
@@ -132,47 +97,40 @@ impl Templates {
         variables(wanted, &self.zone)
     }
 
-    /// What a message says. It is always something: what cannot be rendered by its own template is by the built-in one.
+    /// What a message says. It is always something: what cannot be rendered by its own template is by a built-in one.
     #[must_use]
     pub fn render(&self, wanted: &Wanted<'_>) -> Rendered {
         let context = Value::from_object(self.variables(wanted));
-        let own = self.choose(wanted).map(|files| self.render_files(files, &context));
-        match own {
-            Some(Ok(rendered)) => rendered,
-            Some(Err(fault)) => Rendered { fallback: Some(fault), ..self.render_built_in(wanted, &context) },
-            None => self.render_built_in(wanted, &context),
+        let built_in = BuiltIn::of(wanted.event_type());
+        let own = self.choose(wanted, built_in).unwrap_or(&NOTHING);
+        let fault = match self.render_files(own, built_in, &context) {
+            Ok(rendered) => return rendered,
+            Err(fault) => Some(fault),
+        };
+        match self.render_files(&NOTHING, BuiltIn::Default, &context) {
+            Ok(rendered) => Rendered { fallback: fault, ..rendered },
+            // It has no loop without bounds and asks for nothing that is not there; should it fail, the event is told of.
+            Err(_) => bare(wanted, fault),
         }
     }
 
-    fn choose(&self, wanted: &Wanted<'_>) -> Option<&Files> {
-        let event_type = wanted.message.event.draft.event_type.as_str();
+    fn choose(&self, wanted: &Wanted<'_>, built_in: BuiltIn) -> Option<&Files> {
         let locales = chain(wanted.locale, wanted.default_locale);
-        let names = wanted.template.into_iter().chain([event_type, DEFAULT]);
+        let names = wanted.template.into_iter().chain([wanted.event_type(), built_in.name()]);
         let mut keys = names.flat_map(|name| locales.iter().map(|locale| (name.to_owned(), locale.clone())));
         keys.find_map(|key| self.known.get(&key))
     }
 
-    /// The error says what is wrong, and where.
-    fn render_files(&self, files: &Files, context: &Value) -> Result<Rendered, String> {
-        let [subject, text, html] = &files.0;
-        let part = |file: &Option<String>, part: usize| {
-            let name = file.as_deref().unwrap_or(PARTS[part].1);
-            render(&self.environment, name, context).map_err(|error| located(name, &error))
+    /// Renders `files`, and `built_in` for what they lack. The error says what is wrong, and where.
+    fn render_files(&self, files: &Files, built_in: BuiltIn, context: &Value) -> Result<Rendered, String> {
+        let of_file = |file: &str| render(&self.environment, file, context).map_err(|error| located(file, &error));
+        let part = |file: Option<&str>, part: Part| of_file(file.unwrap_or(built_in.file(part)));
+        let text = part(files.text.as_deref(), Part::Text)?;
+        let html = match (&files.html, &files.text) {
+            (None, Some(_)) => preformatted(&text),
+            (html, _) => part(html.as_deref(), Part::Html)?,
         };
-        let html_of_text = |rendered: &str| if text.is_some() { Ok(preformatted(rendered)) } else { part(html, 2) };
-        let rendered_text = part(text, 1)?;
-        let html = if html.is_some() { part(html, 2)? } else { html_of_text(&rendered_text)? };
-        Ok(Rendered { subject: part(subject, 0)?, text: rendered_text, html, fallback: None })
-    }
-
-    fn render_built_in(&self, wanted: &Wanted<'_>, context: &Value) -> Rendered {
-        self.render_files(&Files::default(), context).unwrap_or_else(|fault| {
-            // It has no loop without bounds and asks for nothing that is not there; should it fail, the event is told of.
-            let subject = wanted.message.event.draft.event_type.to_string();
-            let text = format!("{subject}\n\nnotification: {}\n", wanted.message.id);
-            let html = preformatted(&text);
-            Rendered { subject, text, html, fallback: Some(fault) }
-        })
+        Ok(Rendered { subject: part(files.subject.as_deref(), Part::Subject)?, text, html, fallback: None })
     }
 }
 
@@ -182,16 +140,15 @@ impl fmt::Debug for Templates {
     }
 }
 
-/// Under which names and languages a file is found. `a.en.txt` is the template `a` in English, and `a.en` in whatever
-/// language: what has dots in its id has them in its files' names too.
-fn keys(file: &str) -> Vec<Key> {
-    let stem = PARTS.iter().find_map(|(end, _, _)| file.strip_suffix(end)).unwrap_or(file);
-    if stem.starts_with('_') {
-        return Vec::new();
-    }
-    let in_language = stem.rsplit_once('.').filter(|(name, locale)| !name.is_empty() && is_locale(locale));
-    let in_language = in_language.map(|(name, locale)| (name.to_owned(), Some(normal(locale))));
-    [(stem.to_owned(), None)].into_iter().chain(in_language).collect()
+/// A template of which every part is made.
+const NOTHING: Files = Files { subject: None, text: None, html: None };
+
+/// What can be said without any template.
+fn bare(wanted: &Wanted<'_>, fallback: Option<String>) -> Rendered {
+    let subject = wanted.event_type().to_owned();
+    let text = format!("{subject}\n\nnotification: {}\n", wanted.message.id);
+    let html = preformatted(&text);
+    Rendered { subject, text, html, fallback }
 }
 
 /// What is wrong with the file, or one that it includes, and where.
