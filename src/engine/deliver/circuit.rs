@@ -114,15 +114,17 @@ impl Circuit {
         self.standing.failures > 0
     }
 
-    /// The endpoint took something, or (where `taken` is false) refused it for what it was: it is there.
-    pub(super) fn answered(&mut self, now: Timestamp, taken: bool) -> Change {
+    /// The endpoint took something, or (where `taken` is false) refused it for what it was: it is there. An attempt that
+    /// began while there was a valid secret does not say that there is one now.
+    pub(super) fn answered(&mut self, now: Timestamp, taken: bool, probe: bool) -> Change {
         let standing = &mut self.standing;
         (standing.failures, standing.failing_since) = (0, None);
         if taken {
             standing.last_success = Some(now);
         }
-        match &standing.hold {
-            Some(hold) if hold.reason != HoldReason::EndpointDisabled => self.close(now),
+        match standing.hold.as_ref().map(|hold| hold.reason) {
+            Some(HoldReason::CircuitOpen) => self.close(now),
+            Some(HoldReason::SecretExpired) if probe => self.close(now),
             _ => Change::None,
         }
     }

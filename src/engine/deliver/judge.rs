@@ -41,9 +41,9 @@ pub(super) fn judge<'a>(
     let finding = finding(sent);
     let ordering = lane.spec().target.ordering();
     let (settle, change) = lane.with(|State { circuit, .. }| match &sent.verdict {
-        Verdict::Delivered => (Some(Settle::Delivered), circuit.answered(now, true)),
+        Verdict::Delivered => (Some(Settle::Delivered), circuit.answered(now, true, probe)),
         Verdict::Rejected { .. } => {
-            (Some(Settle::Failed { reason: sent.reason.clone() }), circuit.answered(now, false))
+            (Some(Settle::Failed { reason: sent.reason.clone() }), circuit.answered(now, false, probe))
         }
         // It was not asked for what it is, so it waits until somebody resumes the endpoint.
         Verdict::Gone => (Some(Settle::Retry { due: now, counts: false }), circuit.gone(now, &sent.detail)),

@@ -46,7 +46,7 @@ fn five_faults_in_a_row_open_it_and_a_success_begins_the_count_anew() {
             assert_eq!(circuit.fault(START, &FAULT, &Even), Change::None);
         }
         assert!(circuit.is_doubtful());
-        assert_eq!(circuit.answered(START, true), Change::None);
+        assert_eq!(circuit.answered(START, true, false), Change::None);
         assert!(!circuit.is_doubtful() && circuit.standing().failing_since.is_none());
     }
     let standing = open().standing;
@@ -73,9 +73,9 @@ fn what_was_refused_for_itself_shows_that_the_endpoint_is_there() {
     for _ in 1..FAULTS {
         circuit.fault(START, &FAULT, &Even);
     }
-    assert_eq!(circuit.answered(START, false), Change::None);
+    assert_eq!(circuit.answered(START, false, false), Change::None);
     assert_eq!((circuit.standing().failures, circuit.standing().last_success), (0, None));
-    assert_eq!(open().answered(START, false), Change::Closed);
+    assert_eq!(open().answered(START, false, false), Change::Closed);
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn faults_of_attempts_from_before_change_nothing_and_a_success_of_one_closes() {
         assert_eq!(circuit.fault(after(1), &FAULT, &Even), Change::None);
     }
     assert_eq!(circuit.hold().cloned(), hold);
-    assert_eq!(circuit.answered(after(2), true), Change::Closed);
+    assert_eq!(circuit.answered(after(2), true, false), Change::Closed);
     let standing = circuit.standing();
     assert_eq!((standing.hold.is_none(), standing.recovered, standing.failures), (true, Some(after(2)), 0));
 }
@@ -109,7 +109,7 @@ fn faults_of_attempts_from_before_change_nothing_and_a_success_of_one_closes() {
 fn a_ramp_that_fails_opens_again_sooner_and_for_longer() {
     let mut circuit = open();
     circuit.fault(after(5), &PROBE, &Even);
-    circuit.answered(after(15), true);
+    circuit.answered(after(15), true, false);
     for _ in 1..FEW_FAULTS {
         assert_eq!(circuit.fault(after(20), &FAULT, &Even), Change::None);
     }
@@ -117,7 +117,7 @@ fn a_ramp_that_fails_opens_again_sooner_and_for_longer() {
     let hold = circuit.hold().unwrap();
     assert!(hold.since == after(20) && hold.probes == 0 && close_to(hold.probe_at, after(40)));
     // Behind the ramp it begins anew.
-    circuit.answered(after(40), true);
+    circuit.answered(after(40), true, false);
     for _ in 1..FAULTS {
         assert_eq!(circuit.fault(after(110), &FAULT, &Even), Change::None);
     }
@@ -142,7 +142,7 @@ fn who_is_gone_stays_so_until_somebody_resumes_it() {
     for mut circuit in [Circuit::default(), open()] {
         assert_eq!(circuit.gone(after(1), "410"), Change::Disabled);
         assert_eq!(circuit.gone(after(1), "410"), Change::None);
-        assert_eq!(circuit.answered(after(1), true), Change::None);
+        assert_eq!(circuit.answered(after(1), true, false), Change::None);
         assert_eq!(circuit.fault(after(1), &FAULT, &Even), Change::None);
         assert_eq!(circuit.unable(after(1), "no secret"), Change::None);
         let hold = circuit.hold().unwrap();
@@ -177,7 +177,8 @@ fn an_attempt_that_could_be_made_shows_that_there_is_a_secret_again() {
     assert_eq!(circuit.fault(after(60), &PROBE, &Even), Change::Closed);
     assert_eq!(circuit.standing().failures, 1);
     circuit.unable(after(61), "no secret");
-    assert_eq!(circuit.answered(after(120), true), Change::Closed);
+    assert_eq!(circuit.answered(after(62), true, false), Change::None, "it began before");
+    assert_eq!(circuit.answered(after(121), true, true), Change::Closed);
 }
 
 #[test]
