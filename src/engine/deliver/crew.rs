@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use super::gates::Gates;
 use super::metrics::DeliveryMetrics;
 use super::notice::Conditions;
@@ -73,7 +75,11 @@ impl Outlets {
 
 /// Whether the store fails; the log has the first failure of a row and its end.
 #[derive(Default)]
-struct Trouble(AtomicBool);
+struct Trouble {
+    fails: AtomicBool,
+    /// What could not be read last.
+    corrupt: Mutex<Option<String>>,
+}
 
 impl Crew {
     pub(super) fn new(
@@ -90,13 +96,21 @@ impl Crew {
     pub(super) fn note<T>(&self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         match &result {
             Ok(_) => {
-                if self.trouble.0.load(Ordering::Relaxed) && self.trouble.0.swap(false, Ordering::Relaxed) {
+                if self.trouble.fails.load(Ordering::Relaxed) && self.trouble.fails.swap(false, Ordering::Relaxed) {
                     tracing::info!("the store takes what deliveries bring again");
                 }
             }
             Err(StoreError::Closed) => {}
+            // It does not pass, and others may go on beside it: said once.
+            Err(StoreError::Corrupt { detail }) => {
+                let mut told = self.trouble.corrupt.lock();
+                if told.as_ref() != Some(detail) {
+                    tracing::error!(detail, "a record that deliveries need cannot be read: run tidings verify");
+                    *told = Some(detail.clone());
+                }
+            }
             Err(error) => {
-                if !self.trouble.0.swap(true, Ordering::Relaxed) {
+                if !self.trouble.fails.swap(true, Ordering::Relaxed) {
                     tracing::error!(%error, "the store fails for deliveries; they are tried until it does not");
                 }
             }
