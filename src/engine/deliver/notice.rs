@@ -18,7 +18,7 @@ pub struct EndpointName {
     pub number: EndpointNumber,
     /// How it is served.
     pub kind: EndpointKind,
-    /// Where it is, for people: scheme, host and port of a webhook, an address. No secrets.
+    /// Where it is, for people ([`crate::model::target::Target::place`]). No secrets.
     pub place: String,
 }
 

@@ -12,11 +12,9 @@ use super::lane::{Lane, Spec};
 use super::metrics::DeliveryMetrics;
 use super::notice::{Conditions, EndpointName};
 use super::time::Time;
-use crate::base::outbound::Destination;
 use crate::channel::Channel;
 use crate::engine::Engine;
 use crate::model::subscription::{Endpoint, Subscription, SubscriptionSet};
-use crate::model::target::Target;
 
 /// How long a lane that broke off is not begun again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -140,23 +138,8 @@ fn spec(outlet: &Arc<Outlet>, subscription: &Subscription, endpoint: &Endpoint) 
         subscription: subscription.id.clone(),
         number: endpoint.number,
         kind: endpoint.kind(),
-        place: place(&endpoint.target),
+        place: endpoint.target.place(),
     };
     let way = outlet.gates.way(outlet.channel.shared(&endpoint.target));
     Spec { name, outlet: Arc::clone(outlet), target: Arc::new(endpoint.target.clone()), way }
-}
-
-/// Where it is, for people: the path and the query of a URL may hold secrets.
-fn place(target: &Target) -> String {
-    match target {
-        Target::Poll => String::new(),
-        Target::Email(email) => email.address.clone(),
-        Target::Webhook(webhook) => Destination::parse(&webhook.url).map(|url| origin(&url)).unwrap_or_default(),
-    }
-}
-
-fn origin(url: &Destination) -> String {
-    let (scheme, port) = if url.is_secure() { ("https", 443) } else { ("http", 80) };
-    let host = if url.host().contains(':') { format!("[{}]", url.host()) } else { url.host().to_owned() };
-    if url.port() == port { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{}", url.port()) }
 }
