@@ -19,8 +19,8 @@ use crate::publisher::{Post, Publisher, Tally};
 use crate::receiver::{Arrival, Receiver};
 use crate::{BUDGET, START, any_seed, close_site, demand_conservation, joined, number_from_environment, sites};
 
-/// `webhooks.in_flight_each`: both endpoints are of one target.
-const IN_FLIGHT: usize = 8;
+/// `webhooks.in_flight`: what has been claimed and is not settled.
+const IN_FLIGHT: usize = 16;
 const PUBLISHERS: u32 = 2;
 
 #[test]
@@ -38,7 +38,7 @@ fn what_was_accepted_arrives_when_the_process_is_killed() {
 fn declared(receiver: &Receiver) -> Declared {
     let address = receiver.address;
     let mut further = format!(
-        "[webhooks]\nin_flight_each = {IN_FLIGHT}\n[[webhooks.egress]]\nname = \"test\"\nallow = [\"{address}\"]\n"
+        "[webhooks]\nin_flight = {IN_FLIGHT}\nin_flight_each = 8\n[[webhooks.egress]]\nname = \"test\"\nallow = [\"{address}\"]\n"
     );
     for ordering in ["relaxed", "strict"] {
         // Writing to a String cannot fail.

@@ -76,8 +76,9 @@ impl Job {
         }
         let Judgement { settle, outcome, change, finding } =
             judge::judge((&self.lane, &self.spec.outlet), &sent, &self.claimed, self.probe, now);
-        let turned = self.permit.as_ref().and_then(|permit| permit.turn.found(finding, took, now, &*crew.random));
+        let mut turned = None;
         if let Some(verdict) = settle {
+            turned = self.permit.as_mut().and_then(|permit| permit.pass_on(finding, took, now, &*crew.random));
             crew.metrics.attempt(kind, outcome, &sent.reason, took);
             let attempt = self.attempt(started, took, outcome, &sent);
             self.settle(attempt, verdict).await;

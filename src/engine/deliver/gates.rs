@@ -7,12 +7,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::target::{Begin, TargetState, Turn};
+use super::target::{Begin, Finding, TargetChange, TargetState, Turn};
 use super::time::Time;
+use crate::base::clock::Timestamp;
+use crate::base::random::Random;
 use crate::base::rate::{Bucket, Rate};
 use crate::channel::Shared;
 
@@ -45,11 +48,11 @@ struct Limit {
     bucket: tokio::sync::Mutex<Bucket>,
 }
 
-/// What an attempt holds while it is under way.
+/// What an attempt holds while it is under way: its turn at the target until that has answered, and its place until the
+/// settlement is stored.
 #[derive(Debug)]
 pub(super) struct Permit {
-    /// Its turn at the target.
-    pub turn: Turn,
+    turn: Option<Turn>,
     _places: (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>),
 }
 
@@ -102,7 +105,7 @@ impl Gates {
                     let places = self.place(way).await;
                     // Waiting for them takes its time, in which the target may have begun to rest.
                     if turn.begin(time.now()) == Begin::Now {
-                        return Permit { turn, _places: places };
+                        return Permit { turn: Some(turn), _places: places };
                     }
                 }
             }
@@ -118,7 +121,7 @@ impl Gates {
         };
         let all = Arc::clone(&self.all).try_acquire_owned().ok()?;
         way.limit.as_ref().is_none_or(|limit| limit.try_take(time)).then_some(())?;
-        Some(Permit { turn, _places: (slow, Some(all)) })
+        Some(Permit { turn: Some(turn), _places: (slow, Some(all)) })
     }
 
     async fn place(&self, way: &Way) -> (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>) {
@@ -128,6 +131,19 @@ impl Gates {
             None => None,
         };
         (slow, Arc::clone(&self.all).acquire_owned().await.ok())
+    }
+}
+
+impl Permit {
+    /// Gives the turn to the next one, with what the attempt has found out.
+    pub(super) fn pass_on(
+        &mut self,
+        finding: Finding<'_>,
+        took: Duration,
+        now: Timestamp,
+        random: &dyn Random,
+    ) -> Option<TargetChange> {
+        self.turn.take()?.found(finding, took, now, random)
     }
 }
 
