@@ -42,8 +42,8 @@ pub use self::deliver::{
 pub use self::lease::LeaseRequest;
 pub use self::limits::ClientLimits;
 pub use self::operator::{
-    ActError, Bulk, BulkAction, BulkDone, BulkError, Chosen, EventReport, Filter, MAX_BULK, Next, PurgeError,
-    StoryReport, SubscriptionFilter, SubscriptionReport, Why,
+    ActError, Bulk, BulkAction, BulkDone, BulkError, Chosen, EndpointView, EventReport, Filter, MAX_BULK, Next,
+    PurgeError, StoryReport, SubscriptionFilter, SubscriptionReport, Why,
 };
 pub use self::poll::{AnswerWatch, MAX_PAGE_BYTES, PollError, PollRequest, Polled};
 pub use self::provision::{ProvisionError, Provisioned};
@@ -60,8 +60,8 @@ use crate::model::subscription::SubscriptionDraft;
 use crate::store::Store;
 /// What the use cases are asked with and answer with, as the contracts see it.
 pub use crate::store::{
-    ClockDoubt, Handed, HandedOut, IdempotencyKey, Leased, LookCursor, Looked, NotDone, NotificationView, QueueStatus,
-    Receipt, Round, StoreError, Story,
+    ClockDoubt, EndpointHold, Handed, HandedOut, IdempotencyKey, KeptAttempt, Leased, LookCursor, Looked, NotDone,
+    NotificationView, QueueStatus, Receipt, Round, Standing, StoreError, Story,
 };
 
 /// What the use cases are told by the files.

@@ -8,6 +8,7 @@ mod forms;
 mod identity;
 mod lease;
 mod limits;
+mod pushed;
 #[path = "../support/mod.rs"]
 mod support;
 

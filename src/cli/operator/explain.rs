@@ -1,12 +1,15 @@
 //! `tidings explain`: the whole story of a notification or an event, in words.
 
 use std::fmt::Write as _;
+use std::iter;
 
 use clap::Args;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::attempt::Attempt;
 use super::desk::{Admin, Desk};
+use super::endpoint::Endpoint;
 use super::notification::Notification;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output;
@@ -15,8 +18,8 @@ use crate::model::id::LedgerId;
 
 /// Tell the whole story of a notification or an event
 ///
-/// What it is, whom it is for and why it matched, each time that it was handed out, where it stands, and what happens
-/// next and when. A notification that ended as `answer-unconfirmed` was given out in an answer that did not arrive
+/// What it is, whom it is for and why it matched, each time that it was handed out or sent, where it stands, and what
+/// happens next and when. A notification that ended as `answer-unconfirmed` was given out in an answer that did not arrive
 /// whole; `tidings replay <id>` puts it back.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct Explain {
@@ -34,6 +37,7 @@ struct Story {
     #[serde(flatten)]
     notification: Notification,
     why: Why,
+    endpoint: Option<Endpoint>,
     attempts: Vec<Attempt>,
     rounds: Vec<Round>,
     next: Next,
@@ -43,16 +47,6 @@ struct Story {
 struct Why {
     words: Vec<String>,
     client: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Attempt {
-    at: String,
-    client: String,
-    request_id: String,
-    leased_until: Option<String>,
-    confirmed: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -137,7 +131,7 @@ impl Lines {
 
 impl Story {
     fn tell(&self) -> String {
-        let Self { notification: about, why, attempts, rounds, next } = self;
+        let Self { notification: about, why, endpoint, attempts, rounds, next } = self;
         let mut out = Lines(format!("notification {}\n", about.id));
         out.line("event", &about.event);
         out.optional("type", about.event_type.as_deref());
@@ -147,9 +141,15 @@ impl Story {
         out.line("accepted", &about.accepted);
         out.line("state", &about.standing());
         out.line("deadline", &about.deadline);
-        out.line("round", &format!("{}, leased {} times in it", about.round, about.handouts));
+        let leased =
+            if about.kind == "poll" { format!(", leased {} times in it", about.handouts) } else { String::new() };
+        out.line("round", &format!("{}{leased}", about.round));
         out.part("why it matched", why.words.iter().cloned());
-        out.part("handed out", or_nothing(attempts.iter().map(Attempt::tell), "not yet, as far as is still known"));
+        if let Some(endpoint) = endpoint.as_ref().filter(|_| about.kind != "poll") {
+            out.part("where it goes", iter::once(endpoint.name()).chain(endpoint.doing()));
+        }
+        let title = if about.kind == "poll" { "handed out" } else { "sent" };
+        out.part(title, or_nothing(attempts.iter().flat_map(Attempt::tell), "not yet, as far as is still known"));
         if !rounds.is_empty() {
             out.part("rounds that were asked for", rounds.iter().map(Round::tell));
         }
@@ -161,18 +161,6 @@ impl Story {
 fn or_nothing(lines: impl Iterator<Item = String>, nothing: &str) -> Vec<String> {
     let lines: Vec<_> = lines.collect();
     if lines.is_empty() { vec![nothing.to_owned()] } else { lines }
-}
-
-impl Attempt {
-    fn tell(&self) -> String {
-        let Self { at, client, request_id, leased_until, confirmed } = self;
-        let how = match (leased_until, confirmed) {
-            (Some(until), _) => format!("leased until {until}"),
-            (None, Some(false)) => "consumed, and the answer is not known to have arrived whole".to_owned(),
-            (None, _) => "consumed, and the answer was written whole".to_owned(),
-        };
-        format!("{at} to {client} (request {request_id}): {how}")
-    }
 }
 
 impl Round {
@@ -231,5 +219,36 @@ mod tests {
         ] {
             assert!(told.contains(expected), "{expected} in {told}");
         }
+    }
+
+    #[test]
+    fn what_is_sent_is_told_with_its_endpoint_and_each_attempt() {
+        let story: Story = serde_json::from_str(
+            r#"{"id":"n","event":"e","type":"301","subscription":"s","kind":"webhook","state":"held",
+                "reason":"circuit-open","accepted":"A","deadline":"D","handouts":0,"round":1,
+                "why":{"words":["because"],"client":"crm"},
+                "endpoint":{"kind":"webhook","target":"https://h/hook","policy":"plant","ordering":"strict",
+                    "state":"held","reason":"circuit-open","since":"S","nextProbe":"P","failures":6,"failingSince":"F",
+                    "lastFault":"it answered 503","ramping":false,"waiting":0,"held":3,"inFlight":0},
+                "attempts":[{"number":1,"at":"T","tookMillis":120,"connectMillis":14,"answerMillis":105,
+                    "outcome":"fault","reason":"status-503","status":503,"detail":"it answered 503",
+                    "answer":"try\nlater","probe":false},
+                    {"number":2,"at":"U","tookMillis":3,"outcome":"fault","reason":"connect-refused",
+                    "detail":"nobody listens there","probe":true}],
+                "rounds":[],"next":{"words":"its endpoint is held","what":"probe","at":"P"}}"#,
+        )
+        .unwrap();
+        let told = story.tell();
+        for expected in [
+            "where it goes\n  webhook https://h/hook (policy plant) in strict order\n  held (circuit-open since S), next tried at P\n",
+            "  6 failures in a row since F, the last one: it answered 503\n",
+            "sent\n  1. T: fault 503 after 120 ms (connection 14 ms, answer 105 ms)\n",
+            "it answered: try later\n",
+            "  2. U, to see whether it is there again: fault (connect-refused) after 3 ms\n     nobody listens there\n",
+            "what happens next\n  its endpoint is held\n",
+        ] {
+            assert!(told.contains(expected), "{expected} in {told}");
+        }
+        assert!(!told.contains("leased"), "{told}");
     }
 }

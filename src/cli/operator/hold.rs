@@ -58,9 +58,9 @@ async fn change(which: &Which, verb: &str, configuration: &Configuration) -> Res
 }
 
 fn sentence(subscription: &Subscription) -> String {
-    let Subscription { id, queue, .. } = subscription;
-    if subscription.holds.is_empty() {
-        return format!("{id} is not held: {} notifications wait to be handed out\n", queue.waiting);
+    let (id, held, waits) = (&subscription.id, subscription.held(), subscription.waiting());
+    if held.is_empty() {
+        return format!("{id} is not held: {} notifications wait to be handed out\n", waits.waiting);
     }
-    format!("{id} is held ({}): {} notifications wait for that to end\n", subscription.held(), queue.held)
+    format!("{id} is held ({held}): {} notifications wait for that to end\n", waits.held)
 }

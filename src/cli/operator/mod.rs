@@ -1,9 +1,11 @@
 //! The operator's commands: they look at everything and act on it, through the admin listener of a running appliance.
 
+mod attempt;
 pub(super) mod bulk;
 pub(super) mod clock;
 mod consent;
 mod desk;
+mod endpoint;
 pub(super) mod explain;
 pub(super) mod hold;
 mod last_uses;

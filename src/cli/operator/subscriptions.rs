@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::desk::{Admin, Desk};
+use super::endpoint::Endpoint;
 use crate::cli::client::{Call, Target};
 use crate::cli::credentials::segment;
 use crate::cli::exit::{Exit, Failure};
@@ -26,7 +27,7 @@ pub(in crate::cli) struct Subscriptions {
     /// Only those of this client
     #[arg(long, value_name = "ID", conflicts_with = "id")]
     client: Option<String>,
-    /// Only those that are held: paused, or their client removed
+    /// Only those that are held: paused, their client removed, or an endpoint of them held or disabled
     #[arg(long, conflicts_with = "id")]
     held: bool,
     /// Print the report as JSON
@@ -64,9 +65,9 @@ pub(super) struct Subscription {
     intake: String,
     created_by: String,
     created_at: String,
-    endpoints: Vec<String>,
+    endpoints: Vec<Endpoint>,
     pub(super) holds: Vec<Hold>,
-    pub(super) queue: Queue,
+    queue: Queue,
     sums: BTreeMap<String, u64>,
 }
 
@@ -78,11 +79,16 @@ pub(super) struct Hold {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Queue {
-    pub(super) waiting: u64,
-    leased: u64,
-    pub(super) held: u64,
+struct Queue {
     last_polled: Option<String>,
+}
+
+/// What there is for all endpoints together.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
+    pub(super) waiting: u64,
+    in_flight: u64,
+    pub(super) held: u64,
 }
 
 /// Runs the command.
@@ -144,20 +150,32 @@ impl Subscriptions {
 }
 
 impl Subscription {
-    /// For example `paused since 2026-…`; empty where it is not held.
+    /// For example `paused since 2026-…`; empty where neither it nor an endpoint of it is held.
     pub(super) fn held(&self) -> String {
-        self.holds.iter().map(|hold| format!("{} since {}", hold.reason, hold.since)).collect::<Vec<_>>().join(", ")
+        let own = self.holds.iter().map(|hold| format!("{} since {}", hold.reason, hold.since));
+        own.chain(self.endpoints.iter().filter_map(Endpoint::held_because)).collect::<Vec<_>>().join(", ")
+    }
+
+    /// What there is for all endpoints together.
+    pub(super) fn waiting(&self) -> Totals {
+        self.endpoints.iter().fold(Totals::default(), |sum, endpoint| Totals {
+            waiting: sum.waiting + endpoint.waiting,
+            in_flight: sum.in_flight + endpoint.in_flight,
+            held: sum.held + endpoint.held,
+        })
     }
 
     fn line(&self) -> String {
-        let Queue { waiting, leased, held, .. } = self.queue;
-        let mut out = format!("{:<36}  {:<16}  waiting {waiting}, leased {leased}, held {held}", self.id, self.client);
+        let Totals { waiting, in_flight, held } = self.waiting();
+        let mut out =
+            format!("{:<36}  {:<16}  waiting {waiting}, leased {in_flight}, held {held}", self.id, self.client);
         // Writing to a String cannot fail.
         if self.intake != "open" {
             let _ = write!(out, ", {}", self.intake);
         }
-        if !self.holds.is_empty() {
-            let _ = write!(out, ", {}", self.held());
+        let held = self.held();
+        if !held.is_empty() {
+            let _ = write!(out, ", {held}");
         }
         out.push('\n');
         out
@@ -185,14 +203,16 @@ impl Subscription {
         tell("client", client);
         tell("event types", &event_types.join(", "));
         tell("owners", &or_none(owners.join(", ")));
-        tell("endpoints", &self.endpoints.join(", "));
         tell("comes from", &format!("{origin}, made by {} at {}", self.created_by, self.created_at));
         tell("intake", intake);
         tell("held", &or_none(self.held()));
         tell("last polled", self.queue.last_polled.as_deref().unwrap_or("never"));
-        let Queue { waiting, leased, held, .. } = self.queue;
-        tell("queue", &format!("{waiting} waiting, {leased} leased, {held} held"));
         tell("in all", &self.sums());
+        for endpoint in &self.endpoints {
+            tell("endpoint", &endpoint.name());
+            endpoint.doing().iter().for_each(|line| tell("", line));
+            tell("", &endpoint.queue());
+        }
         out
     }
 }

@@ -1,5 +1,6 @@
 //! Looking at notifications and events.
 
+use super::endpoints::EndpointView;
 use super::next::Next;
 use super::why::Why;
 use crate::base::clock::Timestamp;
@@ -34,6 +35,8 @@ pub struct Filter {
 pub struct StoryReport {
     /// What the ledger tells.
     pub story: Story,
+    /// Where it goes, and how that is doing; `None` where it is not there any more.
+    pub endpoint: Option<EndpointView>,
     /// Why it was matched, as far as that can be told from what holds now.
     pub why: Why,
     /// What happens next.
@@ -81,8 +84,9 @@ impl Engine {
         let Some(story) = self.store.story(id).await? else { return Ok(None) };
         let subscription = self.subscription_of(&story.view);
         let why = Why::of(&story, subscription.as_deref(), &self.settings());
-        let next = Next::of(&story, subscription.as_deref(), self.store.now());
-        Ok(Some(StoryReport { story, why, next }))
+        let endpoint = subscription.as_deref().and_then(|of| self.endpoint_view(of, story.view.endpoint));
+        let next = Next::of(&story, subscription.as_deref(), endpoint.as_ref(), self.store.now());
+        Ok(Some(StoryReport { story, endpoint, why, next }))
     }
 
     /// An event and its notifications, `None` if there is none or the history has let its body go.

@@ -6,6 +6,7 @@
 
 mod act;
 mod bulk;
+mod endpoints;
 mod look;
 mod next;
 mod subscriptions;
@@ -13,6 +14,7 @@ mod why;
 
 pub use self::act::ActError;
 pub use self::bulk::{Bulk, BulkAction, BulkDone, BulkError, MAX_BULK};
+pub use self::endpoints::EndpointView;
 pub use self::look::{EventReport, Filter, StoryReport};
 pub use self::next::Next;
 pub use self::subscriptions::{Chosen, PurgeError, SubscriptionFilter, SubscriptionReport};

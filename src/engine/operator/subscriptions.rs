@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::endpoints::EndpointView;
 use crate::engine::{Engine, QueueStatus, StoreError, UnsubscribeError};
 use crate::model::id::{ClientId, SubscriptionId};
 use crate::model::notification::Sums;
@@ -20,6 +21,8 @@ pub struct SubscriptionReport {
     pub subscription: Arc<Subscription>,
     /// The owners that decide what it may see, as the files name them now.
     pub owners: Owners,
+    /// Its endpoints, and what waits for them.
+    pub endpoints: Vec<EndpointView>,
     /// The queue that is polled.
     pub queue: QueueStatus,
     /// Its notifications by state.
@@ -31,7 +34,7 @@ pub struct SubscriptionReport {
 pub struct SubscriptionFilter {
     /// For this client.
     pub client: Option<ClientId>,
-    /// Held for some reason, or not held.
+    /// Held for some reason, as a whole or at one of its endpoints, or not held.
     pub held: Option<bool>,
 }
 
@@ -56,9 +59,9 @@ pub enum PurgeError {
 }
 
 impl SubscriptionFilter {
-    fn means(&self, subscription: &Subscription) -> bool {
+    fn means(&self, subscription: &Subscription, engine: &Engine) -> bool {
         self.client.as_ref().is_none_or(|client| subscription.client_id == *client)
-            && self.held.is_none_or(|held| held != subscription.holds.is_empty())
+            && self.held.is_none_or(|held| held == engine.holds_back(subscription))
     }
 }
 
@@ -73,7 +76,7 @@ impl Engine {
     ) -> Chosen {
         let set = self.store.subscriptions();
         let behind = |s: &Subscription| after.is_none_or(|after| s.id > *after);
-        let mut meant: Vec<_> = set.iter().filter(|s| behind(s) && filter.means(s)).cloned().collect();
+        let mut meant: Vec<_> = set.iter().filter(|s| behind(s) && filter.means(s, self)).cloned().collect();
         meant.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         let more = meant.len() > limit;
         meant.truncate(limit);
@@ -98,7 +101,7 @@ impl Engine {
     pub async fn resume(&self, id: &str) -> Result<SubscriptionReport, UnsubscribeError> {
         let report = self.change_hold(id, SubscriptionChange::Release).await?;
         self.resume_endpoints(&report.subscription).await?;
-        Ok(report)
+        self.any_subscription(id).ok_or(UnsubscribeError::NotFound)
     }
 
     /// Ends a subscription that an API made, through whichever contract; what waits for it is cancelled.
@@ -154,6 +157,7 @@ impl Engine {
         let sums: HashMap<_, _> = self.store.subscription_sums().into_iter().map(|of| (of.id, of.sums)).collect();
         let report = |subscription: Arc<Subscription>| SubscriptionReport {
             owners: settings.owners_of(&subscription),
+            endpoints: self.endpoint_views(&subscription),
             queue: subscription.poll_endpoint().map(|endpoint| self.store.queue(endpoint)).unwrap_or_default(),
             sums: sums.get(&subscription.id).copied().unwrap_or_default(),
             subscription,

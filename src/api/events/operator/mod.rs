@@ -8,10 +8,12 @@
 //! would mean more than was meant. All that is wrong is said at once.
 
 mod acting;
+mod attempt;
 mod clock;
 mod contract;
 mod credentials;
 mod cursor;
+mod endpoint;
 mod error;
 mod event;
 mod filter;

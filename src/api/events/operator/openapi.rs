@@ -15,7 +15,7 @@ use super::looking::{LIMIT, MAX_LIMIT};
 use super::notification::{Notification, Page as Notifications};
 use super::outcome::Outcome;
 use super::routes::Operation;
-use super::samples::{EVENT, NOTIFICATION, notification, shown, subscription};
+use super::samples::{EVENT, NOTIFICATION, notification, pushed, shown, subscription};
 use super::story::Story;
 use super::subscription::{Page as Subscriptions, Purged, Subscription};
 use crate::api::events::error::Error;
@@ -78,10 +78,11 @@ impl Part<'_> {
         story["next"] = json!({"words": "nothing: it has ended", "what": "none", "repeatable": true});
         let told = Description::new(
             "Tell the story of a notification",
-            "Why it matched, each time that it was handed out, each round that somebody asked for, and what happens \
-             next and when.",
+            "Why it matched, where it goes and how that is doing, each time that it was handed out or sent, each round that \
+             somebody asked for, and what happens next and when.",
         );
-        let told = told.answers("story", "The story.", Shape::of::<Story>(), &shown(&story));
+        let told = told.answers("story", "What became of what is polled.", Shape::of::<Story>(), &shown(&story));
+        let told = told.answers("pushed", "What became of what is sent.", Shape::of::<Story>(), &shown(&pushed()));
         self.of_notification(self.strict(told))
     }
 
@@ -104,7 +105,7 @@ impl Part<'_> {
             .parameter(query("client", "Those of this client.", name(MAX_NAME)))
             .parameter(query(
                 "held",
-                "Those that are held, or are not.",
+                "Those that are held, or have an endpoint that is, or are not.",
                 ObjectBuilder::new().schema_type(Type::Boolean),
             ));
         let found = self.paged(found);

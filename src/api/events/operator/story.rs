@@ -6,10 +6,12 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::attempt::{Attempt, attempts_of};
+use super::endpoint::Endpoint;
 use super::notification::Notification;
 use super::openapi::state;
 use crate::base::clock::Timestamp;
-use crate::engine::{HandedOut, Next, NotDone, Round, StoryReport, Why};
+use crate::engine::{EndpointHold, Next, NotDone, Round, StoryReport, Why};
 use crate::model::owners::Owners;
 
 /// The whole story of a notification: its own members, and these.
@@ -19,7 +21,12 @@ pub(super) struct Story {
     notification: Notification,
     /// Why its event was matched.
     why: Matched,
-    /// Each time that it was handed out, oldest first, as far as the history still knows.
+    /// Where it goes, as that is now; absent where it is not there any more.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<Endpoint>,
+    /// Each time that it was handed out or sent, oldest first, as far as the history still knows: of many sendings the
+    /// first 16 and the last 48.
     attempts: Vec<Attempt>,
     /// Each round that somebody asked for, oldest first.
     rounds: Vec<Asked>,
@@ -51,27 +58,6 @@ struct Matched {
     shared: Vec<String>,
 }
 
-/// One time that a notification was handed out.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct Attempt {
-    /// When.
-    #[schema(format = DateTime)]
-    at: String,
-    /// To which client.
-    client: String,
-    /// In answer to which request (its `X-Request-Id`).
-    request_id: String,
-    /// Until when it was leased; absent where the hand-out consumed it.
-    #[schema(format = DateTime, nullable = false)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    leased_until: Option<String>,
-    /// Whether the answer reached the socket whole; absent where it was leased: then an acknowledgement says so.
-    #[schema(nullable = false)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    confirmed: Option<bool>,
-}
-
 /// A round that somebody asked for.
 #[derive(Debug, Serialize, ToSchema)]
 struct Asked {
@@ -94,10 +80,12 @@ struct Asked {
 struct Step {
     /// For people.
     words: String,
-    /// `handout`, `lease-end`, `release`, or `none` once it has ended.
-    #[schema(pattern = "^(handout|lease-end|release|none)$")]
+    /// Of what is polled `handout` or `lease-end`; of what is sent `attempt`, `outcome` (it is being sent), or `probe` (its
+    /// endpoint is held); `release` (its subscription is held); `none` once it has ended.
+    #[schema(pattern = "^(handout|lease-end|attempt|outcome|probe|release|none)$")]
     what: &'static str,
-    /// When that happens, or for `handout` and `release`, when it expires if it does not.
+    /// When that happens: of `attempt` and `probe` not before, and absent where it may be at once, or waits for somebody;
+    /// of `handout`, `outcome` and `release` when it expires if it does not happen.
     #[schema(format = DateTime, nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<String>,
@@ -109,11 +97,12 @@ struct Step {
 
 impl Story {
     pub(super) fn of(report: &StoryReport) -> Self {
-        let StoryReport { story, why, next } = report;
+        let StoryReport { story, endpoint, why, next } = report;
         Self {
             notification: Notification::of(&story.view),
             why: Matched::of(why, story.view.event_type.as_ref().map_or("", |t| t.as_str())),
-            attempts: story.handed_out.iter().map(Attempt::of).collect(),
+            endpoint: endpoint.as_ref().map(Endpoint::of),
+            attempts: attempts_of(story),
             rounds: story.rounds.iter().map(Asked::of).collect(),
             next: Step::of(next),
         }
@@ -162,19 +151,6 @@ fn about_audience(why: &Why) -> String {
     }
 }
 
-impl Attempt {
-    fn of(handed_out: &HandedOut) -> Self {
-        let HandedOut { at, client, request_id, leased_until, confirmed } = handed_out;
-        Self {
-            at: at.to_rfc3339_millis(),
-            client: client.to_string(),
-            request_id: request_id.clone(),
-            leased_until: leased_until.map(Timestamp::to_rfc3339_millis),
-            confirmed: leased_until.is_none().then_some(*confirmed),
-        }
-    }
-}
-
 impl Asked {
     fn of(round: &Round) -> Self {
         let Round { at, by, before: (state, reason) } = round;
@@ -185,16 +161,19 @@ impl Asked {
 impl Step {
     fn of(next: &Next) -> Self {
         let (what, at) = match next {
-            Next::HandOut { expires } => ("handout", Some(expires)),
-            Next::LeaseEnd { at, .. } => ("lease-end", Some(at)),
-            Next::Release { expires, .. } => ("release", Some(expires)),
+            Next::HandOut { expires } => ("handout", Some(*expires)),
+            Next::LeaseEnd { at, .. } => ("lease-end", Some(*at)),
+            Next::Attempt { due, .. } => ("attempt", *due),
+            Next::Outcome { expires } => ("outcome", Some(*expires)),
+            Next::Probe { hold, .. } => ("probe", hold.probe_at),
+            Next::Release { expires, .. } => ("release", Some(*expires)),
             Next::Nothing { .. } => ("none", None),
         };
         let repeatable = match next {
             Next::Nothing { refused } => Some(refused.is_none()),
-            Next::HandOut { .. } | Next::LeaseEnd { .. } | Next::Release { .. } => None,
+            _ => None,
         };
-        Self { words: in_words(next), what, at: at.map(|at| at.to_rfc3339_millis()), repeatable }
+        Self { words: in_words(next), what, at: at.map(Timestamp::to_rfc3339_millis), repeatable }
     }
 }
 
@@ -207,6 +186,12 @@ fn in_words(next: &Next) -> String {
             let then = if *expires { "expires" } else { "waits again, or fails if it was handed out too often" };
             format!("its lease ends at {}: unless it is acknowledged before, it {then}", at.to_rfc3339_millis())
         }
+        Next::Attempt { due, expires, down } => attempt(*due, *expires, down.as_ref()),
+        Next::Outcome { expires } => {
+            let expires = expires.to_rfc3339_millis();
+            format!("it is being sent; if it is not taken it is tried again, and expires at {expires}")
+        }
+        Next::Probe { hold, expires } => probe(hold, *expires),
         Next::Release { holds, expires } => {
             let mut words = "it is held".to_owned();
             for (index, hold) in holds.iter().enumerate() {
@@ -220,6 +205,25 @@ fn in_words(next: &Next) -> String {
         Next::Nothing { refused: None } => "nothing: it has ended; a retry would begin a new round".to_owned(),
         Next::Nothing { refused: Some(refused) } => format!("nothing: it has ended, and cannot be retried: {refused}"),
     }
+}
+
+fn attempt(due: Option<Timestamp>, expires: Timestamp, down: Option<&(Timestamp, String)>) -> String {
+    let when = due.map_or("as soon as its turn comes".to_owned(), |due| format!("at {}", due.to_rfc3339_millis()));
+    let mut words = format!("it is sent {when}, and expires at {} if it is not taken", expires.to_rfc3339_millis());
+    if let Some((since, fault)) = down {
+        // Writing to a String cannot fail.
+        let _ = write!(words, "; what it goes through has not worked since {}: {fault}", since.to_rfc3339_millis());
+    }
+    words
+}
+
+fn probe(hold: &EndpointHold, expires: Timestamp) -> String {
+    let EndpointHold { reason, since, probe_at, probes: _ } = hold;
+    let next = probe_at.map_or("nothing is sent to it until somebody resumes it".to_owned(), |at| {
+        format!("it is tried at {}, and sent to again once it takes something", at.to_rfc3339_millis())
+    });
+    let (reason, since, expires) = (reason.as_str(), since.to_rfc3339_millis(), expires.to_rfc3339_millis());
+    format!("its endpoint is held ({reason} since {since}): {next}; it expires at {expires} if not")
 }
 
 /// The name of why something was not done.

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::cursor;
+use super::endpoint::Endpoint;
 use crate::base::clock::Timestamp;
 use crate::engine::{Chosen, QueueStatus, SubscriptionReport};
 use crate::model::notification::{State, Sums};
@@ -34,8 +35,8 @@ pub(super) struct Subscription {
     /// When it was made.
     #[schema(format = DateTime)]
     created_at: String,
-    /// How it is served: `poll`, `webhook`, `email`; one for each endpoint.
-    endpoints: Vec<&'static str>,
+    /// How it is served, how that is doing, and what waits.
+    endpoints: Vec<Endpoint>,
     /// Why nothing of it is handed out; empty where it is.
     holds: Vec<Held>,
     /// The queue that is polled.
@@ -118,7 +119,7 @@ const LISTED: usize = 1000;
 
 impl Subscription {
     pub(super) fn of(report: &SubscriptionReport) -> Self {
-        let SubscriptionReport { subscription, owners, queue, sums } = report;
+        let SubscriptionReport { subscription, owners, endpoints, queue, sums } = report;
         let Stored {
             id,
             contract,
@@ -130,7 +131,7 @@ impl Subscription {
             intake,
             owners: _,
             holds,
-            endpoints,
+            endpoints: _,
         } = &**subscription;
         Self {
             id: id.to_string(),
@@ -148,7 +149,7 @@ impl Subscription {
             },
             created_by: created_by.clone(),
             created_at: created_at.to_rfc3339_millis(),
-            endpoints: endpoints.iter().map(|endpoint| endpoint.kind().as_str()).collect(),
+            endpoints: endpoints.iter().map(Endpoint::of).collect(),
             holds: holds.iter().map(Held::of).collect(),
             queue: Queue::of(queue),
             sums: States::of(sums),
