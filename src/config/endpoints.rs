@@ -68,8 +68,9 @@ fn check_egress(webhook: &Section<'_>, known: &Known<'_>, egress: Option<&Locate
     // What is no URL has been reported.
     let Ok(to) = Destination::parse(&url.value) else { return };
     if let Err(refusal) = policy.could_reach(&to) {
-        let advice = "allow it in [[webhooks.egress]], and name that policy in egress".to_owned();
-        webhook.reader.warning(&url.path, format!("can never be reached: {refusal}"), Some(advice));
+        let advice = "allow it in [[webhooks.egress]], and name that policy in egress";
+        let advice = (!policy.is_own(&to)).then(|| advice.to_owned());
+        webhook.reader.warning(&url.path, format!("can never be reached: {refusal}"), advice);
     }
 }
 

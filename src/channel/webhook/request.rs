@@ -1,7 +1,7 @@
 //! The request that carries a notification.
 
 use bytes::Bytes;
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::super::Message;
 use super::binary;
@@ -25,7 +25,6 @@ pub(super) fn write(target: &WebhookTarget, message: &Message, keys: &dyn SignAl
     headers.insert(HeaderName::from_static("webhook-timestamp"), HeaderValue::from(seconds));
     set(&mut headers, "webhook-signature", &signatures);
     headers.insert(HeaderName::from_static(EPOCH_HEADER), HeaderValue::from(message.epoch.get()));
-    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     if let Some(trace) = &message.event.draft.trace {
         hand_on(&mut headers, trace);
     }

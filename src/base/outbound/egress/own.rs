@@ -9,10 +9,13 @@ use arc_swap::ArcSwap;
 pub struct OwnListeners(ArcSwap<Vec<SocketAddr>>);
 
 impl OwnListeners {
-    /// Adds addresses. Port 0 stands for one that is not known yet, and is left out.
+    /// Adds addresses, those that are not there yet. Port 0 stands for one that is not known yet, and is left out.
     pub fn add(&self, addresses: impl IntoIterator<Item = SocketAddr>) {
         let added: Vec<_> = addresses.into_iter().filter(|address| address.port() != 0).collect();
-        self.0.rcu(|known| [&known[..], &added[..]].concat());
+        self.0.rcu(|known| {
+            let new = added.iter().filter(|address| !known.contains(address));
+            known.iter().chain(new).copied().collect::<Vec<_>>()
+        });
     }
 
     /// Whether a connection to `address` would be one to ourselves. The unspecified address is this machine too, whether
@@ -64,6 +67,12 @@ mod tests {
             for address in ["127.0.0.1:8420", "127.9.9.9:8420", "[::1]:8420", "0.0.0.0:8420", "[::]:8420"] {
                 assert!(own.contain(address.parse().unwrap()), "{wildcard} {address}");
             }
+            // The address that others reach this machine by, where it has one.
+            let reached = UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
+                socket.connect("192.0.2.1:9")?;
+                socket.local_addr()
+            });
+            assert!(reached.is_err() || own.contain(SocketAddr::new(reached.unwrap().ip(), 8420)), "{wildcard}");
             assert!(!own.contain("192.0.2.1:8420".parse().unwrap()) && !own.contain("127.0.0.1:80".parse().unwrap()));
         }
     }

@@ -37,6 +37,16 @@ impl EgressPolicy {
         self.check_addresses_of(host, port)
     }
 
+    /// Whether `to` is an address at which the appliance itself listens: no entry would help.
+    #[must_use]
+    pub fn is_own(&self, to: &Destination) -> bool {
+        to.address().is_some_and(|address| self.leads_home(address.to_canonical(), to.port()))
+    }
+
+    fn leads_home(&self, address: IpAddr, port: u16) -> bool {
+        meant(address).iter().chain([&address]).any(|to| self.own.contain(SocketAddr::new(*to, port)))
+    }
+
     fn check_port(&self, port: u16) -> Result<(), Refusal> {
         if self.allow.is_empty() {
             return self.refuse("allows nothing");
@@ -115,11 +125,11 @@ impl Policy for EgressPolicy {
         } else {
             self.check_port(port)?;
         }
-        let (whole, meant) = (SocketAddr::new(ip, port), meant(ip));
-        if meant.iter().chain([&ip]).any(|to| self.own.contain(SocketAddr::new(*to, port))) {
+        let whole = SocketAddr::new(ip, port);
+        if self.leads_home(ip, port) {
             return Err(Refusal(format!("{whole} is where this appliance itself listens, and nothing is sent there")));
         }
-        for meant in meant {
+        for meant in meant(ip) {
             let shown = if meant == ip { whole.to_string() } else { format!("{whole}, which stands for {meant}") };
             self.check_meant(host, meant, port, &shown)?;
         }
