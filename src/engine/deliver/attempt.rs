@@ -26,13 +26,14 @@ pub(super) struct Job {
     claimed: Claimed,
     probe: bool,
     permit: Option<Permit>,
+    has_answer: bool,
     is_settled: bool,
 }
 
 impl Job {
     pub(super) fn new(lane: Arc<Lane>, spec: Arc<Spec>, claimed: Claimed, probe: bool, permit: Permit) -> Self {
         lane.begin_attempt(claimed.id, probe);
-        Self { lane, spec, claimed, probe, permit: Some(permit), is_settled: false }
+        Self { lane, spec, claimed, probe, permit: Some(permit), has_answer: false, is_settled: false }
     }
 
     /// Makes the attempt.
@@ -79,6 +80,7 @@ impl Job {
         let mut turned = None;
         if let Some(verdict) = settle {
             turned = self.permit.as_mut().and_then(|permit| permit.pass_on(finding, took, now, &*crew.random));
+            self.has_answer();
             crew.metrics.attempt(kind, outcome, &sent.reason, took);
             let attempt = self.attempt(started, took, outcome, &sent);
             self.settle(attempt, verdict).await;
@@ -157,6 +159,13 @@ impl Job {
         }
     }
 
+    /// The target has nothing more to do with it.
+    fn has_answer(&mut self) {
+        if !std::mem::replace(&mut self.has_answer, true) {
+            self.lane.has_answer();
+        }
+    }
+
     fn put_back(&mut self) {
         if !std::mem::replace(&mut self.is_settled, true) {
             self.lane.crew.store.put_back(self.lane.number, &[self.claimed.id]);
@@ -169,6 +178,7 @@ impl Drop for Job {
         self.put_back();
         // Its permit is there for the next one before the lane looks for it.
         drop(self.permit.take());
+        self.has_answer();
         self.lane.end_attempt(self.claimed.id, self.probe);
     }
 }

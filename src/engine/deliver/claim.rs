@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -101,10 +102,17 @@ impl Lane {
     /// One more attempt is under way.
     pub(super) fn begin_attempt(&self, id: LedgerId, probe: bool) {
         self.under_way.begin(id);
+        self.sending.fetch_add(1, Ordering::AcqRel);
         self.crew.metrics.begins(self.kind);
         if probe {
             self.with(|state| state.probing = true);
         }
+    }
+
+    /// The target has answered one, or will not.
+    pub(super) fn has_answer(&self) {
+        self.sending.fetch_sub(1, Ordering::AcqRel);
+        self.freed.notify_one();
     }
 
     /// One attempt has ended.
@@ -123,7 +131,7 @@ impl Lane {
 
 /// As many permits as can be had at once. Where there is a rate, one at a time: what is claimed may be less.
 fn gather(first: Permit, spec: &Spec, how: How, lane: &Lane) -> Vec<Permit> {
-    let most = if how.one || spec.way.has_rate() { 1 } else { BATCH };
+    let most = if spec.way.has_rate() { 1 } else { how.most.min(BATCH) };
     let mut permits = vec![first];
     while permits.len() < most
         && let Some(permit) = spec.outlet.gates.try_pass(&spec.way, &lane.crew.time)

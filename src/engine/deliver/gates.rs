@@ -2,8 +2,8 @@
 //! of its channel.
 //!
 //! Each is waited for in the order of asking, one at a time, so that every lane gets its turn, whatever waits behind
-//! another. Targets that are slow, or of which it is not known yet, have half of the places together: however many there
-//! are, the other half is there for those that are quick.
+//! another. Targets that are slow have half of the places together, and the first attempts at those that are new a
+//! quarter: however many there are, the rest is there for those that are quick.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -12,7 +12,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::target::{Begin, Finding, TargetChange, TargetState, Turn};
+use super::target::{Begin, Finding, TargetChange, TargetPace, TargetState, Turn};
 use super::time::Time;
 use crate::base::clock::Timestamp;
 use crate::base::random::Random;
@@ -24,6 +24,7 @@ use crate::channel::Shared;
 pub(super) struct Gates {
     all: Arc<Semaphore>,
     slow: Arc<Semaphore>,
+    new: Arc<Semaphore>,
     /// In all, and at each target.
     limits: (usize, usize),
     targets: Mutex<HashMap<String, Weak<TargetState>>>,
@@ -31,7 +32,7 @@ pub(super) struct Gates {
 }
 
 /// What one endpoint has to go through.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Way {
     /// Its target.
     pub target: Arc<TargetState>,
@@ -63,6 +64,7 @@ impl Gates {
         Self {
             all: Arc::new(Semaphore::new(in_flight)),
             slow: Arc::new(Semaphore::new((in_flight / 2).max(1))),
+            new: Arc::new(Semaphore::new((in_flight / 4).max(1))),
             limits,
             targets: Mutex::default(),
             rates: Mutex::default(),
@@ -78,6 +80,7 @@ impl Gates {
     pub(super) fn way(&self, shared: Shared) -> Way {
         let Shared { target: key, rate } = shared;
         let target = common(&mut self.targets.lock(), &key, || TargetState::new(self.limits.1));
+        target.gain();
         let limit = rate.map(|(name, rate)| {
             let new = || Limit { rate, bucket: tokio::sync::Mutex::default() };
             // With the rate in the key, what is declared anew gets a new one.
@@ -102,7 +105,7 @@ impl Gates {
                         limit.take(time).await;
                         is_within_rate = true;
                     }
-                    let places = self.place(way).await;
+                    let places = self.place(&mut turn).await;
                     // Waiting for them takes its time, in which the target may have begun to rest.
                     if turn.begin(time.now()) == Begin::Now {
                         return Permit { turn: Some(turn), _places: places };
@@ -114,23 +117,40 @@ impl Gates {
 
     /// One more, if nobody waits for it.
     pub(super) fn try_pass(&self, way: &Way, time: &Time) -> Option<Permit> {
-        let turn = way.target.try_turn(time.now())?;
-        let slow = match Some(&self.slow).filter(|_| way.target.may_be_slow()) {
-            Some(slow) => Some(Arc::clone(slow).try_acquire_owned().ok()?),
+        let mut turn = way.target.try_turn(time.now())?;
+        let part = match self.part(&mut turn) {
+            Some(part) => Some(Arc::clone(part).try_acquire_owned().ok()?),
             None => None,
         };
         let all = Arc::clone(&self.all).try_acquire_owned().ok()?;
         way.limit.as_ref().is_none_or(|limit| limit.try_take(time)).then_some(())?;
-        Some(Permit { turn: Some(turn), _places: (slow, Some(all)) })
+        Some(Permit { turn: Some(turn), _places: (part, Some(all)) })
     }
 
-    async fn place(&self, way: &Way) -> (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>) {
+    async fn place(&self, turn: &mut Turn) -> (Option<OwnedSemaphorePermit>, Option<OwnedSemaphorePermit>) {
         // The semaphores are never closed.
-        let slow = match Some(&self.slow).filter(|_| way.target.may_be_slow()) {
-            Some(slow) => Arc::clone(slow).acquire_owned().await.ok(),
-            None => None,
-        };
-        (slow, Arc::clone(&self.all).acquire_owned().await.ok())
+        loop {
+            let target = Arc::clone(turn.target());
+            let pace_changes = target.pace_changes();
+            let part = match self.part(turn) {
+                None => None,
+                Some(part) => tokio::select! {
+                    permit = Arc::clone(part).acquire_owned() => permit.ok(),
+                    // It may have turned out to be quick.
+                    () = pace_changes => continue,
+                },
+            };
+            return (part, Arc::clone(&self.all).acquire_owned().await.ok());
+        }
+    }
+
+    /// The part of all places that has to do; `None`: all of them.
+    fn part(&self, turn: &mut Turn) -> Option<&Arc<Semaphore>> {
+        match turn.pace() {
+            TargetPace::Quick => None,
+            TargetPace::Slow => Some(&self.slow),
+            TargetPace::New => Some(&self.new),
+        }
     }
 }
 
@@ -147,7 +167,18 @@ impl Permit {
     }
 }
 
+impl Drop for Way {
+    fn drop(&mut self) {
+        self.target.lose();
+    }
+}
+
 impl Way {
+    /// How many attempts of one endpoint may be under way: where others go to the same target, it leaves them half.
+    pub(super) fn share(&self) -> usize {
+        self.target.share()
+    }
+
     /// Whether it is limited to a rate.
     pub(super) const fn has_rate(&self) -> bool {
         self.limit.is_some()

@@ -5,6 +5,7 @@
 //! has it one commit later, and a crash between the two costs an attempt at most.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -48,6 +49,8 @@ pub(super) struct Lane {
     /// Held by who is keeping how the endpoint stands: one after the other, so that the last word is the last.
     pub keeping: tokio::sync::Mutex<()>,
     pub under_way: UnderWay,
+    /// How many of them the target has not answered yet.
+    pub sending: AtomicUsize,
     /// Something has changed that a lane that waits must know of.
     changed: Notify,
     /// An attempt has ended.
@@ -67,6 +70,7 @@ impl Lane {
             state: Mutex::new(state),
             keeping: tokio::sync::Mutex::default(),
             under_way: UnderWay::default(),
+            sending: AtomicUsize::new(0),
             changed: Notify::new(),
             freed: Notify::new(),
             gone: Stop::new(),
@@ -85,6 +89,11 @@ impl Lane {
     /// How many attempts are under way.
     pub(super) fn in_flight(&self) -> usize {
         self.under_way.len()
+    }
+
+    /// How many of them the target has not answered yet.
+    pub(super) fn sending(&self) -> usize {
+        self.sending.load(Ordering::Acquire)
     }
 
     /// The endpoint is another one now, or has other settings. What is in flight goes on as it was.

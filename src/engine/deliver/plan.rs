@@ -31,8 +31,8 @@ pub(super) struct How {
     pub probe: bool,
     /// One alone, and what was never tried first: the last attempt was a fault.
     pub careful: bool,
-    /// Whether there may be only one more.
-    pub one: bool,
+    /// How many more there may be.
+    pub most: usize,
 }
 
 impl Lane {
@@ -60,32 +60,45 @@ impl Lane {
 
     /// What may be done at `now`.
     pub(super) fn plan(&self, now: Timestamp, bucket: &mut Bucket) -> Plan {
-        let ordering = self.spec().target.ordering();
-        self.with(|state| state.plan(now, ordering, self.in_flight(), bucket))
+        let spec = self.spec();
+        // Of those that are under way, some may have had their answer and wait for the disk.
+        let share = spec.way.share().saturating_sub(self.sending());
+        self.with(|state| state.plan(now, (spec.target.ordering(), share), self.in_flight(), bucket))
     }
 }
 
 impl State {
-    fn plan(&self, now: Timestamp, ordering: Ordering, in_flight: usize, bucket: &mut Bucket) -> Plan {
+    fn plan(
+        &self,
+        now: Timestamp,
+        (ordering, share): (Ordering, usize),
+        in_flight: usize,
+        bucket: &mut Bucket,
+    ) -> Plan {
         let quiet = self.quiet_until.filter(|until| *until > now);
         if let Some(hold) = self.circuit.hold() {
             return match hold.probe_at.map(|at| quiet.map_or(at, |quiet| quiet.max(at))) {
                 None => Plan::Changed,
                 Some(_) if in_flight > 0 => Plan::Freed,
                 Some(at) if at > now => Plan::At(at),
-                Some(_) => Plan::Claim(How { probe: true, careful: false, one: true }),
+                Some(_) => Plan::Claim(How { probe: true, careful: false, most: 1 }),
             };
         }
         let careful = self.circuit.is_doubtful();
         let one = careful || ordering == Ordering::Strict;
         let pace = pace(self.circuit.standing().recovered, now);
         let most = if one { 1 } else { pace.map_or(usize::MAX, |pace| pace.in_flight) };
+        let most = share.min(most.saturating_sub(in_flight));
         let wait = pace.and_then(|pace| bucket.check(pace.rate, now).err());
         match (quiet, wait) {
             (Some(quiet), _) => Plan::At(quiet),
-            _ if in_flight >= most => Plan::Freed,
+            _ if most == 0 => Plan::Freed,
             (None, Some(wait)) => Plan::At(now.plus(wait)),
-            (None, None) => Plan::Claim(How { probe: false, careful, one: one || pace.is_some() }),
+            // In a ramp one after the other, as the rate has it.
+            (None, None) => {
+                let most = if pace.is_some() { 1 } else { most };
+                Plan::Claim(How { probe: false, careful, most })
+            }
         }
     }
 }

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use super::circuit::{FIRST_PAUSE, LAST_PAUSE};
 use super::schedule::jittered;
@@ -72,9 +73,11 @@ pub(super) enum TargetChange {
 pub(super) struct TargetState {
     turns: Arc<Semaphore>,
     inner: Mutex<Inner>,
+    /// How quick it is has changed.
+    pace_changed: Notify,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Inner {
     /// The most turns that there ever are.
     max: usize,
@@ -90,6 +93,21 @@ struct Inner {
     down: Option<Down>,
     /// Counts rests and falls: what began before the last one tells nothing new of it.
     age: u64,
+    /// Whether the attempt is under way that is to find out how quick it is.
+    on_trial: bool,
+    /// How many endpoints go there.
+    endpoints: usize,
+}
+
+/// How quick a target is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TargetPace {
+    /// Its attempts take less than a second.
+    Quick,
+    /// They take longer, or are under way for the first time.
+    Slow,
+    /// This is the first attempt there.
+    New,
 }
 
 /// One attempt's turn at a target.
@@ -99,6 +117,8 @@ pub(super) struct Turn {
     permit: Option<OwnedSemaphorePermit>,
     /// The target's when the attempt began.
     age: u64,
+    /// Whether it is the one that is to find out how quick the target is.
+    is_trial: bool,
 }
 
 /// When a turn can be used.
@@ -116,9 +136,8 @@ impl TargetState {
     /// A target of which nothing is known, at which `max` attempts may be under way.
     pub(super) fn new(max: usize) -> Self {
         let max = max.clamp(1, Semaphore::MAX_PERMITS);
-        let inner =
-            Inner { max, wanted: max, there: max, latency: None, rests_until: None, rests: 0, down: None, age: 0 };
-        Self { turns: Arc::new(Semaphore::new(max)), inner: Mutex::new(inner) }
+        let inner = Inner { max, wanted: max, there: max, ..Inner::default() };
+        Self { turns: Arc::new(Semaphore::new(max)), inner: Mutex::new(inner), pace_changed: Notify::new() }
     }
 
     /// The next turn, in the order of asking. It is good for an attempt once [`Turn::begin`] says so.
@@ -126,7 +145,7 @@ impl TargetState {
         loop {
             // It is never closed: without a permit there would only be one more.
             let permit = Arc::clone(&self.turns).acquire_owned().await.ok();
-            let turn = Turn { target: Arc::clone(self), permit, age: 0 };
+            let turn = Turn { target: Arc::clone(self), permit, age: 0, is_trial: false };
             if !turn.is_surplus() {
                 return turn;
             }
@@ -136,7 +155,7 @@ impl TargetState {
     /// A further turn, if nobody waits for it and it can be used now.
     pub(super) fn try_turn(self: &Arc<Self>, now: Timestamp) -> Option<Turn> {
         let permit = Arc::clone(&self.turns).try_acquire_owned().ok()?;
-        let mut turn = Turn { target: Arc::clone(self), permit: Some(permit), age: 0 };
+        let mut turn = Turn { target: Arc::clone(self), permit: Some(permit), age: 0, is_trial: false };
         (turn.begin(now) == Begin::Now).then_some(turn)
     }
 
@@ -145,9 +164,26 @@ impl TargetState {
         self.inner.lock().rests_until.filter(|until| *until > now)
     }
 
-    /// Whether its attempts take long, or it is not known how long they take.
-    pub(super) fn may_be_slow(&self) -> bool {
-        self.inner.lock().latency.is_none_or(|latency| latency >= SLOW)
+    /// Resolves once how quick it is has changed after this call.
+    pub(super) fn pace_changes(&self) -> Notified<'_> {
+        self.pace_changed.notified()
+    }
+
+    /// One more endpoint goes there.
+    pub(super) fn gain(&self) {
+        self.inner.lock().endpoints += 1;
+    }
+
+    /// One endpoint less does.
+    pub(super) fn lose(&self) {
+        let mut inner = self.inner.lock();
+        inner.endpoints = inner.endpoints.saturating_sub(1);
+    }
+
+    /// How many turns one endpoint may have: where others go there, it leaves them half.
+    pub(super) fn share(&self) -> usize {
+        let inner = self.inner.lock();
+        if inner.endpoints > 1 { inner.max.div_ceil(2) } else { inner.max }
     }
 
     /// Whether its attempts take long.
@@ -173,6 +209,24 @@ impl Turn {
         }
     }
 
+    pub(super) const fn target(&self) -> &Arc<TargetState> {
+        &self.target
+    }
+
+    /// How quick the target is. Of one that is new the first who asks is to find out.
+    pub(super) fn pace(&mut self) -> TargetPace {
+        let mut inner = self.target.inner.lock();
+        match inner.latency {
+            _ if self.is_trial => TargetPace::New,
+            Some(latency) if latency < SLOW => TargetPace::Quick,
+            None if !inner.on_trial => {
+                (inner.on_trial, self.is_trial) = (true, true);
+                TargetPace::New
+            }
+            Some(_) | None => TargetPace::Slow,
+        }
+    }
+
     fn is_surplus(&self) -> bool {
         let inner = self.target.inner.lock();
         inner.there > inner.wanted
@@ -187,7 +241,9 @@ impl Turn {
         random: &dyn Random,
     ) -> Option<TargetChange> {
         let mut inner = self.target.inner.lock();
-        inner.note_latency(took);
+        if inner.note_latency(took) {
+            self.target.pace_changed.notify_waiters();
+        }
         let is_news = self.age == inner.age;
         let change = match finding {
             Finding::Works if is_news => inner.works(),
@@ -204,6 +260,7 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         let mut inner = self.target.inner.lock();
+        inner.on_trial &= !self.is_trial;
         if inner.there > inner.wanted {
             inner.there -= 1;
             if let Some(permit) = self.permit.take() {
@@ -214,8 +271,12 @@ impl Drop for Turn {
 }
 
 impl Inner {
-    fn note_latency(&mut self, took: Duration) {
-        self.latency = Some(self.latency.map_or(took, |mean| (mean * (WHOLE - WEIGHT) + took * WEIGHT) / WHOLE));
+    /// Takes note of how long an attempt took; answers whether that makes it slow or quick.
+    fn note_latency(&mut self, took: Duration) -> bool {
+        let before = self.latency.map(|latency| latency < SLOW);
+        let mean = self.latency.map_or(took, |mean| (mean * (WHOLE - WEIGHT) + took * WEIGHT) / WHOLE);
+        self.latency = Some(mean);
+        before != Some(mean < SLOW)
     }
 
     fn works(&mut self) -> Option<TargetChange> {

@@ -113,16 +113,34 @@ fn who_is_down_is_probed_after_pauses_that_double_and_rises_with_the_first_answe
 #[test]
 fn who_takes_long_is_slow_and_who_is_new_may_be() {
     let target = Arc::new(TargetState::new(4));
-    assert!(target.may_be_slow() && !target.is_slow());
+    let mut taken = turns(&target, START);
+    let paces: Vec<_> = taken.iter_mut().map(Turn::pace).collect();
+    assert_eq!(paces, [TargetPace::New, TargetPace::Slow, TargetPace::Slow, TargetPace::Slow]);
+    assert_eq!(taken[0].pace(), TargetPace::New, "it stays what it is");
+    taken.remove(0);
+    assert_eq!(target.try_turn(START).unwrap().pace(), TargetPace::New, "nothing was found out");
+    drop(taken);
     attempt(&target, Finding::Works, START);
-    assert!(!target.may_be_slow());
-    let turn = target.try_turn(START).unwrap();
+    let mut turn = target.try_turn(START).unwrap();
+    assert!(turn.pace() == TargetPace::Quick && !target.is_slow());
     turn.found(Finding::Nothing, Duration::from_secs(15), START, &Even);
-    assert!(target.is_slow());
+    assert!(target.is_slow() && turn.pace() == TargetPace::Slow);
     for _ in 0..10 {
         turn.found(Finding::Works, QUICK, START, &Even);
     }
-    assert!(!target.may_be_slow());
+    assert_eq!(turn.pace(), TargetPace::Quick);
+}
+
+#[test]
+fn an_endpoint_leaves_half_to_others_where_there_are_others() {
+    let target = TargetState::new(5);
+    target.gain();
+    assert_eq!(target.share(), 5);
+    target.gain();
+    assert_eq!(target.share(), 3);
+    target.lose();
+    assert_eq!(target.share(), 5);
+    assert_eq!(TargetState::new(1).share(), 1);
 }
 
 #[tokio::test]
