@@ -303,7 +303,7 @@ async fn a_hold_of_the_endpoint_lets_probes_through_and_one_of_its_subscription_
     let store = verified(&subject, store).await;
     assert!(claimed(&*store, probe(hook)).await.is_empty());
     let due = waiting(&store, hook, Ordering::Relaxed).await;
-    subject.clock.advance(MINUTE);
+    subject.clock.advance(MILLI);
     store.stand(hook, recovered(&*store)).await.unwrap();
     assert_eq!((states(&*store), due.is_finished()), ([0, 0, 2, 0], false));
     store.change_subscriptions(vec![SubscriptionChange::Release("s".into(), HoldReason::Paused)]).await.unwrap();

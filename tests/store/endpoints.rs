@@ -150,9 +150,13 @@ async fn an_endpoint_that_stays_keeps_what_waits_and_of_one_that_goes_it_is_canc
     assert_eq!(counted(&sums.poll), [0, 0, 0, 0, 1, 3]);
     assert_eq!(counted(&sums.webhook), [0, 1, 2, 1, 0, 0]);
     assert_eq!(counted(&sums.email), [2, 1, 0, 2, 0, 3], "of one address three are cancelled, of the other nothing is");
+    // Of the subscription they are those of all that it has.
+    let own = store.subscription_sums();
+    assert_eq!((own.len(), counted(&own[0].sums)), (1, [2, 2, 2, 2, 0, 0]));
     assert!(store.standing(hook).hold.is_some());
     assert!(taken(&*store, queue, 10).await.is_empty() && claimed(&*store, claim(a, 10)).await.is_empty());
     assert_eq!(claimed(&*store, claim(b, 10)).await, ["2"]);
+    subject.clock.advance(Duration::from_millis(1));
     store.stand(hook, recovered(&*store)).await.unwrap();
     let store = verified(&subject, store).await;
     assert_eq!(claimed(&*store, claim(hook, 10)).await, ["0", "1", "2"]);

@@ -349,7 +349,7 @@ impl Pair {
 
     /// Closes the store, checks its file, and opens it again.
     async fn reopen(&mut self) {
-        self.check().await;
+        self.check();
         // The file's sums are those of its last transaction.
         self.store.keep_secret("any", Vec::new()).await.unwrap();
         self.store.close().await;
@@ -372,7 +372,7 @@ impl Pair {
         self.rules.forget_claims();
     }
 
-    async fn check(&mut self) {
+    fn check(&mut self) {
         self.rules.pass();
         assert_conserved(&*self.store);
         let all = self.store.figures().sums.webhook;
@@ -384,10 +384,15 @@ impl Pair {
             assert_eq!(State::ALL.map(|state| own.get(state)).to_vec(), expected);
             let status = self.store.queue(self.hooks[hook]);
             assert_eq!([status.waiting, status.leased, status.held], expected[..3]);
-            for ordering in [Ordering::Relaxed, Ordering::Strict] {
-                let due =
-                    self.store.due(self.hooks[hook], ordering).as_mut().poll(&mut Context::from_waker(Waker::noop()));
-                assert_eq!(due.is_ready(), !self.rules.claimable(hook, ordering, false, 1).is_empty(), "{ordering:?}");
+            for (ordering, probe) in
+                [Ordering::Relaxed, Ordering::Strict].into_iter().flat_map(|o| [(o, false), (o, true)])
+            {
+                let store = &*self.store;
+                let number = self.hooks[hook];
+                let mut due = if probe { store.probe_due(number, ordering) } else { store.due(number, ordering) };
+                let due = due.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+                let expected = self.rules.claimable(hook, ordering, probe, 1);
+                assert_eq!(due.is_ready(), !expected.is_empty(), "{ordering:?}, probe: {probe}");
             }
         }
     }
@@ -442,7 +447,7 @@ impl Pair {
                 self.rules.pass();
             }
         }
-        self.check().await;
+        self.check();
         assert!(self.rules.notes.iter().all(|note| matches!(note.stand, Stand::Ended { .. })));
         self.apply(Step::Sweep).await;
         self.reopen().await;
@@ -458,7 +463,7 @@ proptest! {
             let mut pair = Pair::new().await;
             for (number, step) in steps.into_iter().enumerate() {
                 pair.apply(step).await;
-                pair.check().await;
+                pair.check();
                 if number % 4 == 0 {
                     pair.look().await;
                 }

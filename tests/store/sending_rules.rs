@@ -26,6 +26,8 @@ pub(super) struct Note {
     wait: Option<(i64, i64)>,
     due: Option<(i64, i64)>,
     delivered: bool,
+    /// Whether it has a row of its own: it was tried, or begun anew.
+    is_open: bool,
     pub(super) tried: u32,
     pub(super) attempts: u32,
     pub(super) round: u32,
@@ -78,6 +80,7 @@ impl Rules {
             wait: None,
             due: None,
             delivered: false,
+            is_open: false,
             tried: 0,
             attempts: 0,
             round: 1,
@@ -95,12 +98,21 @@ impl Rules {
         let all: Vec<usize> = (0..self.notes.len()).filter(of_hook).collect();
         let waits = all.iter().copied().filter(|place| self.notes[*place].stand == Stand::Waits);
         let is_due = |place: &usize| self.notes[*place].due.is_none_or(|(due, _)| due <= self.now);
-        if ordering == Ordering::Strict || probe {
-            let is_busy = |place: &usize| self.notes[*place].stand == Stand::InFlight || self.notes[*place].stray;
-            let head = waits.take(1).filter(|place| probe || is_due(place));
-            return if all.iter().any(is_busy) { Vec::new() } else { head.collect() };
+        if ordering == Ordering::Relaxed && !probe {
+            return waits.filter(is_due).take(max).collect();
         }
-        waits.filter(is_due).take(max).collect()
+        let is_busy = |place: &usize| self.notes[*place].stand == Stand::InFlight || self.notes[*place].stray;
+        let is_new = |place: &usize| !self.notes[*place].is_open;
+        let waits: Vec<usize> = waits.filter(|_| !all.iter().any(is_busy)).collect();
+        let oldest = |of: &dyn Fn(&usize) -> bool| waits.iter().copied().find(of);
+        let next = match ordering {
+            Ordering::Strict => oldest(&|_| true),
+            // What was never tried, what is due, what is due first.
+            Ordering::Relaxed => oldest(&is_new)
+                .or_else(|| oldest(&is_due))
+                .or_else(|| waits.iter().copied().min_by_key(|place| (self.notes[*place].due, *place))),
+        };
+        next.into_iter().filter(|place| (probe && shut) || is_due(place)).collect()
     }
 
     pub(super) fn claim(&mut self, places: &[usize]) {
@@ -132,6 +144,7 @@ impl Rules {
             Settle::Retry { .. } if note.deadline <= now => note.end(State::Expired, "deadline", now),
             Settle::Retry { due, counts } => {
                 note.tried += u32::from(*counts);
+                note.is_open = true;
                 note.wait = Some((due.as_millis() - start, now));
                 (note.due, note.stand) = (note.wait, Stand::Waits);
                 State::Queued
@@ -166,6 +179,7 @@ impl Rules {
             (Some(_), None) => Err(NotDone::Waiting),
             (Some(ttl), Some(state)) => {
                 note.delivered |= state == State::Delivered;
+                note.is_open = true;
                 (note.stand, note.deadline) = (Stand::Waits, now + ttl);
                 (note.wait, note.due, note.tried) = (None, None, 0);
                 note.round += 1;
