@@ -93,8 +93,8 @@ pub struct Standing {
     pub last_fault: Option<String>,
     /// When it last took something.
     pub last_success: Option<Timestamp>,
-    /// When its last hold ended: what was put off before that instant is due since, and from then on it is sent to with
-    /// care.
+    /// When its last hold ended: what was put off at that instant or before is due once this is stored, and from then on it
+    /// is sent to with care.
     pub recovered: Option<Timestamp>,
 }
 

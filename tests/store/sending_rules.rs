@@ -133,6 +133,7 @@ impl Rules {
         self.pass();
         let now = self.now;
         let note = &mut self.notes[place];
+        let recovered = self.hooks.get(note.hook).and_then(|hook| hook.recovered);
         note.stray = false;
         note.attempts += 1;
         if matches!(note.stand, Stand::Ended { .. }) {
@@ -145,7 +146,9 @@ impl Rules {
             Settle::Retry { due, counts } => {
                 note.tried += u32::from(*counts);
                 note.is_open = true;
-                note.wait = Some((due.as_millis() - start, now));
+                // Also within the millisecond of a recovery it is after it.
+                let decided = recovered.map_or(now, |recovered| now.max(recovered + 1));
+                note.wait = Some((due.as_millis() - start, decided));
                 (note.due, note.stand) = (note.wait, Stand::Waits);
                 State::Queued
             }
@@ -157,7 +160,7 @@ impl Rules {
         if let Some(recovered) = recovered.filter(|recovered| self.hooks[hook].recovered != Some(*recovered)) {
             self.hooks[hook].recovered = Some(recovered);
             for note in self.notes.iter_mut().filter(|note| note.hook == hook) {
-                note.due = note.due.filter(|(_, decided)| *decided >= recovered);
+                note.due = note.due.filter(|(_, decided)| *decided > recovered);
             }
         }
     }
@@ -196,7 +199,7 @@ impl Rules {
                 note.stand = Stand::Waits;
             }
             let recovered = self.hooks.get(note.hook).and_then(|hook| hook.recovered);
-            note.due = note.wait.filter(|(_, decided)| recovered.is_none_or(|recovered| *decided >= recovered));
+            note.due = note.wait.filter(|(_, decided)| recovered.is_none_or(|recovered| *decided > recovered));
         }
         self.pass();
     }
@@ -219,7 +222,7 @@ impl Rules {
     /// By when the notification is due, as the file says.
     pub(super) fn told_due(&self, note: &Note) -> Option<i64> {
         let recovered = self.hooks.get(note.hook).and_then(|hook| hook.recovered);
-        let wait = note.wait.filter(|(_, decided)| recovered.is_none_or(|recovered| *decided >= recovered));
+        let wait = note.wait.filter(|(_, decided)| recovered.is_none_or(|recovered| *decided > recovered));
         wait.filter(|_| !matches!(note.stand, Stand::Ended { .. })).map(|(due, _)| due)
     }
 

@@ -105,7 +105,7 @@ async fn what_was_put_off_before_a_recovery_is_due_and_what_was_after_is_not() {
     let store = subject.open();
     let hook = webhook(&*store, "s").await;
     let mut ids = Vec::new();
-    for name in ["before", "right before", "at"] {
+    for name in ["before", "at", "after"] {
         ids.push(send(&*store, name, hook, HOUR).await);
     }
     store.claim(claim(hook, 3)).await.unwrap();
@@ -113,8 +113,8 @@ async fn what_was_put_off_before_a_recovery_is_due_and_what_was_after_is_not() {
     store.stand(hook, held(&*store, Some(store.now()))).await.unwrap();
     subject.clock.advance(MINUTE);
     settle(&*store, hook, ids[1], again(&*store, 30 * MINUTE)).await;
-    subject.clock.advance(MILLI);
     let standing = recovered(&*store);
+    subject.clock.advance(MILLI);
     settle(&*store, hook, ids[2], again(&*store, 30 * MINUTE)).await;
     // That it recovered was found out before the last one was put off, and is stored after.
     store.stand(hook, standing.clone()).await.unwrap();
@@ -122,7 +122,7 @@ async fn what_was_put_off_before_a_recovery_is_due_and_what_was_after_is_not() {
         assert_eq!(story(&*store, *id).await.push.due, None);
     }
     let store = verified(&subject, store).await;
-    assert_eq!(claimed(&*store, claim(hook, 10)).await, ["before", "right before"]);
+    assert_eq!(claimed(&*store, claim(hook, 10)).await, ["before", "at"]);
     store.put_back(hook, &ids[..2]);
     // What is put off after it waits, though the standing is stored once more.
     store.claim(claim(hook, 10)).await.unwrap();
@@ -130,20 +130,46 @@ async fn what_was_put_off_before_a_recovery_is_due_and_what_was_after_is_not() {
     settle(&*store, hook, ids[0], again(&*store, 30 * MINUTE)).await;
     store.stand(hook, Standing { failures: 1, ..standing }).await.unwrap();
     store.put_back(hook, &ids[1..2]);
-    assert_eq!(claimed(&*store, claim(hook, 10)).await, ["right before"]);
+    assert_eq!(claimed(&*store, claim(hook, 10)).await, ["at"]);
     let store = verified(&subject, store).await;
-    assert_eq!(claimed(&*store, claim(hook, 10)).await, ["right before"]);
+    assert_eq!(claimed(&*store, claim(hook, 10)).await, ["at"]);
     subject.clock.advance(Duration::from_millis(30 * 60_000 - 2));
     assert!(claimed(&*store, claim(hook, 10)).await.is_empty());
     subject.clock.advance(MILLI);
-    assert_eq!(claimed(&*store, claim(hook, 10)).await, ["at"]);
+    assert_eq!(claimed(&*store, claim(hook, 10)).await, ["after"]);
     subject.clock.advance(MILLI);
     assert_eq!(claimed(&*store, claim(hook, 10)).await, ["before"]);
-    // A second recovery makes due what was put off since the first.
-    settle(&*store, hook, ids[0], again(&*store, 20 * MINUTE)).await;
-    subject.clock.advance(MILLI);
+}
+
+#[tokio::test]
+async fn within_one_millisecond_it_is_as_it_came() {
+    let subject = Subject::new();
+    let store = subject.open();
+    let hook = webhook(&*store, "s").await;
+    let (first, second) = (send(&*store, "first", hook, HOUR).await, send(&*store, "second", hook, HOUR).await);
+    store.claim(claim(hook, 2)).await.unwrap();
+    settle(&*store, hook, first, again(&*store, MINUTE)).await;
     store.stand(hook, recovered(&*store)).await.unwrap();
-    assert_eq!(claimed(&*store, claim(hook, 10)).await, ["before"]);
+    settle(&*store, hook, second, again(&*store, MINUTE)).await;
+    assert_eq!(claimed(&*store, claim(hook, 2)).await, ["first"]);
+    let store = verified(&subject, store).await;
+    assert_eq!(claimed(&*store, claim(hook, 2)).await, ["first"]);
+    // Also within one commit, where what is put off and how it stands then come together.
+    let fault = settlement(&*store, hook, first, again(&*store, MINUTE));
+    let standing = Some(recovered(&*store));
+    subject.clock.advance(MILLI);
+    let busy = (0..2000).map(|_| event_for(draft(None, "301"), &[], HOUR)).collect();
+    let with_standing = Settlement { standing: Some(recovered(&*store)), ..fault.clone() };
+    let (_, one, other) = tokio::join!(
+        append(&*store, busy),
+        store.settle(with_standing),
+        store.settle(Settlement { notification: second, ..fault }),
+    );
+    assert_eq!((one.unwrap(), other.unwrap()), (Settled::In(State::Queued), Settled::In(State::Queued)));
+    assert_ne!(Some(store.standing(hook)), standing);
+    assert_eq!(claimed(&*store, claim(hook, 2)).await, ["first"]);
+    let store = verified(&subject, store).await;
+    assert_eq!(claimed(&*store, claim(hook, 2)).await, ["first"]);
 }
 
 #[tokio::test]

@@ -220,7 +220,7 @@ impl OpenRow {
     pub(super) fn wait(&self, recovered: Option<Timestamp>) -> Option<(Timestamp, Timestamp)> {
         let (due, decided) =
             self.wait.map(|(due, decided)| (Timestamp::from_millis(due), Timestamp::from_millis(decided)))?;
-        let stands = recovered.is_none_or(|recovered| recovered <= decided);
+        let stands = recovered.is_none_or(|recovered| recovered < decided);
         stands.then_some((due, decided))
     }
 

@@ -1,5 +1,7 @@
 //! Choosing what is handed out next, within a group: the same for pages that are consumed and for leases.
 
+use std::time::Duration;
+
 use hashbrown::{HashMap, HashSet};
 use redb::ReadableTable;
 
@@ -10,7 +12,7 @@ use super::storage;
 use super::tables::PageAt;
 use super::take::Taken;
 use crate::base::clock::Timestamp;
-use crate::store::StoreError;
+use crate::store::{Standing, StoreError};
 
 /// What a group has handed out and ended already, which memory does not know yet.
 #[derive(Default)]
@@ -37,6 +39,8 @@ pub(super) struct Staged {
     gone: HashSet<u64>,
     /// What was sent and is tried again.
     put_off: HashMap<u64, Entry>,
+    /// When the endpoint recovered, where this group says so.
+    recovered: Option<Timestamp>,
 }
 
 impl Staged {
@@ -58,6 +62,17 @@ impl Staged {
     /// The entry at `position`, if it is to be tried again.
     pub(super) fn waits(&self, position: u64) -> Option<Entry> {
         self.put_off.get(&position).copied()
+    }
+
+    /// How the endpoint stands from now on.
+    pub(super) fn stand(&mut self, standing: &Standing) {
+        self.recovered = standing.recovered.or(self.recovered);
+    }
+
+    /// When something is put off, as far as recoveries go, of an endpoint that has `recovered` before this group: what is put
+    /// off after a recovery counts as later than it, also within its millisecond.
+    pub(super) fn decided(&self, now: Timestamp, recovered: Option<Timestamp>) -> Timestamp {
+        self.recovered.or(recovered).map_or(now, |recovered| now.max(recovered.plus(Duration::from_millis(1))))
     }
 
     /// These are handed out.

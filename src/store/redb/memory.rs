@@ -129,6 +129,11 @@ impl Memory {
         self.endpoints.get(&number).is_some_and(|endpoint| endpoint.push.is_some())
     }
 
+    /// When the endpoint recovered last.
+    pub(super) fn recovered(&self, number: u32) -> Option<Timestamp> {
+        self.endpoints.get(&number)?.push.as_ref()?.standing().recovered
+    }
+
     /// Endpoint and position of what is being sent.
     pub(super) fn in_flight(&self) -> impl Iterator<Item = (u32, u64)> {
         let sent = self.endpoints.iter().filter_map(|(number, endpoint)| Some((*number, endpoint.push.as_ref()?)));

@@ -161,7 +161,7 @@ impl Push {
         if let Some(recovered) = standing.recovered
             && self.standing.recovered != Some(recovered)
         {
-            let is_due = |put_off: &PutOff| put_off.decided < recovered;
+            let is_due = |put_off: &PutOff| put_off.decided <= recovered;
             let due = self.put_off.iter().filter(|(_, put_off)| is_due(put_off)).map(|(position, _)| *position);
             for position in due.collect::<Vec<_>>() {
                 self.make_ready(position, recovered);

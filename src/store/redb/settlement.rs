@@ -25,6 +25,8 @@ use crate::store::{Settle, Settled, Settlement, Standing, StoreError};
 pub(super) struct Done {
     key: CourseKey,
     now: Timestamp,
+    /// When it was decided, as far as recoveries go.
+    decided: Timestamp,
     pub(super) settled: Settled,
     /// What has become of it, unless it had ended before.
     course: Option<Course>,
@@ -69,7 +71,8 @@ pub(super) fn run(
     let staged = overlay.of(key.0);
     let is_sent_to = memory.is_sent_to(key.0);
     let standing = settlement.standing.clone().filter(|_| is_sent_to);
-    let mut done = Done { key, now, settled: Settled::Gone, course: None, standing };
+    let decided = staged.decided(now, memory.recovered(key.0));
+    let mut done = Done { key, now, decided, settled: Settled::Gone, course: None, standing };
     let found = find(memory, staged, key, now);
     let row = match open_row(found, key, tables) {
         Ok(row) => row,
@@ -84,6 +87,7 @@ pub(super) fn run(
         None => {}
     }
     if let Some(standing) = &done.standing {
+        staged.stand(standing);
         tables.keep_standing(key.0, standing)?;
     }
     Ok(Ok(done))
@@ -124,7 +128,7 @@ fn settle(
         Settle::Retry { .. } if entry.deadline() <= now => (State::Expired, DEADLINE),
         Settle::Retry { due, counts } => {
             row.handouts = row.handouts.saturating_add(u32::from(*counts));
-            row.put_off(*due, now);
+            row.put_off(*due, done.decided);
             courses.keep_attempt(key, number, &attempt)?;
             courses.keep_open(key, &row)?;
             staged.put_off(entry);
@@ -168,7 +172,7 @@ impl GroupTables<'_> {
 
 /// Brings memory behind a committed settlement.
 pub(super) fn apply(done: &Done, memory: &mut Memory) {
-    let Done { key: (number, position), now, settled, course, standing } = done;
+    let Done { key: (number, position), now: _, decided, settled, course, standing } = done;
     let Some(endpoint) = memory.endpoints.get_mut(number) else { return };
     let Some(push) = &mut endpoint.push else { return };
     push.heard_of(*position);
@@ -181,7 +185,7 @@ pub(super) fn apply(done: &Done, memory: &mut Memory) {
         match (due, settled) {
             (Some(due), _) => {
                 endpoint.again.insert(*entry);
-                push.put_off(*position, *due, *now);
+                push.put_off(*position, *due, *decided);
             }
             (None, Settled::In(state)) => {
                 push.end(*position, *state);

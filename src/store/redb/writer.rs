@@ -604,6 +604,7 @@ impl<'a> GroupRun<'a> {
                 }
                 Operation::Stand { endpoint, standing, .. } => {
                     if memory.is_sent_to(endpoint.0) {
+                        self.hands.of(endpoint.0).stand(standing);
                         tables.keep_standing(endpoint.0, standing)?;
                     }
                     Outcome::Stand
