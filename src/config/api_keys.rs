@@ -36,6 +36,8 @@ pub(super) fn read(
 pub(super) struct ApiKey {
     pub(super) id: Located<String>,
     keys: Vec<Key>,
+    /// Its scopes, each where it stands.
+    pub(super) scopes: Vec<Located<String>>,
     pub(super) settings: ApiKeySettings,
 }
 
@@ -50,10 +52,10 @@ fn read_entry(entry: &Section<'_>, sources: &Sources, request_rate: Option<Rate>
     let settings = ApiKeySettings {
         id: ClientId::new(&id.value),
         keys: keys.iter().filter_map(|key| key.value.clone()).collect(),
-        scopes: scopes.into_iter().map(|scope| scope.value).collect(),
+        scopes: scopes.iter().map(|scope| scope.value.clone()).collect(),
         terms: read_terms(entry, request_rate),
     };
-    ApiKey { id, keys, settings }
+    ApiKey { id, keys, scopes, settings }
 }
 
 /// `hashes = […]`, or `hash = …` for short.

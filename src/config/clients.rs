@@ -1,7 +1,7 @@
 //! `[auth]` and `[[clients]]`.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use base64::Engine;
@@ -48,6 +48,8 @@ pub(super) fn read_auth(top: &Section<'_>) -> Auth {
 pub(super) struct Client {
     pub(super) id: Located<String>,
     pub(super) settings: ClientSettings,
+    /// Its scopes, each where it stands.
+    pub(super) scopes: Vec<Located<String>>,
     /// The first secret that stands in the configuration itself.
     pub(super) open_secret: Option<String>,
 }
@@ -78,18 +80,20 @@ fn read_client(entry: &Section<'_>, sources: &Sources, request_rate: Option<Rate
         let message = "the required key secret (or secrets, or certificate) is missing";
         entry.reader.error_with(&entry.path, message, Some(HOW_TO_GIVE_SECRETS.to_owned()));
     }
+    let scopes = entry.optional("scopes", list(0, scope_token)).unwrap_or_default();
+    warn_of_unknown_scopes(entry, &scopes);
     let settings = ClientSettings {
         id: ClientId::new(&id.value),
         secrets: secrets.iter().map(|secret| secret.kept.clone()).collect(),
         certificates,
-        scopes: read_scopes(entry),
+        scopes: scopes.iter().map(|scope| scope.value.clone()).collect(),
         owners: read_owners(entry),
         terms: read_terms(entry, request_rate),
         tokens_not_before: entry.optional("tokens_not_before", instant),
     };
     let open = secrets.iter().filter_map(|secret| secret.secret.as_ref()).find(|secret| secret.in_the_open);
     let open_secret = open.map(|secret| String::from_utf8_lossy(&secret.bytes).into_owned());
-    Client { id, settings, open_secret }
+    Client { id, settings, scopes, open_secret }
 }
 
 /// `secrets = […]`, or `secret = …` for short.
@@ -134,12 +138,6 @@ fn thumbprint(item: &Item<'_>) -> Option<[u8; 32]> {
             Shown(&text)
         ))
     })
-}
-
-fn read_scopes(entry: &Section<'_>) -> BTreeSet<String> {
-    let scopes = entry.optional("scopes", list(0, scope_token)).unwrap_or_default();
-    warn_of_unknown_scopes(entry, &scopes);
-    scopes.into_iter().map(|scope| scope.value).collect()
 }
 
 /// Warns of scopes that no route asks for.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::clients::refuse_same_ids;
+use super::crossings::OwnTtl;
 use super::kind::{DAY, SECOND, TIB, boolean, count, duration, list, located, size, text, type_id};
 use super::limits::Limits;
 use super::reader::{Item, Located, Section, Shown};
@@ -27,9 +28,19 @@ const CONTRACTS: [(&str, &str); 5] = [
 
 const AUDIENCE: [(&str, bool); 2] = [("optional", false), ("required", true)];
 
-/// Reads `[events]`, `[[event_types]]` and `[store]`.
-pub(super) fn read(top: &Section<'_>, limits: &Limits) -> (Catalogue, StoreSettings, TimeZone) {
-    let types = read_types(top);
+/// `[events]`, `[[event_types]]` and `[store]`.
+pub(super) struct Events {
+    pub(super) catalogue: Catalogue,
+    pub(super) store: StoreSettings,
+    /// The zone in which people are shown instants.
+    pub(super) time_zone: TimeZone,
+    /// How long the notifications of types live that say so themselves.
+    pub(super) own_ttls: Vec<OwnTtl>,
+}
+
+/// Reads them.
+pub(super) fn read(top: &Section<'_>, limits: &Limits) -> Events {
+    let (own_ttls, types) = read_types(top);
     let two_phase_commit = top.section("store", |store| store.required("two_phase_commit", boolean));
     top.section("events", |events| {
         let ttl = events.section("ttl", |ttl| ByKind {
@@ -47,7 +58,8 @@ pub(super) fn read(top: &Section<'_>, limits: &Limits) -> (Catalogue, StoreSetti
             history_max: events.required("history_max", size(0..=1024 * TIB)),
             ..limits.store.clone()
         };
-        (catalogue, store, events.required("time_zone", |item| time_zone(item).map(Some)).unwrap_or(TimeZone::UTC))
+        let time_zone = events.required("time_zone", |item| time_zone(item).map(Some)).unwrap_or(TimeZone::UTC);
+        Events { catalogue, store, time_zone, own_ttls }
     })
 }
 
@@ -64,10 +76,11 @@ fn lifetime(item: &Item<'_>) -> Option<Duration> {
     duration(SECOND..=366 * DAY)(item)
 }
 
-fn read_types(top: &Section<'_>) -> Vec<EventType> {
-    let types = top.list("event_types", read_type);
-    refuse_same_ids(top, types.iter().map(|(id, _)| id));
-    types.into_iter().map(|(_, event_type)| event_type).collect()
+fn read_types(top: &Section<'_>) -> (Vec<OwnTtl>, Vec<EventType>) {
+    let types = top.list("event_types", |entry| (entry.path.clone(), read_type(entry)));
+    refuse_same_ids(top, types.iter().map(|(_, (id, _))| id));
+    let types = types.into_iter().map(|(path, (_, event_type))| (Located { value: event_type.ttl, path }, event_type));
+    types.unzip()
 }
 
 fn read_type(entry: &Section<'_>) -> (Located<String>, EventType) {

@@ -37,6 +37,10 @@ pub(super) struct Issuer {
     pub(super) name: Located<String>,
     /// Patterns, each where it stands.
     pub(super) client_ids: Vec<Located<String>>,
+    /// Patterns too.
+    pub(super) scopes: Vec<Located<String>>,
+    /// The contracts that its tokens are good for, where it names them.
+    pub(super) contracts: Vec<Located<String>>,
     /// `None` where its keys cannot be read, which has been reported.
     pub(super) settings: Option<IssuerSettings>,
 }
@@ -108,7 +112,7 @@ fn read_entry(entry: &Section<'_>, audience: &str) -> Issuer {
     let algorithms = entry.optional("algorithms", list(1, algorithm)).map(values);
     let token_types = entry.optional("token_types", list(1, token_type)).map(values);
     let clock_skew = entry.optional("clock_skew", duration(Duration::ZERO..=MAX_CLOCK_SKEW));
-    let contracts = entry.optional("contracts", list(1, contract)).map(values);
+    let contracts = entry.optional("contracts", list(1, contract));
     let owners = entry.optional("owners", list(0, pattern)).map(|owners| patterns(&owners));
     let settings = keys.map(|keys| IssuerSettings {
         issuer: name.value.clone(),
@@ -120,10 +124,10 @@ fn read_entry(entry: &Section<'_>, audience: &str) -> Issuer {
         algorithms: algorithms.unwrap_or_else(|| Algorithm::DEFAULT.into()),
         token_types: token_types.unwrap_or_else(|| BTreeSet::from([TOKEN_TYPE.to_owned()])),
         clock_skew: clock_skew.unwrap_or(CLOCK_SKEW),
-        contracts,
+        contracts: contracts.clone().map(values),
         owners,
     });
-    Issuer { name, client_ids, settings }
+    Issuer { name, client_ids, scopes, contracts: contracts.unwrap_or_default(), settings }
 }
 
 fn read_claims(claims: &Section<'_>) -> ClaimNames {

@@ -3,7 +3,7 @@
 //! A kind reads an [`Item`] and gives the value, or reports what is wrong with it.
 
 use std::collections::HashSet;
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::hash::Hash;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -191,6 +191,24 @@ fn show_duration(duration: Duration) -> String {
     if millis == 0 { "0s".to_owned() } else { show_largest(millis, &DURATION_UNITS) }
 }
 
+/// A duration in all of its units: `3d3h35m5s`.
+pub(super) fn show_whole_duration(duration: Duration) -> String {
+    let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    if millis == 0 { "0s".to_owned() } else { show_sum(millis, &DURATION_UNITS) }
+}
+
+fn show_sum(mut amount: u64, units: &[(&str, u64)]) -> String {
+    let mut sum = String::new();
+    for (name, scale) in units.iter().rev().filter(|(_, scale)| *scale > 0) {
+        if amount >= *scale {
+            // Writing to a String cannot fail.
+            let _ = write!(sum, "{}{name}", amount / scale);
+        }
+        amount %= scale;
+    }
+    sum
+}
+
 /// `amount` in the largest unit that it is a whole number of.
 fn show_largest(amount: u64, units: &[(&str, u64)]) -> String {
     let fits = units.iter().rev().find(|(_, scale)| amount > 0 && amount.is_multiple_of(*scale));
@@ -222,6 +240,7 @@ mod tests {
         #[test]
         fn what_is_shown_reads_as_the_same(millis in any::<u64>(), bytes in any::<u64>()) {
             prop_assert_eq!(parse_sum(&show_largest(millis, &DURATION_UNITS), &DURATION_UNITS), Some(millis));
+            prop_assert!(millis == 0 || parse_sum(&show_sum(millis, &DURATION_UNITS), &DURATION_UNITS) == Some(millis));
             prop_assert_eq!(parse_sum(&show_largest(bytes, &SIZE_UNITS), &SIZE_UNITS), Some(bytes));
         }
     }

@@ -22,6 +22,7 @@ mod api_keys;
 mod clients;
 mod contracts;
 mod credential;
+mod crossings;
 mod document;
 mod effective;
 mod egress;

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use super::api_keys;
 use super::clients::{self, Auth, Client};
 use super::contracts::{self, Contracts};
+use super::crossings::{Served, check_schedule};
 use super::egress::Policies;
 use super::email::{self, Email};
-use super::events;
+use super::events::{self, Events};
 use super::issuers;
 use super::kind::text;
 use super::limits;
@@ -32,6 +33,7 @@ use crate::channel::webhook::WebhookSettings;
 use crate::engine::{DeliverySettings, EngineSettings, ForeignClients};
 use crate::http::settings::ServerSettings;
 use crate::model::condition::OPERATOR_CLIENT;
+use crate::model::notification::EndpointKind;
 use crate::model::subscription::SubscriptionDraft;
 use crate::model::target::Target;
 use crate::store::StoreSettings;
@@ -112,7 +114,12 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let ids: Vec<_> = ids.into_iter().chain(api_keys.iter().map(|key| &key.id)).collect();
     operator::refuse_reserved(top, OPERATOR_CLIENT, "the appliance's own", ids.iter().copied());
     issuers::check(top, &issuers, &servers.public_url, ids.into_iter());
-    let (catalogue, store, time_zone) = events::read(top, &limits);
+    let Events { catalogue, store, time_zone, own_ttls } = events::read(top, &limits);
+    let served = Served { polling: polling.is_some(), events: events.is_some() };
+    let scopes = clients.iter().flat_map(|client| &client.scopes);
+    let scopes = scopes.chain(api_keys.iter().flat_map(|key| &key.scopes));
+    served.check_scopes(top, scopes.chain(issuers.iter().flat_map(|issuer| &issuer.scopes)));
+    served.check_contracts(top, issuers.iter().flat_map(|issuer| &issuer.contracts));
     let client_ids = clients.iter().map(|client| client.id.value.as_str()).collect();
     let webhooks = webhooks::read(top, sources);
     let email = email::read(top, sources, &catalogue, &time_zone);
@@ -132,6 +139,11 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let suppress_for = suppress_for.unwrap_or(DeliverySettings::default().suppress_for);
     let (mail, email) = email.map(|Email { delivery, settings }| (delivery, settings)).unzip();
     let delivery = DeliverySettings { webhooks: webhooks.delivery, email: mail, suppress_for };
+    let webhooks_schedule = ("webhooks", EndpointKind::Webhook, delivery.webhooks.schedule.as_slice());
+    let email_schedule = delivery.email.as_ref().map(|mail| ("email", EndpointKind::Email, mail.schedule.as_slice()));
+    for schedule in std::iter::once(webhooks_schedule).chain(email_schedule) {
+        check_schedule(top, schedule, &catalogue.ttl, &own_ttls);
+    }
     let (audit, log) = (log::read_audit(top), log::read(top));
     let sample = polling.as_ref().and(events.as_ref()).filter(|_| servers.are_local());
     let sample = sample.and_then(|_| find_sample(&clients, &declared));

@@ -8,7 +8,6 @@ use super::kind::{DAY, text};
 use super::reader::{Item, Section};
 use super::secret::secret_pem;
 use super::sources::{Sources, read_bounded};
-use crate::base::clock::Timestamp;
 use crate::http::tls::{
     CertificateChain, ClientAuth, ClientAuthorities, PrivateKey, TlsFault, TlsSettings, TlsVersion, Validity,
 };
@@ -27,7 +26,7 @@ pub(super) fn tls(sources: &Sources) -> impl Fn(&Item<'_>) -> Option<TlsSettings
 fn read(section: &Section<'_>, sources: &Sources) -> Option<TlsSettings> {
     const VERSIONS: [(&str, TlsVersion); 2] = [("1.2", TlsVersion::Tls12), ("1.3", TlsVersion::Tls13)];
     const AUTH: [(&str, ClientAuth); 2] = [("required", ClientAuth::Required), ("optional", ClientAuth::Optional)];
-    let chain = there(section, "certificate", |item| certificate(item, sources.now));
+    let chain = there(section, "certificate", |item| certificate(item, sources));
     let key = there(section, "key", |item| private_key(item, sources));
     let oldest = section.optional("min_version", |item| item.one_of(&VERSIONS)).unwrap_or(TlsVersion::Tls12);
     let authorities = section.optional("client_ca", |item| from_file(item, ClientAuthorities::from_pem));
@@ -67,13 +66,19 @@ fn private_key(item: &Item<'_>, sources: &Sources) -> Option<PrivateKey> {
     PrivateKey::from_pem(&secret.bytes).map_err(|problem| item.refuse::<()>(problem)).ok()
 }
 
-fn certificate(item: &Item<'_>, now: Timestamp) -> Option<CertificateChain> {
+fn certificate(item: &Item<'_>, sources: &Sources) -> Option<CertificateChain> {
+    let now = sources.now;
     let chain = from_file(item, CertificateChain::from_pem)?;
     let Validity { not_before, not_after } = chain.validity();
     let renew = || Some("put a renewed one in its place".to_owned());
     if now > not_after {
         let message = format!("the certificate has expired: it was good until {}", not_after.to_rfc3339_seconds());
-        item.reader.error_with(&item.path, message, renew());
+        if sources.alone {
+            // What ran before is no worse for it: others than those who look at certificates are still served.
+            item.reader.warning(&item.path, message, renew());
+        } else {
+            item.reader.error_with(&item.path, message, renew());
+        }
     } else if now.plus(EXPIRES_SOON) > not_after {
         let message = format!("the certificate expires soon: it is good until {}", not_after.to_rfc3339_seconds());
         item.reader.warning(&item.path, message, renew());

@@ -152,3 +152,57 @@ fn an_unknown_scope_is_a_warning() {
     assert_eq!((at(&warnings[0]), warnings[0].severity), ((4, 11), Severity::Warning));
     assert_eq!(warnings[0].suggestion.as_deref(), Some("did you mean events:publish?"));
 }
+
+/// The warnings of a main file that can be used, without the directory.
+fn warnings(text: &str) -> Vec<String> {
+    let site = Site::new(text).variable("CRM", "x");
+    let directory = format!("{}/", site.path("").display().to_string().trim_end_matches('/'));
+    site.loaded().warnings.iter().map(|warning| warning.to_string().replace(&directory, "")).collect()
+}
+
+#[test]
+fn a_schedule_that_is_cut_by_a_ttl_is_a_warning() {
+    assert_eq!(warnings("[webhooks]\nschedule = [\"47h\", \"1h\"]\n[events]\nttl = { webhook = \"2d\" }"), [""; 0]);
+    let general =
+        warnings("[events]\nttl = { webhook = \"2h\" }\n[[event_types]]\nid = \"1\"\nttl = { webhook = \"1h\" }");
+    assert_eq!(
+        general,
+        [
+            "tidings.toml:2:19: warning: events.ttl.webhook: what waits for webhook ends after 2h, and webhooks.schedule goes \
+             on for 3d3h35m5s: 4 of its 10 attempts are made; shorten webhooks.schedule, or lengthen the ttl"
+        ]
+    );
+    let schedule = warnings("[webhooks]\nschedule = [\"3d\", \"3d\"]");
+    assert!(only(&schedule).starts_with("tidings.toml:2:12: warning: webhooks.schedule: what waits"), "{schedule:?}");
+    assert!(schedule[0].contains("after 4d") && schedule[0].contains("2 of its 3 attempts"), "{schedule:?}");
+    let mail = "[email]\nfrom = \"a@h.example\"\nrelay = \"smtp://localhost\"\n";
+    let types =
+        "[[event_types]]\nid = \"1\"\nttl = { email = \"1h\" }\n[[event_types]]\nid = \"2\"\nttl.email = \"5s\"\n";
+    let own = warnings(&format!("{mail}{types}"));
+    assert!(only(&own).starts_with("tidings.toml:6:17: warning: event_types[0].ttl.email: "), "{own:?}");
+    assert!(own[0].contains("so it is with 1 other"), "{own:?}");
+    assert_eq!(warnings(types), [""; 0], "there is no mail");
+}
+
+#[test]
+fn what_is_for_a_contract_that_is_switched_off_is_a_warning() {
+    const OFF: &str = "[api]\npolling.enabled = false\nevents.enabled = false\n";
+    let scopes = "scopes = [\"events:publish\", \"notification:consent:consumer\", \"notifications:operate\", \"notification:consent:administrator\"]\n";
+    assert_eq!(warnings(&with_client(scopes)), [""; 0]);
+    let clients = warnings(&(with_client(scopes) + OFF));
+    assert_eq!(clients.len(), 3, "{clients:?}");
+    assert_eq!(
+        clients[0],
+        "tidings.toml:4:11: warning: clients[0].scopes[0]: the scope \"events:publish\" is good for nothing: \
+         api.events.enabled is false; enable the contract, or leave the scope out"
+    );
+    let one = warnings(&(with_client(scopes) + "[api.polling]\nenabled = false"));
+    assert!(only(&one).contains("clients[0].scopes[3]"), "the safe poll asks for the others: {one:?}");
+    let issuer = "[[auth.issuers]]\nissuer = \"https://i/\"\njwks = \"https://i/jwks\"\nclient_ids = [\"p-*\"]\n\
+                  scopes = [\"notification:consent:*\", \"*\"]\ncontracts = [\"polling\", \"events\", \"trigger\"]\n";
+    let issuers = warnings(&(issuer.to_owned() + OFF));
+    assert_eq!(issuers.len(), 3, "{issuers:?}");
+    assert!(issuers[0].contains("auth.issuers[0].scopes[0]: the scope \"notification:consent:*\" is good for nothing"));
+    assert!(issuers[1].contains("contracts[0]: the contract \"polling\" is not served"), "{issuers:?}");
+    assert!(only(&warnings(issuer)).contains("contracts[2]: the contract \"trigger\" is not served"));
+}

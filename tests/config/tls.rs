@@ -125,6 +125,12 @@ fn a_certificate_is_warned_of_before_it_ends_and_refused_after_it() {
     let problems: Vec<Problem> = on(tls(GOOD), "2028-01-01T00:00:01Z").problems();
     assert_eq!((problems.len(), at(&problems[0])), (1, (5, 15)));
     assert!(problems[0].message.contains("has expired"), "{}", problems[0]);
+    // What ran before runs on: others than those who look at certificates are still served.
+    let mut last_good = on(tls(GOOD), "2028-01-01T00:00:01Z");
+    last_good.sources.alone = true;
+    assert!(
+        only(&last_good.loaded().warnings.iter().map(ToString::to_string).collect::<Vec<_>>()).contains("has expired")
+    );
     let early = warnings("2025-12-31T23:59:59Z");
     assert!(early[0].message.contains("is not good before 2026-01-01T00:00:00Z"), "{}", early[0]);
 }
