@@ -6,8 +6,9 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tidings::base::outbound::{Outbound, TrustSettings, read_certificates};
 use tidings::channel::Verdict;
-use tidings::channel::email::{EmailSettings, Security};
+use tidings::channel::email::{EmailSettings, Security, reach};
 use tokio_rustls::TlsAcceptor;
 
 use crate::pki::{Authority, Identity};
@@ -46,6 +47,26 @@ async fn mail_goes_by_tls_in_both_forms() {
         assert_eq!(sent.verdict, Verdict::Delivered, "{sent:?}");
         assert!(relay.only().secure);
     }
+}
+
+#[tokio::test]
+async fn a_relay_is_tried_with_tls_and_login_and_nothing_is_sent() {
+    let authority = Authority::new("authority");
+    let script = Script { login: Some(("tidings".to_owned(), "secret".to_owned())), ..Script::default() };
+    let script = secure(script, &authority.issue("relay"), false);
+    let relay = Relay::start(script.offering(&["AUTH PLAIN"])).await;
+    let certificates = read_certificates(authority.pem().as_bytes()).unwrap();
+    let outbound = Outbound::new(TrustSettings { system: false, certificates });
+    let mut settings = settings(&relay, Security::StartTls).relay;
+    settings.login = Some(login("tidings", "secret"));
+    reach(&settings, &outbound).await.unwrap();
+    settings.login = Some(login("tidings", "wr0ng"));
+    let refused = reach(&settings, &outbound).await.unwrap_err();
+    assert!(refused.contains("answered to AUTH: 535") && !refused.contains("wr0ng"), "{refused}");
+    let distrust = Outbound::new(TrustSettings { system: false, certificates: Vec::new() });
+    let refused = reach(&settings, &distrust).await.unwrap_err();
+    assert!(refused.contains("certificate"), "{refused}");
+    assert!(relay.heard().iter().all(|line| !line.starts_with("MAIL")), "{:?}", relay.heard());
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod hostile;
 #[path = "../support/pki.rs"]
 mod pki;
 mod proxy;
+mod reach;
 mod requests;
 mod stage;
 mod tls;

@@ -14,7 +14,7 @@ use crate::stage::Stage;
 use crate::upstream::{Reply, Upstream};
 
 /// A proxy that connects everything to one place, and the heads of what it was asked for.
-async fn proxy(to: SocketAddr, connects: bool) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+pub(crate) async fn proxy(to: SocketAddr, connects: bool) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (address, heads) = (listener.local_addr().unwrap(), Arc::new(Mutex::new(Vec::new())));
     let noted = Arc::clone(&heads);

@@ -14,7 +14,7 @@ use crate::pki::{Authority, Identity};
 use crate::stage::Stage;
 use crate::upstream::{Reply, Upstream};
 
-fn acceptor(identity: &Identity, clients: Option<&Authority>) -> TlsAcceptor {
+pub(crate) fn acceptor(identity: &Identity, clients: Option<&Authority>) -> TlsAcceptor {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
     let builder = match clients {
@@ -31,7 +31,7 @@ fn acceptor(identity: &Identity, clients: Option<&Authority>) -> TlsAcceptor {
     TlsAcceptor::from(Arc::new(config))
 }
 
-fn trust(authority: &Authority) -> TrustSettings {
+pub(crate) fn trust(authority: &Authority) -> TrustSettings {
     TrustSettings { system: false, certificates: read_certificates(authority.pem().as_bytes()).unwrap() }
 }
 

@@ -34,6 +34,6 @@ mod trusted;
 pub use algorithm::Algorithm;
 pub use denied::ForeignDenied;
 pub use key_set::{KeySet, KeySetError, MAX_KEY_SET};
-pub use remote::{Patience, REFETCH};
+pub use remote::{Patience, REFETCH, fetch_once};
 pub use settings::{ClaimNames, IssuerSettings, KeySource};
 pub use trusted::TrustedIssuers;

@@ -37,6 +37,14 @@ impl Default for Patience {
     }
 }
 
+/// Fetches the keys at `url` once, and says how many of them can be used. The error is for people.
+pub async fn fetch_once(url: &Destination, outbound: Arc<Outbound>, clock: Arc<dyn Clock>) -> Result<usize, String> {
+    let means = Means { outbound, clock, patience: Patience::default() };
+    let remote = Remote::new(String::new(), url.clone(), Duration::MAX, means);
+    let keys = KeySet::parse(&remote.download().await?).map_err(|error| format!("the answer {error}"))?;
+    Ok(keys.len())
+}
+
 /// What all issuers fetch with.
 #[derive(Clone)]
 pub(super) struct Means {

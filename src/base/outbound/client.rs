@@ -130,6 +130,25 @@ impl Client {
         }
     }
 
+    /// Makes a connection as a request to `to` would, TLS included, and closes it: nothing is sent. What a server says to
+    /// our certificate only after that (TLS 1.3) is not seen.
+    pub(super) async fn reach(&self, to: &Destination, timeout: Duration) -> Result<Timings, SendError> {
+        let watch = Watch::over_connecting();
+        let request = self.http.get(to.url().clone()).send();
+        let reached = watch.over(async {
+            tokio::select! {
+                () = watch.connected() => Ok(()),
+                answer = request => answer.map(drop),
+            }
+        });
+        let outcome = match timeout_at(Instant::now() + timeout, reached).await {
+            Ok(Ok(())) => return Ok(watch.timings()),
+            Ok(Err(error)) => SendError::of(error, watch.is_connecting()),
+            Err(_) => too_late(timeout, true),
+        };
+        Err(SendError { timings: watch.timings(), ..outcome })
+    }
+
     /// What the resolver is not asked for: the scheme, the port, and an address that stands in the URL.
     fn check(&self, to: &Destination) -> Result<(), Refusal> {
         if to.is_secure() != self.secure || to.port() != self.port {

@@ -3,12 +3,14 @@
 //! A connection is made, if there is none to be used again, by the task that sends the request: a layer around the
 //! connector notes begin and end for the request that is under way in that task.
 
+use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -34,6 +36,8 @@ tokio::task_local! {
 pub(super) struct Watch {
     begun: Instant,
     noted: Mutex<Noted>,
+    /// Told of a connection that is all that was wanted: it is closed at once, and nothing goes over it.
+    only_connects: Option<Notify>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,7 +49,20 @@ struct Noted {
 
 impl Watch {
     pub(super) fn start() -> Arc<Self> {
-        Arc::new(Self { begun: Instant::now(), noted: Mutex::default() })
+        Arc::new(Self { begun: Instant::now(), noted: Mutex::default(), only_connects: None })
+    }
+
+    /// A watch over a request that ends with its connection: nothing of it is sent.
+    pub(super) fn over_connecting() -> Arc<Self> {
+        Arc::new(Self { begun: Instant::now(), noted: Mutex::default(), only_connects: Some(Notify::new()) })
+    }
+
+    /// Waits for a connection; for ever, where more than that is wanted.
+    pub(super) async fn connected(&self) {
+        match &self.only_connects {
+            Some(connected) => connected.notified().await,
+            None => pending().await,
+        }
     }
 
     /// Runs `work` so that connections made in it are noted here.
@@ -118,6 +135,12 @@ where
             let made = connecting.await?;
             if let Some(watch) = watch {
                 watch.noted.lock().connected = Some(Instant::now());
+                if let Some(connected) = &watch.only_connects {
+                    drop(made);
+                    connected.notify_one();
+                    // The request, which waits for this, is given up.
+                    return pending().await;
+                }
             }
             Ok(made)
         })

@@ -10,7 +10,7 @@ use super::connect::Connector;
 use super::message::Letter;
 use super::pool::Pool;
 use super::session::Envelope;
-use super::settings::EmailSettings;
+use super::settings::{EmailSettings, RelaySettings};
 use super::templates::{Rendered, Wanted};
 use super::trouble::{Reply, Trouble};
 use crate::base::legible::{cut, escaped};
@@ -19,6 +19,15 @@ use crate::channel::{Channel, Message, Sent, Shared, Verdict};
 use crate::model::address::Address;
 use crate::model::attempt::{ANSWER_BYTES, Phases};
 use crate::model::target::{EmailTarget, Target};
+
+/// Opens a connection to a relay as mail would go over it, with TLS and login, and closes it: nothing is sent. The error is
+/// for people. Where TLS is used, the system's store of authorities is read, which blocks for some milliseconds.
+pub async fn reach(relay: &RelaySettings, outbound: &Outbound) -> Result<(), String> {
+    let session = Connector::new(relay.clone(), outbound).connect().await;
+    let session = session.map_err(|trouble| trouble.detail(&relay.address.to_string()))?;
+    session.quit().await;
+    Ok(())
+}
 
 /// Sends mail by one relay.
 pub struct EmailChannel {

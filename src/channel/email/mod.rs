@@ -26,7 +26,7 @@ mod templates;
 mod trouble;
 mod verdict;
 
-pub use channel::{EmailChannel, IDLE, SUPPRESS_FOR};
+pub use channel::{EmailChannel, IDLE, SUPPRESS_FOR, reach};
 pub use dkim::Dkim;
 pub use settings::{EmailSettings, Login, Mailbox, RelayAddress, RelaySettings, Security};
 pub use templates::{Finding, Rendered, TemplateFile, Templates, Wanted, is_locale};

@@ -10,12 +10,14 @@ use super::entry::AllowEntry;
 use super::own::OwnListeners;
 use super::policy::EgressPolicy;
 use crate::base::outbound::client::{Answer, Client, ClientParts, ClientSettings, OutboundRequest, check};
+use crate::base::outbound::destination::Destination;
 use crate::base::outbound::fault::{FaultClass, SendError};
 use crate::base::outbound::house::Outbound;
 use crate::base::outbound::identity::ClientIdentity;
 use crate::base::outbound::names::Names;
 use crate::base::outbound::policy::Policy;
 use crate::base::outbound::proxy::ProxySettings;
+use crate::base::outbound::timings::Timings;
 use crate::base::outbound::trust::{Trust, TrustSettings, no_trust};
 
 /// What one egress policy says.
@@ -97,6 +99,14 @@ impl Egress {
         let place = self.place(request.to.is_secure(), request.to.port());
         let client = place.get_or_try_init(|| self.client(request.to.is_secure(), request.to.port())).await?;
         client.exchange(request).await
+    }
+
+    /// Makes a connection as a request to `to` would, through the proxy if there is one, and closes it: nothing is sent.
+    pub async fn reach(&self, to: &Destination) -> Result<Timings, SendError> {
+        check(&*self.policy, to).map_err(|refusal| SendError::new(FaultClass::Refused, refusal.to_string()))?;
+        // One that is kept would say nothing of the next one.
+        let client = self.client(to.is_secure(), to.port()).await?;
+        client.reach(to, self.route.limits.connect_timeout).await
     }
 
     fn place(&self, secure: bool, port: u16) -> Place {
