@@ -10,6 +10,7 @@ mod config;
 mod credentials;
 mod exit;
 mod keygen;
+mod online;
 mod openapi;
 mod operator;
 mod output;
@@ -92,7 +93,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
     let configuration = &cli.configuration;
     match &cli.command {
         Command::Serve(arguments) => serve::run(arguments, configuration),
-        Command::Check(arguments) => check::run(arguments, configuration),
+        Command::Check(arguments) => blocking(check::run(arguments, configuration)),
         Command::Config(arguments) => config::run(arguments, configuration),
         Command::Publish(arguments) => blocking(publish::run(arguments, configuration)),
         Command::Poll(arguments) => blocking(poll::run(arguments, configuration)),

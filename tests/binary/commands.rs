@@ -1,6 +1,6 @@
 //! The commands against a running appliance, and their exit codes.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -171,6 +171,59 @@ fn verify_recomputes_the_sums_of_a_stopped_appliance() {
     site.run(&["verify", "/nowhere/tidings.redb"]).expect(74).says("No such file");
     std::fs::write(&file, "something else").unwrap();
     site.run(&["verify"]).expect(1).says("not a data file that can be read");
+}
+
+/// Answers the first words on each connection with `answer`, and reads until the other side ends.
+fn listener(answer: &'static [u8]) -> std::net::SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            if stream.read(&mut [0; 4096]).is_ok_and(|length| length > 0) {
+                let _ = stream.write_all(answer);
+            }
+            let _ = std::io::copy(&mut stream, &mut std::io::sink());
+        }
+    });
+    address
+}
+
+#[test]
+fn check_online_tries_what_the_files_name() {
+    let site = Site::new();
+    let keys = "{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"kid\":\"1\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}]}";
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{keys}", keys.len());
+    let (hook, issuer) = (listener(b""), listener(answer.leak().as_bytes()));
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let more = |hook: &str| {
+        format!(
+            "webhooks.egress = [{{ name = \"plant\", allow = [\"{hook}\"] }}]\n\
+             auth.issuers = [{{ issuer = \"i\", jwks = \"http://{issuer}/\", client_ids = [\"p-*\"], scopes = [\"*\"] }}]\n\
+             [[event_types]]\nid = \"301\"\n"
+        )
+    };
+    let hooked = |hook: &str| {
+        let config = site.configure("hooked.toml", "data", "api.sock", "admin.sock", &more(hook));
+        let text = std::fs::read_to_string(&config).unwrap();
+        let webhook =
+            format!("webhook = {{ url = \"http://{hook}/?key=s3cret\", asymmetric = true, egress = \"plant\" }}");
+        std::fs::write(&config, text.replace("poll = {} }]", &format!("poll = {{}}, {webhook} }}]"))).unwrap();
+        config.to_str().unwrap().to_owned()
+    };
+    let text = site.run(&["check", "--online", "--config", &hooked(&hook.to_string())]).expect(0).stdout;
+    assert!(text.contains(&format!("http://{hook} under the egress policy plant reached in")), "{text}");
+    assert!(text.contains("1 key can be used") && !text.contains("s3cret"), "{text}");
+    let bad = site.run(&["check", "--online", "--config", &hooked(&closed.to_string())]).expect(78).stdout;
+    assert!(bad.contains("hooked.toml:11:") && bad.contains("subscriptions[0].webhook.url: http://"), "{bad}");
+    assert!(bad.contains("not all that it names could be reached (1 error"), "{bad}");
+    let report =
+        json(&site.run(&["check", "--online", "--json", "--config", &hooked(&closed.to_string())]).expect(78).stdout);
+    assert_eq!((&report["ok"], &report["errors"]), (&false.into(), &1.into()), "{report:#}");
+    let reached: Vec<_> = report["online"].as_array().unwrap().iter().map(|tried| &tried["reached"]).collect();
+    assert_eq!(reached, [true, false]);
+    // Without the flag nobody is asked.
+    site.run(&["check", "--config", &hooked(&closed.to_string())]).expect(0);
 }
 
 #[test]
