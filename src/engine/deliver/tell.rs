@@ -20,9 +20,12 @@ impl Lane {
         }
     }
 
-    /// Tells of a change, which has been kept.
+    /// Tells of a change, which has been kept. What has changed again since is told by who changed it.
     pub(super) fn tell(&self, change: Change) {
         let standing = self.with(|state| state.circuit.standing().clone());
+        if standing.hold.as_ref().map(|hold| hold.reason) != hold_of(change) {
+            return;
+        }
         let (conditions, spec) = (&self.crew.conditions, self.spec());
         let (name, fault) = (&spec.name, standing.last_fault.as_deref().unwrap_or_default());
         let (subscription, endpoint) = (name.subscription.as_str(), name.place.as_str());
@@ -94,5 +97,15 @@ impl Lane {
     fn about(&self, down: &Down) -> TargetDown {
         let (kind, target) = (self.kind, self.spec().way.key.clone());
         TargetDown { kind, target, since: down.since, fault: down.fault.clone() }
+    }
+}
+
+/// Why the endpoint is held after this change.
+const fn hold_of(change: Change) -> Option<HoldReason> {
+    match change {
+        Change::None | Change::Closed => None,
+        Change::Opened | Change::ProbeFailed => Some(HoldReason::CircuitOpen),
+        Change::Disabled => Some(HoldReason::EndpointDisabled),
+        Change::Unable => Some(HoldReason::SecretExpired),
     }
 }
