@@ -12,7 +12,9 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::target::{Begin, Finding, TargetChange, TargetPace, TargetState, Turn};
+use super::latency::TargetPace;
+use super::rest::{Finding, TargetChange};
+use super::target::{Begin, TargetState, Turn};
 use super::time::Time;
 use crate::base::clock::Timestamp;
 use crate::base::random::Random;

@@ -10,7 +10,7 @@
 //! - **Nobody waits for another.** Lanes get permits in the order of asking, for one attempt at a time; targets that are
 //!   slow have half of them together.
 //! - **In time.** No attempt begins at or after the deadline. What is tried again follows a schedule (`schedule`), the
-//!   receiver's `Retry-After`, and the circuit of its endpoint (`circuit`) or its target (`target`).
+//!   receiver's `Retry-After`, and the circuit of its endpoint (`circuit`) or its target (`target`, `rest`).
 //!
 //! What is sent how is the channels' business, what is due the store's, and what becomes of conditions that of who listens
 //! to them (`notice`).
@@ -24,9 +24,11 @@ mod gates;
 mod judge;
 mod keep;
 mod lane;
+mod latency;
 mod metrics;
 mod notice;
 mod plan;
+mod rest;
 mod schedule;
 mod settings;
 mod state;

@@ -12,61 +12,10 @@ use parking_lot::Mutex;
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
-use super::circuit::{FIRST_PAUSE, LAST_PAUSE};
-use super::schedule::jittered;
+use super::latency::{Latency, TargetPace};
+use super::rest::{Down, Finding, Rests, TargetChange};
 use crate::base::clock::Timestamp;
 use crate::base::random::Random;
-
-/// A target whose attempts take longer than this is slow.
-const SLOW: Duration = Duration::from_secs(1);
-/// How much the last attempt weighs in the mean, in parts of [`WHOLE`].
-const WEIGHT: u32 = 1;
-const WHOLE: u32 = 5;
-/// The first rest of a target that does not say how long it wants one, and the longest.
-const FIRST_REST: Duration = Duration::from_secs(1);
-const LAST_REST: Duration = Duration::from_mins(1);
-/// The longest rest that one endpoint's answer can bring over all of its target. The endpoint itself gets what it asked
-/// for.
-const LONGEST_REST: Duration = Duration::from_mins(5);
-/// More doublings than any pause needs.
-const DOUBLINGS: u32 = 10;
-
-/// What is known of a target that is down.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Down {
-    /// Since when.
-    pub since: Timestamp,
-    /// How often it was probed in vain.
-    pub probes: u32,
-    /// What the last attempt met with.
-    pub fault: String,
-}
-
-/// What an attempt has found out about its target.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Finding<'a> {
-    /// It works.
-    Works,
-    /// It answered: it is not down.
-    Answered,
-    /// It works, but wants a rest; until when, if it says so.
-    Tired(Option<Timestamp>),
-    /// It does not work.
-    Down(&'a str),
-    /// Nothing.
-    Nothing,
-}
-
-/// What has changed with a target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum TargetChange {
-    /// It is down.
-    Fell(Down),
-    /// It still is.
-    Stayed(Down),
-    /// It works again.
-    Rose(Down),
-}
 
 /// A target, as all lanes that go there see it.
 #[derive(Debug)]
@@ -85,29 +34,10 @@ struct Inner {
     wanted: usize,
     /// How many there are, taken or not.
     there: usize,
-    /// The mean time that an attempt takes; `None` before the first has ended.
-    latency: Option<Duration>,
-    rests_until: Option<Timestamp>,
-    /// Rests in a row.
-    rests: u32,
-    down: Option<Down>,
-    /// Counts rests and falls: what began before the last one tells nothing new of it.
-    age: u64,
-    /// Whether the attempt is under way that is to find out how quick it is.
-    on_trial: bool,
+    latency: Latency,
+    rests: Rests,
     /// How many endpoints go there.
     endpoints: usize,
-}
-
-/// How quick a target is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TargetPace {
-    /// Its attempts take less than a second.
-    Quick,
-    /// They take longer, or are under way for the first time.
-    Slow,
-    /// This is the first attempt there.
-    New,
 }
 
 /// One attempt's turn at a target.
@@ -161,7 +91,7 @@ impl TargetState {
 
     /// Until when it rests, if that is after `now`.
     pub(super) fn rests_until(&self, now: Timestamp) -> Option<Timestamp> {
-        self.inner.lock().rests_until.filter(|until| *until > now)
+        self.inner.lock().rests.until(now)
     }
 
     /// Resolves once how quick it is has changed after this call.
@@ -188,12 +118,12 @@ impl TargetState {
 
     /// Whether its attempts take long.
     pub(super) fn is_slow(&self) -> bool {
-        self.inner.lock().latency.is_some_and(|latency| latency >= SLOW)
+        self.inner.lock().latency.is_slow()
     }
 
     /// What is known of its being down; `None`: it is not.
     pub(super) fn down(&self) -> Option<Down> {
-        self.inner.lock().down.clone()
+        self.inner.lock().rests.down().cloned()
     }
 }
 
@@ -201,11 +131,11 @@ impl Turn {
     /// Whether an attempt can be made with it now. What the attempt finds out counts from here on.
     pub(super) fn begin(&mut self, now: Timestamp) -> Begin {
         let inner = self.target.inner.lock();
-        self.age = inner.age;
-        match inner.rests_until {
+        self.age = inner.rests.age();
+        match inner.rests.until(now) {
             _ if inner.there > inner.wanted => Begin::Never,
-            Some(until) if until > now => Begin::At(until),
-            _ => Begin::Now,
+            Some(until) => Begin::At(until),
+            None => Begin::Now,
         }
     }
 
@@ -215,16 +145,12 @@ impl Turn {
 
     /// How quick the target is. Of one that is new the first who asks is to find out.
     pub(super) fn pace(&mut self) -> TargetPace {
-        let mut inner = self.target.inner.lock();
-        match inner.latency {
-            _ if self.is_trial => TargetPace::New,
-            Some(latency) if latency < SLOW => TargetPace::Quick,
-            None if !inner.on_trial => {
-                (inner.on_trial, self.is_trial) = (true, true);
-                TargetPace::New
-            }
-            Some(_) | None => TargetPace::Slow,
+        if self.is_trial {
+            return TargetPace::New;
         }
+        let pace = self.target.inner.lock().latency.pace();
+        self.is_trial = pace == TargetPace::New;
+        pace
     }
 
     fn is_surplus(&self) -> bool {
@@ -241,17 +167,16 @@ impl Turn {
         random: &dyn Random,
     ) -> Option<TargetChange> {
         let mut inner = self.target.inner.lock();
-        if inner.note_latency(took) {
+        if inner.latency.take_note(took) {
             self.target.pace_changed.notify_waiters();
         }
-        let is_news = self.age == inner.age;
-        let change = match finding {
-            Finding::Works if is_news => inner.works(),
-            Finding::Answered if is_news => inner.down.take().map(TargetChange::Rose),
-            Finding::Tired(until) => inner.tires(until, is_news, now, random),
-            Finding::Down(fault) if is_news => Some(inner.falls(fault, now, random)),
-            Finding::Works | Finding::Answered | Finding::Down(_) | Finding::Nothing => None,
-        };
+        let age = inner.rests.age();
+        let change = inner.rests.take_note(finding, self.age, now, random);
+        if inner.rests.age() != age {
+            inner.wanted = 1;
+        } else if matches!(finding, Finding::Works) && self.age == age {
+            inner.wanted = (inner.wanted + 1).min(inner.max);
+        }
         inner.resize(&self.target.turns);
         change
     }
@@ -260,7 +185,10 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         let mut inner = self.target.inner.lock();
-        inner.on_trial &= !self.is_trial;
+        if self.is_trial {
+            inner.latency.end_trial();
+            self.target.pace_changed.notify_waiters();
+        }
         if inner.there > inner.wanted {
             inner.there -= 1;
             if let Some(permit) = self.permit.take() {
@@ -271,55 +199,6 @@ impl Drop for Turn {
 }
 
 impl Inner {
-    /// Takes note of how long an attempt took; answers whether that makes it slow or quick.
-    fn note_latency(&mut self, took: Duration) -> bool {
-        let before = self.latency.map(|latency| latency < SLOW);
-        let mean = self.latency.map_or(took, |mean| (mean * (WHOLE - WEIGHT) + took * WEIGHT) / WHOLE);
-        self.latency = Some(mean);
-        before != Some(mean < SLOW)
-    }
-
-    fn works(&mut self) -> Option<TargetChange> {
-        self.wanted = (self.wanted + 1).min(self.max);
-        self.rests = self.rests.saturating_sub(1);
-        self.down.take().map(TargetChange::Rose)
-    }
-
-    fn tires(
-        &mut self,
-        until: Option<Timestamp>,
-        is_news: bool,
-        now: Timestamp,
-        random: &dyn Random,
-    ) -> Option<TargetChange> {
-        let rose = if is_news { self.down.take().map(TargetChange::Rose) } else { None };
-        let rest = LAST_REST.min(FIRST_REST * (1 << self.rests.min(DOUBLINGS)));
-        let asked = until.map(|until| until.min(now.plus(LONGEST_REST)).max(now.plus(FIRST_REST)));
-        if is_news {
-            self.rests = self.rests.saturating_add(1);
-            self.rest(asked.unwrap_or_else(|| now.plus(jittered(rest, random))));
-        } else if self.down.is_none() {
-            self.rests_until = self.rests_until.max(asked);
-        }
-        rose
-    }
-
-    fn falls(&mut self, fault: &str, now: Timestamp, random: &dyn Random) -> TargetChange {
-        let probes = self.down.as_ref().map_or(0, |down| down.probes.saturating_add(1));
-        let since = self.down.as_ref().map_or(now, |down| down.since);
-        let pause = LAST_PAUSE.min(FIRST_PAUSE * (1 << probes.min(DOUBLINGS)));
-        self.rest(now.plus(jittered(pause, random)));
-        let down = Down { since, probes, fault: fault.to_owned() };
-        self.down = Some(down.clone());
-        if probes == 0 { TargetChange::Fell(down) } else { TargetChange::Stayed(down) }
-    }
-
-    /// Nothing is sent there until then, and one at a time after it.
-    fn rest(&mut self, until: Timestamp) {
-        (self.rests_until, self.wanted) = (Some(until), 1);
-        self.age += 1;
-    }
-
     /// Brings the number of turns to what is wanted, as far as they are not taken.
     fn resize(&mut self, turns: &Semaphore) {
         if self.there < self.wanted {

@@ -3,7 +3,7 @@
 use super::circuit::Change;
 use super::lane::Lane;
 use super::notice::TargetDown;
-use super::target::{Down, TargetChange};
+use super::rest::{Down, TargetChange};
 use crate::model::subscription::HoldReason;
 
 impl Lane {
