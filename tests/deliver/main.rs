@@ -15,3 +15,4 @@ mod script;
 mod stage;
 #[path = "../support/mod.rs"]
 mod support;
+mod weather;
