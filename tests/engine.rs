@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use support::client::{Call, subscription};
 use support::{Appliance, BadDisk, Setup, declared, until};
+use tidings::base::clock::Clock as _;
 use tidings::base::random::SeededRandomness;
 use tidings::base::stop::Stop;
 use tidings::engine::{ClientLimits, DeliverySettings, Engine, EngineSettings, ForeignClients, Provisioned};
+use tidings::model::address::Address;
 use tidings::model::notification::State;
 use tidings::model::owners::Owners;
 use tidings::model::pattern::Patterns;
 use tidings::model::subscription::HoldReason;
-use tidings::store::Store as _;
+use tidings::store::{Store as _, Suppression};
 use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -145,4 +147,34 @@ async fn a_sweep_that_fails_says_so_and_goes_on() {
     })
     .await;
     assert_eq!(appliance.store_figures().sums.poll.get(State::Expired), 1);
+}
+
+#[tokio::test]
+async fn suppressed_addresses_are_listed_while_they_are_and_can_be_lifted() {
+    let appliance = Appliance::plain().await;
+    let suppress = async |address: &str| {
+        let (since, reply) = (appliance.clock.now(), "550 5.1.1 no such user".to_owned());
+        let suppression = Suppression { address: address.to_owned(), since, reply };
+        appliance.store.suppress(address, Some(suppression)).await.unwrap();
+    };
+    let listed = async |after: Option<&str>, limit| {
+        let found = appliance.engine.suppressions(after, limit).await.unwrap();
+        (found.addresses.into_iter().map(|(one, _)| one.address).collect::<Vec<_>>(), found.after)
+    };
+    suppress("old@example.com").await;
+    appliance.clock.advance(Duration::from_hours(20 * 24));
+    suppress("jane@example.com").await;
+    suppress("a@example.com").await;
+    let (first, after) = listed(None, 2).await;
+    assert_eq!(
+        (first, after.as_deref()),
+        (vec!["a@example.com".into(), "jane@example.com".into()], Some("jane@example.com"))
+    );
+    assert_eq!(listed(after.as_deref(), 2).await, (vec!["old@example.com".to_owned()], None));
+    appliance.clock.advance(Duration::from_hours(10 * 24));
+    assert_eq!(listed(None, 10).await.0, ["a@example.com", "jane@example.com"], "one has aged out");
+    let jane = Address::parse("jane@EXAMPLE.com").unwrap();
+    assert!(appliance.engine.lift_suppression(&jane).await.unwrap());
+    assert!(!appliance.engine.lift_suppression(&jane).await.unwrap(), "there is nothing more to lift");
+    assert_eq!(listed(None, 10).await.0, ["a@example.com"]);
 }

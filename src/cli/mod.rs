@@ -32,7 +32,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::exit::{Exit, Failure};
-use self::operator::{bulk, clock, explain, hold, purge, rotate_keys, subscriptions};
+use self::operator::{bulk, clock, explain, hold, purge, rotate_keys, subscriptions, suppressions};
 use self::settings::Configuration;
 
 /// An on-prem notification appliance: takes in events and hands each one on, durably and accounted for
@@ -63,6 +63,7 @@ enum Command {
     Replay(bulk::Replay),
     Cancel(bulk::Cancel),
     Purge(purge::Purge),
+    Suppressions(suppressions::Suppressions),
     Clock(clock::Clock),
     Verify(verify::Verify),
     Receiver(receiver::Receiver),
@@ -108,6 +109,7 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Command::Replay(arguments) => blocking(bulk::replay(arguments, configuration)),
         Command::Cancel(arguments) => blocking(bulk::cancel(arguments, configuration)),
         Command::Purge(arguments) => blocking(purge::run(arguments, configuration)),
+        Command::Suppressions(arguments) => blocking(suppressions::run(arguments, configuration)),
         Command::Clock(arguments) => blocking(clock::run(arguments, configuration)),
         Command::Verify(arguments) => verify::run(arguments, configuration),
         Command::Receiver(arguments) => blocking(receiver::run(arguments)),

@@ -43,7 +43,7 @@ pub use self::lease::LeaseRequest;
 pub use self::limits::ClientLimits;
 pub use self::operator::{
     ActError, Bulk, BulkAction, BulkDone, BulkError, Chosen, EndpointView, EventReport, Filter, MAX_BULK, Next,
-    PurgeError, StoryReport, SubscriptionFilter, SubscriptionReport, Why,
+    PurgeError, StoryReport, SubscriptionFilter, SubscriptionReport, Suppressed, Why,
 };
 pub use self::poll::{AnswerWatch, MAX_PAGE_BYTES, PollError, PollRequest, Polled};
 pub use self::provision::{ProvisionError, Provisioned};
@@ -61,7 +61,7 @@ use crate::store::Store;
 /// What the use cases are asked with and answer with, as the contracts see it.
 pub use crate::store::{
     ClockDoubt, EndpointHold, Handed, HandedOut, IdempotencyKey, KeptAttempt, Leased, LookCursor, Looked, NotDone,
-    NotificationView, QueueStatus, Receipt, Round, Standing, StoreError, Story,
+    NotificationView, QueueStatus, Receipt, Round, Standing, StoreError, Story, Suppression,
 };
 
 /// What the use cases are told by the files.

@@ -68,6 +68,7 @@ pub(crate) async fn recipe(stage: &Stage, target: &Target, token: &str) -> Recip
         }
         ("events", "replays") => bulk(r#"{"subscription": "declared", "state": "cancelled"}"#),
         ("events", "pause" | "resume") => known(DECLARED, ""),
+        ("events", "lift_suppression") => known("nobody@example.com", ""),
         ("events", "purge") => known("driver", ""),
         ("events", "accept_clock") => Recipe { call: target.call(&[]).bearer(token), object: Object::None },
         (contract, label) => panic!(

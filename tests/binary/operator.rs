@@ -134,6 +134,17 @@ fn a_clock_that_is_trusted_has_nothing_to_be_accepted() {
 }
 
 #[test]
+fn suppressed_addresses_are_shown_and_lifted() {
+    let (site, _serving) = serving();
+    assert_eq!(run(&site, "suppressions").expect(0).stdout, "");
+    assert_eq!(json(&run(&site, "suppressions --json").expect(0).stdout)["suppressions"], Value::Array(Vec::new()));
+    let lifted = run(&site, "suppressions --lift jane@example.com").expect(0).stdout;
+    assert_eq!(lifted, "jane@example.com was not suppressed: there is nothing to lift\n");
+    assert_eq!(run(&site, "suppressions --lift jane@example.com --json").expect(0).stdout, "{\"lifted\":false}\n");
+    run(&site, "suppressions --lift jane").expect(64).says("no mail address");
+}
+
+#[test]
 fn a_reader_that_has_gone_is_no_error() {
     let (site, _serving) = serving();
     for arguments in [&["subscriptions"][..], &["subscriptions", "--json"], &["subscriptions", "crm-accounts"]] {

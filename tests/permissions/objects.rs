@@ -15,6 +15,8 @@ pub(crate) enum Thing {
     Event,
     /// A client itself.
     Client,
+    /// A mail address.
+    Address,
 }
 
 /// Whose it is.
@@ -72,6 +74,7 @@ impl Objects {
             Thing::Polled => polled(client),
             Thing::Kept => kept(client),
             Thing::Client => client.to_owned(),
+            Thing::Address => format!("{client}@example.com"),
             Thing::Notification | Thing::Event if owner == Owner::Nobody => UNUSED.to_owned(),
             Thing::Notification | Thing::Event => {
                 let of = |client: &str| self.ids.get(&(thing, client.to_owned())).cloned();

@@ -6,7 +6,7 @@ use tidings::http::contract::Access;
 use self::Body::{Form, Json};
 use self::Object::{Anybodys, Own};
 use crate::objects::Owner;
-use crate::objects::Thing::{self, Client, Event, Kept, Notification, Polled};
+use crate::objects::Thing::{self, Address, Client, Event, Kept, Notification, Polled};
 use crate::served::Target;
 
 /// One route, or those of one label.
@@ -118,6 +118,8 @@ pub(crate) const RULES: &[Rule] = &[
     of("events", "rotate_webhook_keys", OPERATOR, Object::None, BROKEN),
     of("events", "clock", OPERATOR, Object::None, NOTHING),
     of("events", "accept_clock", OPERATOR, Object::None, BROKEN),
+    of("events", "suppressions", OPERATOR, Object::None, NOTHING),
+    of("events", "lift_suppression", OPERATOR, Anybodys(Address), BROKEN),
 ];
 
 const fn of(contract: &'static str, label: &'static str, access: Access, object: Object, body: Body) -> Rule {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use hyper::Method;
 use hyper::header::AUTHORIZATION;
 use serde_json::Value;
 
@@ -101,6 +102,12 @@ impl Desk {
     pub(super) async fn post(&self, what: &str, path: &str, body: &Value) -> Result<Answer, Failure> {
         let call = Call::post(format!("{}{path}", self.mount), "application/json", body.to_string());
         self.send(what, Call { limit: PATIENCE, ..call }).await
+    }
+
+    /// Asks to end what is at `path`.
+    pub(super) async fn delete(&self, what: &str, path: &str) -> Result<Answer, Failure> {
+        let call = Call::get(format!("{}{path}", self.mount));
+        self.send(what, Call { method: Method::DELETE, ..call }).await
     }
 
     async fn send(&self, what: &str, mut call: Call) -> Result<Answer, Failure> {

@@ -14,6 +14,7 @@ pub(super) mod peek;
 pub(super) mod purge;
 pub(super) mod rotate_keys;
 pub(super) mod subscriptions;
+pub(super) mod suppressions;
 
 pub(super) use self::desk::{Admin, mount};
 pub(super) use self::last_uses::{CredentialUse, credentials};

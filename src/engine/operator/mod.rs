@@ -10,6 +10,7 @@ mod endpoints;
 mod look;
 mod next;
 mod subscriptions;
+mod suppressions;
 mod why;
 
 pub use self::act::ActError;
@@ -18,4 +19,5 @@ pub use self::endpoints::EndpointView;
 pub use self::look::{EventReport, Filter, StoryReport};
 pub use self::next::Next;
 pub use self::subscriptions::{Chosen, PurgeError, SubscriptionFilter, SubscriptionReport};
+pub use self::suppressions::Suppressed;
 pub use self::why::Why;

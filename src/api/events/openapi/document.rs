@@ -37,8 +37,8 @@ pub fn operator_document(settings: &OperatorSettings) -> String {
     let OperatorSettings { mount, public_url, token_path } = settings;
     let outline = Outline {
         title: "Look and act",
-        text: "The operator's part of the events contract, as the admin listener serves it, and what it has for credentials besides. On its unix socket a \
-               process of this machine needs no token. Over TCP, and from a browser, only requests are answered that \
+        text: "The operator's part of the events contract, as the admin listener serves it, and what it has besides for \
+               credentials, the clock and suppressed addresses. On its unix socket a process of this machine needs no token. Over TCP, and from a browser, only requests are answered that \
                name the listener by its own address or localhost, and none that a page of another site sends.",
         server: mount.clone(),
         public_url,
@@ -70,6 +70,7 @@ fn describe_guarded(operation: Alone, public_url: &str) -> Description {
         Alone::Operator(operation) => operator::describe(operation, public_url),
         Alone::Credentials(operation) => operator::describe_credentials(operation, public_url),
         Alone::Clock(operation) => operator::describe_clock(operation, public_url),
+        Alone::Suppressions(operation) => operator::describe_suppressions(operation, public_url),
         Alone::Document => openapi::describe(),
     };
     let objection = "Host `evil.example` is not the admin listener's: ask it by its address, or by localhost";

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 
-use super::{ROUTES, clock, credentials};
+use super::{ROUTES, clock, credentials, suppressions};
 use crate::api::events::error::Error;
 use crate::api::events::openapi::operator_document;
 use crate::api::openapi::{self, Served};
@@ -25,6 +25,7 @@ pub(in crate::api::events) enum Alone {
     Operator(super::Operation),
     Credentials(credentials::Operation),
     Clock(clock::Operation),
+    Suppressions(suppressions::Operation),
     Document,
 }
 
@@ -33,7 +34,8 @@ pub(in crate::api::events) fn table_alone() -> Vec<Route<Alone>> {
     let operator = ROUTES.into_iter().map(|route| route.map(Alone::Operator));
     let credentials = credentials::ROUTES.into_iter().map(|route| route.map(Alone::Credentials));
     let clock = clock::ROUTES.into_iter().map(|route| route.map(Alone::Clock));
-    operator.chain(credentials).chain(clock).chain([openapi::route(Alone::Document)]).collect()
+    let suppressions = suppressions::ROUTES.into_iter().map(|route| route.map(Alone::Suppressions));
+    operator.chain(credentials).chain(clock).chain(suppressions).chain([openapi::route(Alone::Document)]).collect()
 }
 
 /// What the operator half is told where it stands alone.
@@ -80,6 +82,10 @@ impl OperatorContract {
             Alone::Clock(operation) => {
                 caller()?;
                 clock::call(operation, request, self.engine.get().ok_or_else(starting)?).await
+            }
+            Alone::Suppressions(operation) => {
+                caller()?;
+                suppressions::call(operation, request, self.engine.get().ok_or_else(starting)?).await
             }
             Alone::Document => Ok(self.document.answer(|| operator_document(&self.settings))),
         }

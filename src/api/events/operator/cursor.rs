@@ -31,14 +31,24 @@ fn place(text: &str) -> Option<LookCursor> {
 
 /// The text of a place among the subscriptions: behind this one.
 pub(super) fn write_id(id: &SubscriptionId) -> String {
-    URL_SAFE_NO_PAD.encode(id.as_str())
+    write_text(id.as_str())
 }
 
 /// The place that [`write_id`] has written.
 pub(super) fn read_id(text: &str) -> Result<SubscriptionId, String> {
+    read_text(text).map(|id| SubscriptionId::new(&id))
+}
+
+/// The text of a place among what is known by names: behind this one.
+pub(super) fn write_text(name: &str) -> String {
+    URL_SAFE_NO_PAD.encode(name)
+}
+
+/// The place that [`write_text`] has written.
+pub(super) fn read_text(text: &str) -> Result<String, String> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-    let id = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|id| !id.is_empty());
-    id.map(|id| SubscriptionId::new(&id)).ok_or_else(|| UNKNOWN.to_owned())
+    let name = bytes.and_then(|bytes| String::from_utf8(bytes).ok()).filter(|name| !name.is_empty());
+    name.ok_or_else(|| UNKNOWN.to_owned())
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The operator half of the contract: look and act (contracts/events.md, "Look and act").
 //!
 //! It is served twice: with the rest of the contract, and alone on the admin listener ([`OperatorContract`]), where a
-//! process on this machine needs no token, and where credentials are looked at, keys replaced and a doubtful clock
-//! accepted besides. Whoever may call it sees and does everything, whoever that belongs to.
+//! process on this machine needs no token, and where credentials and suppressed addresses are looked at, keys
+//! replaced and a doubtful clock accepted besides. Whoever may call it sees and does everything, whoever that belongs to.
 //!
 //! What is asked for is read strictly: an unknown parameter or member is refused, because a filter that was misspelt
 //! would mean more than was meant. All that is wrong is said at once.
@@ -26,6 +26,7 @@ mod routes;
 mod samples;
 mod story;
 mod subscription;
+mod suppressions;
 
 pub(super) use self::clock::describe as describe_clock;
 pub(super) use self::contract::{Alone, table_alone};
@@ -33,6 +34,7 @@ pub use self::contract::{LateCaretaker, LateEngine, OperatorContract, OperatorSe
 pub(super) use self::credentials::describe as describe_credentials;
 pub(super) use self::openapi::describe;
 pub(super) use self::routes::{Operation, ROUTES};
+pub(super) use self::suppressions::describe as describe_suppressions;
 
 use super::error::Error;
 use crate::auth::{Credential, Principal};

@@ -178,7 +178,7 @@ impl Part<'_> {
     }
 
     /// A list with `cursor` and `limit`.
-    fn paged(&self, description: Description) -> Description {
+    pub(super) fn paged(&self, description: Description) -> Description {
         let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(MAX_LIMIT as u64));
         let description = description
             .parameter(query("cursor", "Where to go on, as an answer has said.", text()))
@@ -270,7 +270,7 @@ fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
 }
 
-fn text_of_path() -> ObjectBuilder {
+pub(super) fn text_of_path() -> ObjectBuilder {
     text().min_length(Some(1))
 }
 
