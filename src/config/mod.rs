@@ -29,6 +29,7 @@ mod egress;
 mod email;
 mod endpoints;
 mod events;
+mod fallback;
 mod issuers;
 mod kind;
 mod layers;
@@ -50,6 +51,7 @@ mod trust;
 mod webhooks;
 
 pub use effective::{Difference, DifferenceKind, Effective, FieldChange};
+pub use fallback::{Fallback, fallback};
 pub use kind::parse_duration;
 pub use load::{Loaded, client_secret, defaults, keys, load};
 pub use log::{LogFormat, LogSettings};

@@ -11,7 +11,7 @@ use super::egress::Policies;
 use super::email::{self, Email};
 use super::events::{self, Events};
 use super::issuers;
-use super::kind::text;
+use super::kind::{boolean, text};
 use super::limits;
 use super::log::{self, LogSettings};
 use super::operator;
@@ -43,6 +43,8 @@ use crate::store::StoreSettings;
 pub struct Settings {
     /// `data_dir`; a relative path is relative to the working directory.
     pub data_dir: PathBuf,
+    /// `reload_on_change`: whether the files are read again when they change.
+    pub reload_on_change: bool,
     /// `[server]`
     pub server: ServerSettings,
     /// `server.public_url`, without a slash at the end.
@@ -103,6 +105,9 @@ impl fmt::Debug for Sample {
 /// Reads the merged values. What is wrong with them is with the reader.
 pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let data_dir = PathBuf::from(top.required("data_dir", text));
+    let reload_on_change = top.required("reload_on_change", boolean);
+    // It is read again by itself where the files are bad (`fallback`).
+    top.choice("on_bad_configuration", &[("last-good", ()), ("refuse", ())]);
     let servers = server::read(top, sources);
     let Auth { audience, token_lifetime, token_paths, issuers } = clients::read_auth(top);
     let Contracts { polling, events, operator: operator_half, mut root } = contracts::read(top, &servers, token_paths);
@@ -156,6 +161,7 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let api_keys = api_keys.into_iter().map(|key| key.settings).collect();
     Settings {
         data_dir,
+        reload_on_change,
         server: servers.server,
         public_url: servers.public_url,
         admin: servers.admin,

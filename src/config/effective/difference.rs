@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::flat::{Fields, Unit};
+use super::held_back::TLS;
 use super::restart::needs_restart;
 use super::tree::{Effective, Node};
 use crate::config::problem::Place;
@@ -75,9 +76,12 @@ fn compare(unit: Unit<'_>, old: &Fields<'_>, new: &Fields<'_>, differences: &mut
         _ => DifferenceKind::Changed,
     };
     let (section, id) = unit;
+    let has_tls = |fields: &Fields<'_>| fields.keys().any(|key| is_tls(section, key));
+    let tls_comes_or_goes = has_tls(old) != has_tls(new);
     for restart in [false, true] {
         let keys: BTreeSet<_> = old.keys().chain(new.keys()).collect();
-        let keys = keys.into_iter().filter(|key| needs_restart(section, key) == restart);
+        let waits = |key: &str| needs_restart(section, key) || (is_tls(section, key) && tls_comes_or_goes);
+        let keys = keys.into_iter().filter(|key| waits(key) == restart);
         let changed: Vec<_> = keys
             .map(|key| (key, old.get(key).copied(), new.get(key).copied()))
             .filter(|(_, old, new)| !same(*old, *new))
@@ -95,6 +99,11 @@ fn compare(unit: Unit<'_>, old: &Fields<'_>, new: &Fields<'_>, differences: &mut
             restart,
         });
     }
+}
+
+/// A listener speaks TLS or not from the start on: with what, a reload may change.
+fn is_tls(section: &str, key: &str) -> bool {
+    TLS.contains(&section) && key.starts_with("tls.")
 }
 
 fn same(old: Option<&Node>, new: Option<&Node>) -> bool {

@@ -8,13 +8,14 @@
 //! - `tree`: the values; `notes`: what only the readers know of them.
 //! - `flat`: the same by section, entry and field. `digest` and [`Difference`]s are made of it, so that the one changes
 //!   if and only if there are some of the other.
-//! - `restart`: the keys that a reload cannot change.
+//! - `restart`: the keys that a reload cannot change; `held_back`: what runs after one.
 //! - `written`: TOML that reads back as the same. `shown`: for people, secrets masked.
 //!
 //! Not here: what the defaults of an absent key in an entry are, which the readers know.
 
 mod difference;
 mod flat;
+mod held_back;
 mod notes;
 mod restart;
 mod shown;

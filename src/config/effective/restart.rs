@@ -1,7 +1,7 @@
 //! The keys that a reload cannot change: they are named, and wait for a restart.
 
 /// Section, key and why. A key stands for all below it; the empty one for the whole section.
-const RESTART_ONLY: [(&str, &str, &str); 8] = [
+pub(super) const RESTART_ONLY: [(&str, &str, &str); 8] = [
     ("", "data_dir", "the data file in it is open, with all that waits"),
     ("server", "listen", "its sockets are bound"),
     ("server", "socket_mode", "its sockets are bound"),
@@ -13,7 +13,7 @@ const RESTART_ONLY: [(&str, &str, &str); 8] = [
 ];
 
 /// Sections of which nothing can be changed by a reload.
-const WHOLE: [&str; 1] = ["store"];
+pub(super) const WHOLE: [&str; 1] = ["store"];
 
 /// Whether the key of a section waits for a restart.
 pub(super) fn needs_restart(section: &str, key: &str) -> bool {
