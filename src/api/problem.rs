@@ -34,6 +34,8 @@ pub enum Problem {
     LimitReached,
     /// 409
     WrongState,
+    /// 409
+    BadConfiguration,
     /// 413
     BodyTooLarge,
     /// 415
@@ -63,7 +65,7 @@ pub struct ProblemText {
 
 impl Problem {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::InvalidRequest,
         Self::Unauthenticated,
         Self::Forbidden,
@@ -75,6 +77,7 @@ impl Problem {
         Self::Declared,
         Self::LimitReached,
         Self::WrongState,
+        Self::BadConfiguration,
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::TooManyRequests,
@@ -162,6 +165,13 @@ impl Problem {
                 StatusCode::CONFLICT,
                 "What the request names exists, but is not in a state in which this can be done; `detail` says why. Nothing \
                  was changed.",
+            ),
+            Self::BadConfiguration => (
+                "bad-configuration",
+                "The configuration cannot be used",
+                StatusCode::CONFLICT,
+                "The configuration files have errors; `problems` lists them all, each with file, line and column. Nothing \
+                 was changed: the appliance goes on as it was. Correct the files (`tidings check`) and reload again.",
             ),
             Self::BodyTooLarge => (
                 "body-too-large",

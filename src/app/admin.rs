@@ -1,11 +1,12 @@
 //! The admin listener: health, metrics and the operator half, and who may call that.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 
-use crate::api::admin::{AdminSettings, Guarded};
+use crate::api::admin::{AdminSettings, Guarded, LateReconfigure, Reconfigure};
 use crate::api::events::{LateCaretaker, LateEngine, OperatorContract, OperatorSettings};
 use crate::auth::{Caller, Caretaker, Credential, Principal, scope};
 use crate::engine::Engine;
@@ -18,7 +19,8 @@ use crate::model::id::ClientId;
 pub(super) struct Late {
     engine: LateEngine,
     caretaker: LateCaretaker,
-    authenticator: Arc<OnceLock<Arc<dyn Authenticate>>>,
+    authenticator: Arc<ArcSwapOption<Arc<dyn Authenticate>>>,
+    configuration: LateReconfigure,
 }
 
 impl Late {
@@ -37,9 +39,19 @@ impl Late {
         self.caretaker.get()
     }
 
-    /// Who knows the tokens of the contracts is there. Only the first call counts.
+    /// This one knows the tokens of the contracts from now on.
     pub(super) fn authenticator_came(&self, authenticator: &Arc<dyn Authenticate>) {
-        let _ = self.authenticator.set(Arc::clone(authenticator));
+        self.authenticator.store(Some(Arc::new(Arc::clone(authenticator))));
+    }
+
+    /// Who reloads is there. Only the first call counts.
+    pub(super) fn reloader_came(&self, reloader: Arc<dyn Reconfigure>) {
+        let _ = self.configuration.set(reloader);
+    }
+
+    /// Who reloads, once it is there.
+    pub(super) fn configuration(&self) -> LateReconfigure {
+        Arc::clone(&self.configuration)
     }
 }
 
@@ -65,7 +77,7 @@ impl Authenticate for Gate {
         if let Shown::Peer { uid } = presented.credential {
             return Ok(local(uid));
         }
-        match self.0.authenticator.get() {
+        match self.0.authenticator.load_full() {
             Some(authenticator) => authenticator.authenticate(presented).await,
             None => Err(Denial::Unavailable("the appliance is starting, and knows no tokens yet".to_owned())),
         }

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
+use super::board::Board;
 use crate::api::admin::{Health, Readiness};
 use crate::base::audit::Trail;
 use crate::base::clock::Timestamp;
@@ -29,11 +30,12 @@ pub(super) struct Condition {
     store: OnceLock<Arc<dyn Store>>,
     started: Timestamp,
     trail: Trail,
+    board: Arc<Board>,
 }
 
 impl Condition {
-    pub(super) fn new(started: Timestamp, trail: Trail) -> Self {
-        Self { stage: Mutex::new(Stage::Opening("begun".to_owned())), store: OnceLock::new(), started, trail }
+    pub(super) fn new(started: Timestamp, trail: Trail, board: Arc<Board>) -> Self {
+        Self { stage: Mutex::new(Stage::Opening("begun".to_owned())), store: OnceLock::new(), started, trail, board }
     }
 
     /// How far the opening of the store is, in its own words. Only the start counts: a store that opens its file anew
@@ -66,6 +68,11 @@ impl Condition {
         self.store.get()
     }
 
+    /// What is known of the configuration.
+    pub(super) fn board(&self) -> &Board {
+        &self.board
+    }
+
     /// When the process began its work.
     pub(super) const fn started(&self) -> Timestamp {
         self.started
@@ -96,6 +103,8 @@ impl Condition {
             tell("free_bytes", figures.free_bytes.into());
             tell("room_bytes", store.room().bytes.into());
         }
+        details.extend(self.board.details());
+        let mut tell = |name: &str, value: Value| details.insert(name.to_owned(), value);
         // No reason not to do its work: who needs it to be one watches the metrics.
         if let Some(trouble) = self.trail.trouble() {
             tell("audit", format!("the audit trail cannot be written: {trouble}").into());
@@ -138,9 +147,14 @@ impl std::fmt::Debug for Condition {
 mod tests {
     use super::*;
 
+    fn condition() -> Condition {
+        let start = Timestamp::from_millis(0);
+        Condition::new(start, Trail::off(), Arc::new(Board::new(String::new(), start, None)))
+    }
+
     #[test]
     fn it_is_ready_only_while_it_serves() {
-        let condition = Condition::new(Timestamp::from_millis(0), Trail::off());
+        let condition = condition();
         condition.opening("repairing 40 %".to_owned());
         assert_eq!(condition.readiness().reasons, ["the data file is being opened: repairing 40 %"]);
         condition.serving();
@@ -152,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_data_file_that_is_opened_anew_does_not_undo_the_start() {
-        let condition = Condition::new(Timestamp::from_millis(0), Trail::off());
+        let condition = condition();
         condition.serving();
         condition.opening("repairing 90 %".to_owned());
         assert!(condition.readiness().is_ready());

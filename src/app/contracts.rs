@@ -54,15 +54,21 @@ pub(super) fn settle_port(settings: &mut Settings, bound: &[ListenAddress]) {
     });
     let Some(port) = given else { return };
     let url = with_port(&settings.public_url, port);
+    set_public_url(settings, &url);
+}
+
+/// Shows callers this URL.
+pub(super) fn set_public_url(settings: &mut Settings, url: &str) {
     if let Some(polling) = &mut settings.polling {
-        polling.public_url.clone_from(&url);
+        url.clone_into(&mut polling.public_url);
     }
     if let Some(events) = &mut settings.events {
-        events.public_url.clone_from(&url);
+        url.clone_into(&mut events.public_url);
     }
-    settings.root.public_url.clone_from(&url);
-    settings.auth.issuer.clone_from(&url);
-    settings.public_url = url;
+    let Settings { operator, root, auth, public_url, .. } = settings;
+    for place in [&mut operator.public_url, &mut root.public_url, &mut auth.issuer, public_url] {
+        url.clone_into(place);
+    }
 }
 
 /// `url` with `port` in place of a port 0; any other is what somebody meant.

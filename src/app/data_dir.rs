@@ -6,8 +6,10 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::error::StartError;
-use crate::base::random::Random;
+use crate::base::clock::{Clock as _, SystemClock};
+use crate::base::random::{Random, SystemRandomness};
 use crate::base::seal::SealKey;
+use crate::store::redb::{self, Progress, Survey};
 
 /// Where things are in `data_dir` (design.md, "On disk").
 #[derive(Clone, Debug)]
@@ -59,6 +61,18 @@ impl DataDir {
 #[must_use]
 pub fn data_file(data_dir: &Path) -> PathBuf {
     data_dir.join("tidings.redb")
+}
+
+/// What the data file in `data_dir` holds of subscriptions, for a stopped appliance; nothing if there is none. Blocks.
+pub fn survey(data_dir: &Path, progress: &Progress) -> Result<Survey, StartError> {
+    let folder = DataDir(data_dir.to_owned());
+    let file = folder.data_file();
+    if !file.exists() {
+        return Ok(Survey::default());
+    }
+    // There is a data file, so that no key is made.
+    let seal = folder.seal_key(&SystemRandomness::default())?;
+    Ok(redb::survey(&file, &seal, SystemClock.now(), progress)?)
 }
 
 fn advice(path: &Path, error: &io::Error) -> String {

@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Unit;
 
+use super::board::Known;
 use super::condition::Condition;
 use crate::api::admin::Health as _;
 use crate::base::clock::Timestamp;
@@ -57,12 +58,27 @@ const CONSERVATION: &str =
 
 impl FigureCollector {
     fn process(&self, sheet: &mut Sheet<'_>) -> fmt::Result {
-        sheet.info("tidings_build", "The build", [("version", env!("CARGO_PKG_VERSION"))])?;
+        sheet.info("tidings_build", "The build", [("version", env!("CARGO_PKG_VERSION").to_owned())])?;
         let started = millis_to_seconds(self.0.started().as_millis());
         sheet.gauge("tidings_start_time", "When the process was started, since 1970", Some(&Unit::Seconds), started)?;
         let ready = u64::from(self.0.readiness().is_ready());
-        sheet.gauge("tidings_ready", "1 if /health/ready answers 200", None, ready)
+        sheet.gauge("tidings_ready", "1 if /health/ready answers 200", None, ready)?;
+        configuration(sheet, &self.0.board().known())
     }
+}
+
+fn configuration(sheet: &mut Sheet<'_>, known: &Known) -> fmt::Result {
+    sheet.info("tidings_config", "The configuration that runs, by its digest", [("digest", known.digest.clone())])?;
+    let (at, done) = known.success();
+    let help = "1 if the last reload was done, 0 if it was refused or the files were bad at the start";
+    sheet.gauge("tidings_config_last_reload_successful", help, None, u64::from(done))?;
+    let help = "When the configuration was last put in place, since 1970";
+    let at = millis_to_seconds(at.as_millis());
+    sheet.gauge("tidings_config_last_reload_success_timestamp", help, Some(&Unit::Seconds), at)?;
+    let help = "1 while the last good configuration runs because the files were bad at the start";
+    sheet.gauge("tidings_config_last_good", help, None, u64::from(known.instead_of.is_some()))?;
+    let help = "How many keys of the configuration wait for a restart";
+    sheet.gauge("tidings_config_restart_pending", help, None, known.restart.len() as u64)
 }
 
 fn events(sheet: &mut Sheet<'_>, figures: &Figures) -> fmt::Result {
@@ -165,7 +181,7 @@ impl Sheet<'_> {
         metric.encode(self.0.encode_descriptor(name, help, unit, metric.metric_type())?)
     }
 
-    fn info(&mut self, name: &str, help: &str, labels: [(&'static str, &'static str); 1]) -> fmt::Result {
+    fn info(&mut self, name: &str, help: &str, labels: [(&'static str, String); 1]) -> fmt::Result {
         let metric = Info::new(labels);
         metric.encode(self.0.encode_descriptor(name, help, None, metric.metric_type())?)
     }

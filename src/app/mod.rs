@@ -5,20 +5,31 @@
 //! the program alone.
 
 mod admin;
+mod board;
 mod channels;
 mod condition;
+mod configured;
 mod contracts;
 mod data_dir;
 mod error;
 mod figures;
+mod file_watch;
+pub mod last_good;
 pub mod log;
+mod reload;
+mod report;
 mod running;
 mod sample;
 mod start;
 mod stopping;
 mod watch;
+mod works;
 
-pub use data_dir::data_file;
+pub use board::Trigger;
+pub use configured::{Configured, Files};
+pub use data_dir::{data_file, survey};
 pub use error::StartError;
+pub use reload::Reloads;
+pub use report::{plan, problem};
 pub use running::{Running, Served, SignalLog};
 pub use start::{Parts, start};

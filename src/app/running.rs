@@ -2,6 +2,7 @@
 
 use tokio::sync::mpsc;
 
+use super::reload::Reloads;
 use super::stopping::Stopping;
 use crate::base::audit::{Actor, Entry, Outcome, Trail};
 use crate::http::contract::{Contract, Route};
@@ -15,6 +16,7 @@ pub struct Running {
     pub(super) sample: Option<String>,
     pub(super) served: Vec<Served>,
     pub(super) trail: Trail,
+    pub(super) reloads: Reloads,
     pub(super) ended: mpsc::Receiver<&'static str>,
     pub(super) stopping: Stopping,
 }
@@ -60,6 +62,12 @@ impl Running {
     #[must_use]
     pub fn signal_log(&self) -> SignalLog {
         SignalLog(self.trail.clone())
+    }
+
+    /// Reloads the configuration.
+    #[must_use]
+    pub fn reloads(&self) -> Reloads {
+        self.reloads.clone()
     }
 
     /// Where the contracts listen, in the order of `server.listen`; port 0 has become the port that was given.

@@ -10,18 +10,22 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use prometheus_client::registry::Registry;
 
-use super::admin::{self, Gate, Late};
+use super::admin::{Gate, Late};
+use super::board::Board;
 use super::channels;
 use super::condition::Condition;
+use super::configured::{Configured, Files};
 use super::contracts::{self, Foundation};
 use super::data_dir::DataDir;
 use super::error::StartError;
 use super::figures::FigureCollector;
+use super::file_watch;
+use super::reload::{Reloader, Reloads};
 use super::running::{Running, Served};
 use super::sample::{self, Places};
 use super::stopping::{Stopping, Supervisor, join};
-use super::watch;
-use crate::api::admin::{AdminContract, AdminSettings};
+use super::watch::OfFiles;
+use super::works::{Current, Listening, Works, admin_contracts};
 use crate::api::metrics::ApiMetrics;
 use crate::auth::issuers::TrustedIssuers;
 use crate::auth::{AuthMetrics, Caretaker, CaretakerParts, GateParts, SigningKeys, WebhookKeys};
@@ -30,7 +34,7 @@ use crate::base::clock::{Clock, SystemClock};
 use crate::base::outbound::Outbound;
 use crate::base::random::{Random, SystemRandomness};
 use crate::base::stop::Stop;
-use crate::config::Settings;
+use crate::config::{Effective, Settings, Severity};
 use crate::engine::{ConditionWatch, Delivery, DeliveryMetrics, DownTargets, Engine, Provisioned};
 use crate::http::contract::Contract;
 use crate::http::metrics::HttpMetrics;
@@ -66,17 +70,26 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// How long the store may take to finish a commit and close its file.
 const CLOSE_LIMIT: Duration = Duration::from_secs(30);
 
-/// Starts an appliance.
+/// Starts an appliance with a configuration, which may be [`Settings`] alone.
 ///
 /// Dropped before it is done, it leaves what was begun to the runtime's end, which loses nothing.
-pub async fn start(settings: Settings, parts: Parts) -> Result<Running, StartError> {
+pub async fn start(configured: impl Into<Configured>, parts: Parts) -> Result<Running, StartError> {
+    let Configured { settings, effective, files, instead_of } = configured.into();
     let (supervisor, ended) = Supervisor::new();
     let trail = Trail::new(Arc::clone(&parts.clock));
     let outbound = Arc::new(Outbound::new(settings.trust.clone()));
     outbound.listens_on(settings.server.listen.iter().chain(&settings.admin.listen).filter_map(ListenAddress::tcp));
     let issuers = TrustedIssuers::new(settings.issuers.clone(), Arc::clone(&outbound), Arc::clone(&parts.clock));
+    let errors = instead_of.map(|problems| problems.problems.iter().filter(|p| p.severity == Severity::Error).count());
+    let digest = files.as_ref().map(|_| effective.digest()).unwrap_or_default();
+    let board = Arc::new(Board::new(digest, parts.clock.now(), errors));
     let mut start = Start {
-        condition: Arc::new(Condition::new(parts.clock.now(), trail.clone())),
+        condition: Arc::new(Condition::new(parts.clock.now(), trail.clone(), Arc::clone(&board))),
+        watched: OfFiles::new(&settings),
+        board,
+        effective,
+        files,
+        registry: Arc::default(),
         late: Late::default(),
         http_metrics: HttpMetrics::new(),
         api_metrics: ApiMetrics::new(),
@@ -95,11 +108,12 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Running, StartErr
         supervisor,
     };
     match start.begin().await {
-        Ok((addresses, admin_addresses)) => {
+        Ok(Begun { addresses, admin_addresses, reloader }) => {
             let sample = start.sample(&addresses);
             let Start { settings, stopping, trail, served, .. } = start;
             let public_url = settings.public_url;
-            Ok(Running { addresses, admin_addresses, public_url, sample, served, trail, ended, stopping })
+            let reloads = Reloads(reloader);
+            Ok(Running { addresses, admin_addresses, public_url, sample, served, trail, reloads, ended, stopping })
         }
         Err(error) => {
             let failed = Entry::new("appliance.fail", Outcome::Failed).by(Actor::Appliance);
@@ -115,9 +129,22 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Running, StartErr
 /// Where the audit trail's keeper is: the step that closes the trail is set up before there is one.
 type KeeperPlace = Arc<Mutex<Option<Keeper>>>;
 
+/// What has been begun.
+struct Begun {
+    /// Where the contracts listen, and the admin listener.
+    addresses: Vec<ListenAddress>,
+    admin_addresses: Vec<ListenAddress>,
+    reloader: Arc<Reloader>,
+}
+
 /// A start on its way.
 struct Start {
     settings: Settings,
+    effective: Effective,
+    files: Option<Files>,
+    board: Arc<Board>,
+    watched: OfFiles,
+    registry: Arc<Registry>,
     parts: Parts,
     condition: Arc<Condition>,
     late: Late,
@@ -138,26 +165,27 @@ struct Start {
 }
 
 impl Start {
-    /// Begins one part after the other; answers where the contracts and the admin listener listen.
-    async fn begin(&mut self) -> Result<(Vec<ListenAddress>, Vec<ListenAddress>), StartError> {
+    /// Begins one part after the other.
+    async fn begin(&mut self) -> Result<Begun, StartError> {
         let path = self.settings.data_dir.clone();
         let folder = blocking(move || DataDir::prepare(&path)).await?;
         self.close_trail_last();
-        let admin_addresses = self.serve_admin()?;
+        let (admin, admin_addresses) = self.serve_admin()?;
         let store = self.open_store(folder.clone()).await?;
         self.open_trail(folder).await?;
         let webhook_keys = Arc::new(WebhookKeys::load(&*store, &*self.parts.random).await?);
-        let (keys, gate) = self.look_after_credentials(&store, &webhook_keys).await?;
-        let engine = self.run_engine(store).await?;
+        let credentials = self.look_after_credentials(&store, &webhook_keys).await?;
+        let engine = self.run_engine(Arc::clone(&store)).await?;
         self.late.engine_came(&engine);
         self.fetch_keys();
-        let credentials = Credentials { keys, webhook_keys: Arc::clone(&webhook_keys), gate };
-        let addresses = self.serve_contracts(credentials, Arc::clone(&engine))?;
+        let (server, addresses) = self.serve_contracts(&credentials, &engine)?;
         // Last, so that it is known where webhooks must never go.
         let listen = addresses.iter().chain(&admin_addresses);
         self.outbound.listens_on(listen.filter_map(ListenAddress::tcp));
         let down = self.watch(&engine);
         self.deliver(&engine, &webhook_keys, down);
+        let works = self.works(engine, store, credentials, [server, admin]);
+        let reloader = self.make_reloadable(works).await;
         self.condition.serving();
         let shown =
             |addresses: &[ListenAddress]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -167,7 +195,61 @@ impl Start {
             shown(&addresses),
             shown(&admin_addresses)
         );
-        Ok((addresses, admin_addresses))
+        Ok(Begun { addresses, admin_addresses, reloader })
+    }
+
+    /// What goes on over every reload.
+    fn works(
+        &self,
+        engine: Arc<Engine>,
+        store: Arc<dyn Store>,
+        credentials: Credentials,
+        [server, admin]: [Listening; 2],
+    ) -> Works {
+        let Credentials { keys, webhook_keys, gate, caretaker } = credentials;
+        let (settings, effective) = (self.settings.clone(), self.effective.clone());
+        let current = Current { settings, effective, gate, outbound: Arc::clone(&self.outbound) };
+        Works {
+            engine,
+            store,
+            keys,
+            webhook_keys,
+            issuers: Arc::clone(&self.issuers),
+            caretaker,
+            clock: Arc::clone(&self.parts.clock),
+            random: Arc::clone(&self.parts.random),
+            api_metrics: self.api_metrics.clone(),
+            http_metrics: self.http_metrics.clone(),
+            late: self.late.clone(),
+            condition: Arc::clone(&self.condition),
+            registry: Arc::clone(&self.registry),
+            watched: self.watched.clone(),
+            server,
+            admin,
+            current: Mutex::new(current),
+        }
+    }
+
+    /// From now on the configuration can be reloaded, and what runs is the last good one.
+    async fn make_reloadable(&mut self, works: Works) -> Arc<Reloader> {
+        let reloader = Arc::new(Reloader {
+            works,
+            files: self.files.clone(),
+            board: Arc::clone(&self.board),
+            trail: self.trail.clone(),
+            one_at_a_time: tokio::sync::Mutex::default(),
+        });
+        reloader.keep_last_good().await;
+        self.late.reloader_came(Arc::new(Arc::clone(&reloader)));
+        // What else stops is to be refused as stopping first.
+        let stop = Stop::new();
+        let watching = file_watch::run(Arc::clone(&reloader), stop.clone());
+        let watching = self.supervisor.spawn("watching the configuration", stop.clone(), watching);
+        self.stopping.push("stop watching the configuration", MARGIN, async move {
+            stop.stop();
+            join(watching).await
+        });
+        reloader
     }
 
     /// The audit trail is closed when all is over that it could tell of.
@@ -190,30 +272,31 @@ impl Start {
         Ok(())
     }
 
-    fn serve_admin(&mut self) -> Result<Vec<ListenAddress>, StartError> {
+    fn serve_admin(&mut self) -> Result<(Listening, Vec<ListenAddress>), StartError> {
         let sockets = Sockets::bind(&self.settings.admin)?;
         let addresses = sockets.addresses();
         self.outbound.listens_on(addresses.iter().filter_map(ListenAddress::tcp));
-        let settings = AdminSettings { listen: addresses.clone(), public_url: self.settings.public_url.clone() };
-        let contract = AdminContract::new(&settings, Arc::clone(&self.condition) as _, Arc::new(self.registry()));
+        self.registry = Arc::new(self.register());
+        let (condition, registry) = (Arc::clone(&self.condition), Arc::clone(&self.registry));
         let stop = Stop::new();
         let serving = Serving {
-            contracts: admin::contracts(&settings, &self.settings.operator, contract, &self.late),
+            contracts: admin_contracts(&self.settings, &addresses, condition, registry, &self.late),
             authenticator: Arc::new(Gate(self.late.clone())),
             stop: stop.clone(),
             drain_limit: ADMIN_DRAIN_LIMIT,
         };
         self.served.extend(serving.contracts.iter().map(|contract| Served::by(&**contract, true)));
         let server = self.server("admin", sockets, &self.settings.admin, serving)?;
+        let listening = Listening::of("admin", &server);
         let task = self.supervisor.spawn("the admin listener", stop.clone(), server.run());
         self.stopping.push("close the admin listener", ADMIN_DRAIN_LIMIT + MARGIN, async move {
             stop.stop();
             join(task).await.map(drop)
         });
-        Ok(addresses)
+        Ok((listening, addresses))
     }
 
-    fn registry(&self) -> Registry {
+    fn register(&self) -> Registry {
         let mut registry = Registry::default();
         self.http_metrics.register(&mut registry);
         self.api_metrics.register(&mut registry);
@@ -275,7 +358,7 @@ impl Start {
         &mut self,
         store: &Arc<dyn Store>,
         webhook_keys: &Arc<WebhookKeys>,
-    ) -> Result<(Arc<SigningKeys>, GateParts), StartError> {
+    ) -> Result<Credentials, StartError> {
         let settings = &self.settings.auth;
         let keys = Arc::new(SigningKeys::load(&**store).await?);
         let gate = GateParts::load(settings, Arc::clone(store), self.auth_metrics.clone()).await?;
@@ -291,12 +374,13 @@ impl Start {
         let caretaker = Arc::new(Caretaker::begin(parts).await?);
         self.late.caretaker_came(&caretaker);
         let stop = self.stop.clone();
-        let work = self.supervisor.spawn("the caretaker of credentials", stop.clone(), caretaker.run(stop.clone()));
+        let work = Arc::clone(&caretaker).run(stop.clone());
+        let work = self.supervisor.spawn("the caretaker of credentials", stop.clone(), work);
         self.stopping.push("write when credentials were last used", CLOSE_LIMIT, async move {
             stop.stop();
             join(work).await
         });
-        Ok((keys, gate))
+        Ok(Credentials { keys, webhook_keys: Arc::clone(webhook_keys), gate, caretaker })
     }
 
     async fn run_engine(&mut self, store: Arc<dyn Store>) -> Result<Arc<Engine>, StartError> {
@@ -329,7 +413,7 @@ impl Start {
     /// Begins to tell of conditions that need a person; answers where deliveries say which targets are down.
     fn watch(&mut self, engine: &Arc<Engine>) -> Arc<DownTargets> {
         let down = Arc::default();
-        let watch = ConditionWatch::new(Arc::clone(engine), watch::parts(&self.settings, &down, &self.late));
+        let watch = ConditionWatch::new(Arc::clone(engine), self.watched.parts(&down, &self.late, &self.board));
         let stop = self.stop.clone();
         let work = self.supervisor.spawn("the watch for conditions", stop.clone(), watch.run());
         self.stopping.push("end the watch for conditions", CLOSE_LIMIT, async move {
@@ -363,23 +447,31 @@ impl Start {
 
     fn serve_contracts(
         &mut self,
-        credentials: Credentials,
-        engine: Arc<Engine>,
-    ) -> Result<Vec<ListenAddress>, StartError> {
-        let Credentials { keys, webhook_keys, gate } = credentials;
+        credentials: &Credentials,
+        engine: &Arc<Engine>,
+    ) -> Result<(Listening, Vec<ListenAddress>), StartError> {
+        let Credentials { keys, webhook_keys, gate, caretaker: _ } = credentials;
         let sockets = Sockets::bind(&self.settings.server)?;
         let addresses = sockets.addresses();
         self.outbound.listens_on(addresses.iter().filter_map(ListenAddress::tcp));
         contracts::settle_port(&mut self.settings, &addresses);
         let Parts { clock, random } = self.parts.clone();
-        let issuers = Arc::clone(&self.issuers);
-        let metrics = self.api_metrics.clone();
-        let foundation = Foundation { engine, keys, webhook_keys, gate, issuers, clock, random, metrics };
+        let foundation = Foundation {
+            engine: Arc::clone(engine),
+            keys: Arc::clone(keys),
+            webhook_keys: Arc::clone(webhook_keys),
+            gate: gate.clone(),
+            issuers: Arc::clone(&self.issuers),
+            clock,
+            random,
+            metrics: self.api_metrics.clone(),
+        };
         let (contracts, authenticator) = contracts::build(&self.settings, foundation);
         self.late.authenticator_came(&authenticator);
         let serving = Serving { contracts, authenticator, stop: self.stop.clone(), drain_limit: DRAIN_LIMIT };
         self.served.extend(serving.contracts.iter().map(|contract| Served::by(&**contract, false)));
         let server = self.server("server", sockets, &self.settings.server, serving)?;
+        let listening = Listening::of("server", &server);
         let task = self.supervisor.spawn("the contracts' listener", self.stop.clone(), server.run());
         self.stopping.push("drain HTTP", DRAIN_LIMIT + MARGIN, async move {
             let drained = join(task).await?;
@@ -394,7 +486,7 @@ impl Start {
             stop.stop();
             Ok(())
         });
-        Ok(addresses)
+        Ok((listening, addresses))
     }
 
     /// The lines that show how to try a sample configuration, where it is one and has both contracts.
@@ -407,12 +499,14 @@ impl Start {
 }
 
 /// What the audit trail says of what the files have changed.
-fn changes_of(provisioned: &Provisioned) -> Vec<Entry> {
-    let Provisioned { created, updated, drained, held, released } = provisioned;
+pub(super) fn changes_of(provisioned: &Provisioned) -> Vec<Entry> {
+    let Provisioned { created, updated, drained, failed, dropped, held, released } = provisioned;
     let changes = [
         ("subscription.create", created),
         ("subscription.update", updated),
         ("subscription.drain", drained),
+        ("subscription.fail", failed),
+        ("subscription.drop", dropped),
         ("subscription.hold", held),
         ("subscription.release", released),
     ];
@@ -421,11 +515,12 @@ fn changes_of(provisioned: &Provisioned) -> Vec<Entry> {
     changes.into_iter().flat_map(|(action, ids)| ids.iter().map(move |id| line(action, id))).collect()
 }
 
-/// The keys that sign, and what lets callers in.
+/// The keys that sign, what lets callers in, and who looks after both.
 struct Credentials {
     keys: Arc<SigningKeys>,
     webhook_keys: Arc<WebhookKeys>,
     gate: GateParts,
+    caretaker: Arc<Caretaker>,
 }
 
 /// What one server serves, and until when.

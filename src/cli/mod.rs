@@ -4,20 +4,24 @@
 
 mod acknowledge;
 mod batches;
+mod beginning;
 mod check;
 mod client;
 mod config;
 mod credentials;
+mod desk;
 mod exit;
 mod keygen;
 mod online;
 mod openapi;
 mod operator;
 mod output;
+mod plan;
 mod poll;
 mod publish;
 mod receiver;
 mod refusal;
+mod reload;
 mod samples;
 mod serve;
 mod settings;
@@ -50,6 +54,8 @@ enum Command {
     Serve(serve::Serve),
     Check(check::Check),
     Config(config::Config),
+    Plan(plan::Plan),
+    Reload(reload::Reload),
     Publish(publish::Publish),
     Poll(poll::Poll),
     Token(token::Token),
@@ -96,6 +102,8 @@ fn dispatch(cli: &Cli) -> Result<Exit, Failure> {
         Command::Serve(arguments) => serve::run(arguments, configuration),
         Command::Check(arguments) => blocking(check::run(arguments, configuration)),
         Command::Config(arguments) => config::run(arguments, configuration),
+        Command::Plan(arguments) => blocking(plan::run(arguments, configuration)),
+        Command::Reload(arguments) => blocking(reload::run(arguments, configuration)),
         Command::Publish(arguments) => blocking(publish::run(arguments, configuration)),
         Command::Poll(arguments) => blocking(poll::run(arguments, configuration)),
         Command::Token(arguments) => blocking(token::run(arguments, configuration)),

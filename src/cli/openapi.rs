@@ -25,7 +25,7 @@ enum Contract {
     Events,
     /// What stands outside every mount: the token endpoint and the pages of problems
     Root,
-    /// Health and metrics, on the admin listener
+    /// Health, metrics and the configuration, on the admin listener
     Admin,
     /// The operator's part of the events contract, as the admin listener has it
     Operator,
@@ -45,7 +45,7 @@ fn document(contract: Contract) -> String {
         Contract::Polling => polling::document(&polling::PollingSettings { public_url, ..polling.expect(ENABLED) }),
         Contract::Events => events::document(&events::EventsSettings { public_url, ..events.expect(ENABLED) }),
         Contract::Root => root::document(root::RootSettings { public_url, ..root }),
-        Contract::Admin => admin::document(""),
+        Contract::Admin => admin::document("", &operator.token_path),
         Contract::Operator => events::operator_document(&events::OperatorSettings { public_url, ..operator }),
     }
 }

@@ -4,12 +4,12 @@ use clap::Args;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::beginning;
 use super::exit::{Exit, Failure};
 use super::output;
 use super::settings::Configuration;
-use crate::app::{self, Parts, Running, SignalLog, StartError, log};
+use crate::app::{self, Configured, Parts, Reloads, Running, SignalLog, StartError, Trigger};
 use crate::base::audit;
-use crate::config::{Loaded, Settings};
 use crate::engine::ProvisionError;
 use crate::http::BindError;
 use crate::store::redb::OpenError;
@@ -20,27 +20,20 @@ const OTHER_FILES: u64 = 256;
 /// Run the appliance in the foreground
 ///
 /// SIGTERM or SIGINT stops it in order: requests that were begun are answered, then the data file is closed. A second
-/// one ends it at once, which loses nothing either. SIGHUP changes nothing: this release reads its configuration at the
-/// start only.
+/// one ends it at once, which loses nothing either. SIGHUP reloads the configuration. If the files are bad at the start,
+/// the last good configuration runs, unless they refuse that with `on_bad_configuration`.
 #[derive(Args, Debug)]
 pub(super) struct Serve {}
 
 /// Runs the command: 0 after an orderly stop, 1 if something did not stop in its time.
 pub(super) fn run(_: &Serve, configuration: &Configuration) -> Result<Exit, Failure> {
-    let Loaded { settings, effective: _, warnings, files_read: _, files_skipped } = configuration.load()?;
-    log::install(settings.log);
-    for skipped in &files_skipped {
-        tracing::info!("skipped {}: {}", skipped.file.display(), skipped.reason);
-    }
-    for warning in &warnings {
-        tracing::warn!("{warning}");
-    }
-    raise_file_limit(settings.server.max_connections);
+    let configured = beginning::configured(configuration)?;
+    raise_file_limit(configured.settings.server.max_connections);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::new(Exit::Io, format!("cannot start the worker threads: {error}")))?;
-    let outcome = runtime.block_on(serve(settings));
+    let outcome = runtime.block_on(serve(configured, configuration));
     // A thread that still repairs the data file is not waited for: that is begun again at the next start.
     runtime.shutdown_background();
     outcome
@@ -63,10 +56,10 @@ fn raise_file_limit(max_connections: usize) {
     }
 }
 
-async fn serve(settings: Settings) -> Result<Exit, Failure> {
+async fn serve(configured: Configured, configuration: &Configuration) -> Result<Exit, Failure> {
     let mut signals = Signals::listen()?;
     let mut running = tokio::select! {
-        started = app::start(settings, Parts::system()) => started.map_err(|error| not_started(&error))?,
+        started = start(configured, configuration) => started?,
         name = signals.next(None) => {
             tracing::info!("{name} before the start was done: ended");
             return Ok(Exit::Ok);
@@ -78,9 +71,9 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
         // They are advice, nobody's result: the appliance goes on.
         tracing::warn!("the lines that show how to try it are lost: {failure}");
     }
-    let log = running.signal_log();
+    let on_signal = OnSignal { log: running.signal_log(), reloads: running.reloads() };
     let ended = tokio::select! {
-        name = signals.next(Some(&log)) => {
+        name = signals.next(Some(&on_signal)) => {
             tracing::info!("{name}: stopping; once more ends at once");
             None
         }
@@ -88,11 +81,25 @@ async fn serve(settings: Settings) -> Result<Exit, Failure> {
     };
     tokio::select! {
         clean = stop(running) => Ok(if clean && ended.is_none() { Exit::Ok } else { Exit::Finding }),
-        name = signals.next(Some(&log)) => {
+        name = signals.next(Some(&on_signal)) => {
             tracing::warn!("{name} while stopping: ended at once");
             Ok(Exit::Finding)
         }
     }
+}
+
+/// Starts the appliance; with the last good configuration if what the files say cannot be brought in.
+async fn start(configured: Configured, configuration: &Configuration) -> Result<Running, Failure> {
+    let is_of_files = configured.instead_of.is_none();
+    let error = match app::start(configured, Parts::system()).await {
+        Ok(running) => return Ok(running),
+        Err(error) => not_started(&error),
+    };
+    if error.exit != Exit::Configuration || !is_of_files {
+        return Err(error);
+    }
+    let Some(last_good) = beginning::last_good_instead_of(configuration, &error.text) else { return Err(error) };
+    app::start(last_good, Parts::system()).await.map_err(|error| not_started(&error))
 }
 
 /// Whether every step was done in its time.
@@ -125,7 +132,13 @@ fn not_started(error: &StartError) -> Failure {
     Failure::new(exit, error.to_string())
 }
 
-/// The signals that stop the appliance, and the one that must not.
+/// What signals do to an appliance that runs.
+struct OnSignal {
+    log: SignalLog,
+    reloads: Reloads,
+}
+
+/// The signals that stop the appliance, and the one that reloads it.
 struct Signals {
     interrupt: Signal,
     terminate: Signal,
@@ -142,22 +155,28 @@ impl Signals {
         })
     }
 
-    /// The name of the next one that stops the appliance; all go to `log`. Services reload at SIGHUP: who sends it means
-    /// no harm.
-    async fn next(&mut self, log: Option<&SignalLog>) -> &'static str {
+    /// The name of the next one that stops the appliance. One that reloads it does not hold up the others; before it
+    /// runs there is nothing to reload.
+    async fn next(&mut self, running: Option<&OnSignal>) -> &'static str {
         loop {
             let name = tokio::select! {
                 _ = self.interrupt.recv() => "SIGINT",
                 _ = self.terminate.recv() => "SIGTERM",
                 _ = self.hangup.recv() => "SIGHUP",
             };
-            if let Some(log) = log {
-                log.note(name).await;
+            if let Some(running) = running {
+                running.log.note(name).await;
             }
             if name != "SIGHUP" {
                 return name;
             }
-            tracing::warn!("SIGHUP: this release does not reload; restart it for a changed configuration");
+            let Some(OnSignal { reloads, .. }) = running else {
+                tracing::info!("SIGHUP before the start was done: the files have just been read");
+                continue;
+            };
+            let reloads = reloads.clone();
+            // How it ends is told in the log.
+            drop(tokio::spawn(async move { reloads.reload(Trigger::Signal).await }));
         }
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::exit::{Exit, Failure};
 use crate::base::secret::SecretString;
-use crate::config::{self, Loaded, Sources};
+use crate::config::{self, Loaded, Problems, Sources};
 
 /// Where the configuration is.
 #[derive(Args, Clone, Debug)]
@@ -30,14 +30,17 @@ impl Configuration {
 
     /// The configuration, or all of its problems.
     pub(super) fn load(&self) -> Result<Loaded, Failure> {
-        config::load(&self.sources()).map_err(|problems| {
-            let advice = if self.config.exists() {
-                "the configuration cannot be used: correct the above"
-            } else {
-                "name the configuration file with --config or TIDINGS_CONFIG"
-            };
-            Failure::new(Exit::Configuration, format!("{problems}\n{advice}"))
-        })
+        config::load(&self.sources()).map_err(|problems| self.refusal(&problems))
+    }
+
+    /// That the configuration cannot be used, with all of its problems.
+    pub(super) fn refusal(&self, problems: &Problems) -> Failure {
+        let advice = if self.config.exists() {
+            "the configuration cannot be used: correct the above"
+        } else {
+            "name the configuration file with --config or TIDINGS_CONFIG"
+        };
+        Failure::new(Exit::Configuration, format!("{problems}\n{advice}"))
     }
 
     /// The same, `None` if there is no such file.

@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::client::{Answer, Call, Target};
+use super::desk;
 use super::exit::{Exit, Failure};
 use super::operator;
 use super::output;
+use super::reload::short;
 use super::samples::Samples;
 use super::settings::Configuration;
+use crate::api::admin::ConfigurationReport;
 
 /// Show whether the running appliance is well, and its figures
 ///
@@ -50,12 +53,20 @@ struct Report {
     held: Vec<operator::Held>,
     /// Clients and API keys with their last use; told on the unix socket only.
     credentials: Vec<operator::CredentialUse>,
+    /// The configuration that runs, and the one on disk; told on the unix socket only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configuration: Option<ConfigurationReport>,
 }
 
 /// Runs the command.
 pub(super) async fn run(arguments: &Status, configuration: &Configuration) -> Result<Exit, Failure> {
     let targets = targets(arguments, configuration)?;
-    let (target, answer) = first_that_answers(&targets, "/health/ready").await?;
+    let found = first_that_answers(&targets, "/health/ready").await;
+    if found.is_err() && arguments.admin.is_none() {
+        // Where the files are bad it may listen elsewhere: their problems are the better explanation.
+        configuration.load()?;
+    }
+    let (target, answer) = found?;
     let readiness = read_readiness(target, &answer)?;
     let metrics = target.send(Call::get("/metrics")).await?;
     let figures = Samples::parse(&metrics.text());
@@ -65,7 +76,8 @@ pub(super) async fn run(arguments: &Status, configuration: &Configuration) -> Re
         Ok(mount) => (operator::held(target, &mount).await, operator::credentials(target, &mount).await),
         Err(_) => (Vec::new(), Vec::new()),
     };
-    let report = Report { well, readiness, figures, held, credentials };
+    let configuration = configuration_of(target).await;
+    let report = Report { well, readiness, figures, held, credentials, configuration };
     output::result(&if arguments.json { as_json(&report)? } else { as_text(&report) })?;
     Ok(if well { Exit::Ok } else { Exit::Finding })
 }
@@ -75,11 +87,20 @@ fn targets(arguments: &Status, configuration: &Configuration) -> Result<Vec<Targ
     if let Some(url) = &arguments.admin {
         return Ok(vec![Target::parse(url)?]);
     }
-    let targets: Vec<_> = configuration.load()?.settings.admin.listen.iter().map(Target::of).collect();
+    let targets: Vec<_> = desk::addresses(configuration).iter().map(Target::of).collect();
     if targets.is_empty() {
         return Err(Failure::new(Exit::Configuration, "`admin.listen` names no address: there is nothing to ask"));
     }
     Ok(targets)
+}
+
+/// What the appliance says of its configuration; nothing where it needs a token to say it.
+async fn configuration_of(target: &Target) -> Option<ConfigurationReport> {
+    if !target.is_local_socket() {
+        return None;
+    }
+    let answer = target.send(Call::get("/configuration")).await.ok()?;
+    if answer.status.is_success() { answer.read("the configuration").ok() } else { None }
 }
 
 async fn first_that_answers<'a>(targets: &'a [Target], path: &str) -> Result<(&'a Target, Answer), Failure> {
@@ -122,6 +143,9 @@ fn as_text(report: &Report) -> String {
     for (name, value) in &report.readiness.details {
         let _ = writeln!(out, "  {name:<28} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     }
+    if let Some(configuration) = &report.configuration {
+        out.push_str(&of_configuration(configuration));
+    }
     out.push_str(&figures(&report.figures));
     for operator::Held { id, why } in &report.held {
         let _ = writeln!(out, "  held: {id} ({why})");
@@ -130,6 +154,24 @@ fn as_text(report: &Report) -> String {
         let _ = writeln!(out, "  {}", credential.line());
     }
     output::printable(&out)
+}
+
+/// Which configuration runs, and whether the files say the same.
+fn of_configuration(configuration: &ConfigurationReport) -> String {
+    let ConfigurationReport { digest, since, source, disk, restart, last_reload: _ } = configuration;
+    let mut out = String::new();
+    let last_good = if source == "last-good" { " (the last good one: the files were bad at the start)" } else { "" };
+    let _ = writeln!(out, "  {:<28} {} since {since}{last_good}", "configuration running", short(digest));
+    let on_disk = match &disk.digest {
+        Some(on_disk) if on_disk == digest => "the same".to_owned(),
+        Some(on_disk) => format!("{} (tidings plan shows what is not the same)", short(on_disk)),
+        None => format!("cannot be used: {} problems (tidings check)", disk.problems.len()),
+    };
+    let _ = writeln!(out, "  {:<28} {on_disk}", "configuration on disk");
+    if !restart.is_empty() {
+        let _ = writeln!(out, "  {:<28} {}", "waiting for a restart", restart.join(", "));
+    }
+    out
 }
 
 /// The figures that an operator looks for first; `--json` has all.

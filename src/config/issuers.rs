@@ -14,14 +14,15 @@ use crate::model::id::is_name;
 use crate::model::pattern::{Patterns, overlap, stands_for};
 
 /// The contracts that an issuer's tokens can be bound to (contracts/README.md), also those of later releases; `events`
-/// has the operator half in it.
-const CONTRACTS: [(&str, &str); 6] = [
+/// has the operator half in it, `admin` is what the admin listener has besides.
+const CONTRACTS: [(&str, &str); 7] = [
     ("polling", "polling"),
     ("events", "events"),
     ("registrations", "registrations"),
     ("management", "management"),
     ("recipients", "recipients"),
     ("trigger", "trigger"),
+    ("admin", "admin"),
 ];
 
 /// What an entry takes where it does not say: the type of RFC 9068, 2.1.

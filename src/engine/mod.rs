@@ -34,7 +34,7 @@ use tokio::sync::{Mutex, RwLock, watch};
 
 pub use self::admission::{Admission, StillAdmitted};
 pub use self::clients::ForeignClients;
-pub use self::conditions::{ConditionParts, ConditionWatch, DownTargets, Expiry};
+pub use self::conditions::{ConditionParts, ConditionWatch, DownTargets, Expiry, RefusedFiles};
 pub use self::deliver::{
     ChannelSettings, Channels, Conditions, Delivery, DeliveryMetrics, DeliverySettings, EndpointName, EndpointReport,
     EndpointState, MAX_SCHEDULE, NoConditions, SharedReport, TargetDown,
@@ -46,7 +46,7 @@ pub use self::operator::{
     PurgeError, StoryReport, SubscriptionFilter, SubscriptionReport, Suppressed, Why,
 };
 pub use self::poll::{AnswerWatch, MAX_PAGE_BYTES, PollError, PollRequest, Polled};
-pub use self::provision::{ProvisionError, Provisioned};
+pub use self::provision::{ProvisionError, Provisioned, foresee};
 pub use self::publish::{Objection, PublishError, Refused};
 pub use self::subscribe::{ReadError, SubscribeRequest, SubscriptionRefused, SubscriptionView, UnsubscribeError};
 pub use self::sweep::SweepStatus;

@@ -18,6 +18,10 @@ pub struct Provisioned {
     pub updated: Vec<SubscriptionId>,
     /// Subscriptions that the files no longer name: they take in nothing more, and what waits is handed out.
     pub drained: Vec<SubscriptionId>,
+    /// The same, but what waited has failed, for the files said so.
+    pub failed: Vec<SubscriptionId>,
+    /// Declared subscriptions that are gone: what waited was cancelled, for the files said so, or nothing did.
+    pub dropped: Vec<SubscriptionId>,
     /// Subscriptions made through an API whose client the files no longer know: nothing of them is handed out.
     pub held: Vec<SubscriptionId>,
     /// Those whose client the files know again.
@@ -63,6 +67,11 @@ impl Engine {
         Ok(provisioned)
     }
 
+    /// What [`Engine::replace_settings`] would change.
+    pub fn foresee(&self, settings: &EngineSettings) -> Result<Provisioned, ProvisionError> {
+        foresee(settings, &self.store.subscriptions())
+    }
+
     async fn bring_in(&self, settings: &EngineSettings) -> Result<Provisioned, ProvisionError> {
         let set = self.store.subscriptions();
         refuse_taken(settings, &set)?;
@@ -75,6 +84,12 @@ impl Engine {
         }
         Ok(provisioned)
     }
+}
+
+/// What provisioning by `settings` would change in `set`.
+pub fn foresee(settings: &EngineSettings, set: &SubscriptionSet) -> Result<Provisioned, ProvisionError> {
+    refuse_taken(settings, set)?;
+    Ok(reconcile(settings, set).1)
 }
 
 fn refuse_taken(settings: &EngineSettings, set: &SubscriptionSet) -> Result<(), ProvisionError> {

@@ -28,11 +28,13 @@ pub enum Condition {
     SecretExpiring,
     /// The wall clock is in doubt.
     Clock,
+    /// The configuration on disk cannot be used: what runs is an earlier one.
+    ReloadFailed,
 }
 
 impl Condition {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::EndpointHeld,
         Self::EndpointDisabled,
         Self::PollerIdle,
@@ -42,6 +44,7 @@ impl Condition {
         Self::CertificateExpiring,
         Self::SecretExpiring,
         Self::Clock,
+        Self::ReloadFailed,
     ];
 
     /// The event type.
@@ -57,6 +60,7 @@ impl Condition {
             Self::CertificateExpiring => "tidings.certificate.expiring",
             Self::SecretExpiring => "tidings.secret.expiring",
             Self::Clock => "tidings.clock",
+            Self::ReloadFailed => "tidings.reload.failed",
         }
     }
 

@@ -70,6 +70,10 @@ pub(crate) async fn recipe(stage: &Stage, target: &Target, token: &str) -> Recip
         ("events", "pause" | "resume") => known(DECLARED, ""),
         ("events", "lift_suppression") => known("nobody@example.com", ""),
         ("events", "purge") => known("driver", ""),
+        ("admin", "reload") => Recipe {
+            call: target.call(&[]).bearer(token).json("{}"),
+            object: Object::Told(|answer| text(&answer["digest"])),
+        },
         ("events", "accept_clock") => Recipe { call: target.call(&[]).bearer(token), object: Object::None },
         (contract, label) => panic!(
             "{contract}/{label} changes something ({:?}): write down in tests/audit/recipes.rs how it is called",

@@ -1,7 +1,7 @@
 //! A whole appliance with an audit file.
 
 use tempfile::TempDir;
-use tidings::app::{self, Parts, Running};
+use tidings::app::{self, Configured, Files, Parts, Running};
 use tidings::config::{self, Sources};
 use tidings::http::contract::Trace;
 use tidings::http::settings::ListenAddress;
@@ -78,8 +78,9 @@ impl Stage {
     pub(crate) async fn start_in(folder: TempDir, more: &str) -> Self {
         let file = folder.path().join("tidings.toml");
         std::fs::write(&file, toml(folder.path(), more)).unwrap();
-        let settings = config::load(&Sources::new(file)).unwrap().settings;
-        let running = app::start(settings, Parts::system()).await.unwrap();
+        let loaded = config::load(&Sources::new(&file)).unwrap();
+        let configured = Configured::of(loaded, Files::new(move || Sources::new(&file)));
+        let running = app::start(configured, Parts::system()).await.unwrap();
         Self { folder, running }
     }
 

@@ -49,32 +49,34 @@ fn a_trail_goes_on_over_a_crash_and_verify_finds_what_was_done_to_it() {
     serving.kill_9();
     let serving = site.serve();
     serving.signal(Signal::HUP);
-    serving.until_logged("SIGHUP: this release does not reload");
+    serving.until_logged("the configuration was reloaded");
     serving.signal(Signal::TERM);
     assert_eq!(serving.end(), Some(0));
     let trail = std::fs::read_to_string(site.path("audit.log")).unwrap();
+    let reload = actions(&trail).into_iter().find(|line| line.starts_with("configuration.reload ")).unwrap();
     let expected = [
         "appliance.start null",
         "subscription.create crm-accounts",
         "token.issue null",
         "appliance.start null",
         "signal SIGHUP",
+        reload.as_str(),
         "signal SIGTERM",
         "appliance.stop null",
     ];
     assert_eq!(actions(&trail), expected);
 
     let sound = site.run(&["verify", "--audit"]).expect(0);
-    assert!(sound.stdout.contains("the chain holds") && sound.stdout.contains("noted number 7"), "{sound:?}");
+    assert!(sound.stdout.contains("the chain holds") && sound.stdout.contains("noted number 8"), "{sound:?}");
     assert!(sound.stdout.contains("did not write its last line"), "{sound:?}");
     let path = site.path("audit.log").display().to_string();
     std::fs::write(&path, trail.replace("SIGHUP", "SIGINT")).unwrap();
     let changed = site.run(&["verify", "--audit", &path]).expect(1);
     assert!(changed.stdout.contains("BROKEN: line 6") && changed.stdout.contains("does not hold"), "{changed:?}");
-    std::fs::write(&path, trail.split_inclusive('\n').take(6).collect::<String>()).unwrap();
+    std::fs::write(&path, trail.split_inclusive('\n').take(7).collect::<String>()).unwrap();
     let report: Value = serde_json::from_str(&site.run(&["verify", "--audit", "--json"]).expect(1).stdout).unwrap();
-    assert_eq!((&report["ok"], &report["lines"], &report["noted"]), (&false.into(), &6.into(), &7.into()));
-    assert_eq!(report["breaks"][0]["line"], 6);
+    assert_eq!((&report["ok"], &report["lines"], &report["noted"]), (&false.into(), &7.into(), &8.into()));
+    assert_eq!(report["breaks"][0]["line"], 7);
     std::fs::write(&path, "").unwrap();
     site.run(&["verify", "--audit", "/dev/null"]).expect(1);
     std::fs::remove_file(&path).unwrap();

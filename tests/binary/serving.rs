@@ -114,7 +114,7 @@ fn a_hangup_ends_nothing() {
     let serving = site.serve();
     for _ in 0..2 {
         serving.signal(Signal::HUP);
-        serving.until_logged("SIGHUP: this release does not reload");
+        serving.until_logged("the configuration was reloaded");
         let bearer = token(&serving);
         publish(&serving, &bearer, EVENT);
         assert_eq!(poll(&serving, &bearer).len(), 1);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tidings::engine::Expiry;
+use tidings::engine::{Expiry, RefusedFiles};
 use tidings::model::condition::Condition;
 use tidings::store::redb::{Faults, Volume};
 use tidings::store::{Store as _, StoreSettings};
@@ -73,6 +73,19 @@ async fn a_clock_in_doubt_is_told_of_until_it_is_trusted() {
 }
 
 #[tokio::test]
+async fn files_that_were_refused_are_told_of_until_good_ones_run() {
+    let mut stage = Stage::with(Vec::new()).await;
+    let refused = RefusedFiles { since: stage.now(), detail: "tidings.toml:3:1: there is no such key".to_owned() };
+    *stage.files.refused.lock() = Some(refused);
+    let told_of = stage.look_whole().await;
+    assert!(told_of[0]["detail"].as_str().unwrap().contains("tidings.toml:3:1"), "{told_of:?}");
+    assert_eq!(stage.look_after(MINUTE).await, []);
+    assert_eq!(stage.look_after(DAY).await, [told(Condition::ReloadFailed, "continues", "configuration")]);
+    *stage.files.refused.lock() = None;
+    assert_eq!(stage.look().await, [told(Condition::ReloadFailed, "ended", "configuration")]);
+}
+
+#[tokio::test]
 async fn a_certificate_is_told_of_daily_until_it_is_replaced() {
     let mut stage = Stage::with(Vec::new()).await;
     let certificate = |not_after| Expiry {
@@ -82,13 +95,13 @@ async fn a_certificate_is_told_of_daily_until_it_is_replaced() {
         not_after,
         what_to_do: "Replace it.".to_owned(),
     };
-    *stage.expiring.lock() = vec![certificate(stage.now().plus(15 * DAY))];
+    *stage.files.expiring.lock() = vec![certificate(stage.now().plus(15 * DAY))];
     let told_of = |status| told(Condition::CertificateExpiring, status, "server.tls");
     assert_eq!(stage.look().await, []);
     assert_eq!(stage.look_after(DAY).await, [told_of("started")]);
     for _ in 0..20 {
         assert_eq!(stage.look_after(DAY).await, [told_of("continues")], "and after its end too");
     }
-    *stage.expiring.lock() = vec![certificate(stage.now().plus(90 * DAY))];
+    *stage.files.expiring.lock() = vec![certificate(stage.now().plus(90 * DAY))];
     assert_eq!(stage.look_after(Duration::from_secs(5)).await, [told_of("ended")]);
 }

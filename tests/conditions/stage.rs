@@ -6,7 +6,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use serde_json::Value;
 use tidings::base::clock::{Clock as _, Timestamp};
-use tidings::engine::{ConditionParts, ConditionWatch, DownTargets, Expiry, Filter};
+use tidings::engine::{ConditionParts, ConditionWatch, DownTargets, Expiry, Filter, RefusedFiles};
 use tidings::model::condition::Condition;
 use tidings::model::id::EndpointNumber;
 use tidings::model::subscription::{HoldReason, SubscriptionDraft};
@@ -22,11 +22,18 @@ pub(crate) const DAY: Duration = Duration::from_hours(24);
 /// What was told, in a line: type, status and subject.
 pub(crate) type Told = (String, String, String);
 
+/// What the files are said to have. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct FileState {
+    pub(crate) expiring: Arc<Mutex<Vec<Expiry>>>,
+    pub(crate) refused: Arc<Mutex<Option<RefusedFiles>>>,
+}
+
 /// An appliance whose conditions are looked for whenever a test says so.
 pub(crate) struct Stage {
     pub(crate) appliance: Appliance,
     pub(crate) down: Arc<DownTargets>,
-    pub(crate) expiring: Arc<Mutex<Vec<Expiry>>>,
+    pub(crate) files: FileState,
     pub(crate) queue_total: u64,
     watch: ConditionWatch,
     setup: Setup,
@@ -41,24 +48,24 @@ impl Stage {
     pub(crate) async fn of(mut setup: Setup) -> Self {
         setup.declared.push(watcher());
         let appliance = Appliance::start(setup.clone()).await;
-        let (down, expiring) = (Arc::default(), Arc::default());
-        let watch = watch(&appliance, &down, &expiring, u64::MAX);
-        Self { appliance, down, expiring, queue_total: u64::MAX, watch, setup }
+        let (down, files) = (Arc::default(), FileState::default());
+        let watch = watch(&appliance, &down, &files, u64::MAX);
+        Self { appliance, down, files, queue_total: u64::MAX, watch, setup }
     }
 
     /// Stops it and starts it again; what delivery had said of targets is forgotten.
     pub(crate) async fn restart(self) -> Self {
-        let Self { appliance, expiring, queue_total, setup, watch: old, .. } = self;
+        let Self { appliance, files, queue_total, setup, watch: old, .. } = self;
         drop(old);
         let (appliance, down) = (appliance.restart(setup.clone()).await, Arc::default());
-        let watch = watch(&appliance, &down, &expiring, queue_total);
-        Self { appliance, down, expiring, queue_total, watch, setup }
+        let watch = watch(&appliance, &down, &files, queue_total);
+        Self { appliance, down, files, queue_total, watch, setup }
     }
 
     /// Makes `limits.queue_total` another one, as a start would.
     pub(crate) fn limit_total(&mut self, queue_total: u64) {
         self.queue_total = queue_total;
-        self.watch = watch(&self.appliance, &self.down, &self.expiring, queue_total);
+        self.watch = watch(&self.appliance, &self.down, &self.files, queue_total);
     }
 
     /// Time goes on, nobody looks.
@@ -127,15 +134,15 @@ impl Stage {
     }
 }
 
-fn watch(
-    appliance: &Appliance,
-    down: &Arc<DownTargets>,
-    expiring: &Arc<Mutex<Vec<Expiry>>>,
-    queue_total: u64,
-) -> ConditionWatch {
-    let expiring = Arc::clone(expiring);
-    let expiring = Arc::new(move || expiring.lock().clone());
-    ConditionWatch::new(appliance.engine.clone(), ConditionParts { down: Arc::clone(down), expiring, queue_total })
+fn watch(appliance: &Appliance, down: &Arc<DownTargets>, files: &FileState, queue_total: u64) -> ConditionWatch {
+    let FileState { expiring, refused } = files.clone();
+    let parts = ConditionParts {
+        down: Arc::clone(down),
+        expiring: Arc::new(move || expiring.lock().clone()),
+        refused: Arc::new(move || refused.lock().clone()),
+        queue_total: Arc::new(move || queue_total),
+    };
+    ConditionWatch::new(appliance.engine.clone(), parts)
 }
 
 /// The subscription `watch`.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::signer::{Signer, encoded, key_set, message};
 
 /// The contracts that ask for a credential: each has an issuer whose tokens are good for it alone.
-pub(crate) const CONTRACTS: [&str; 2] = ["polling", "events"];
+pub(crate) const CONTRACTS: [&str; 3] = ["polling", "events", "admin"];
 
 /// The one scope that the tokens of [`Issuers::narrow`] are worth. No route asks for it.
 pub(crate) const POINTLESS: &str = "nothing:here";

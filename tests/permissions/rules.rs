@@ -90,6 +90,10 @@ pub(crate) const RULES: &[Rule] = &[
     of("admin", "health_live", ANYONE, Object::None, NOTHING),
     of("admin", "health_ready", ANYONE, Object::None, NOTHING),
     of("admin", "metrics", ANYONE, Object::None, NOTHING),
+    // design.md, "Command line": `status`, `plan`, `reload`; and "Configuration": on TCP all else with the operator's scope.
+    of("admin", "configuration", OPERATOR, Object::None, NOTHING),
+    of("admin", "plan", OPERATOR, Object::None, NOTHING),
+    of("admin", "reload", OPERATOR, Object::None, BROKEN),
     // contracts/polling.md, the table of operations.
     of("polling", "subscribe", ADMINISTRATOR, Object::None, BROKEN),
     of("polling", "read", CONSUMER, Own(Polled), NOTHING),

@@ -10,6 +10,7 @@ use prometheus_client::registry::Registry;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::configuration::{self, LateReconfigure};
 use super::exposition::expose;
 use super::openapi::document;
 use super::readiness::{Health, Readiness};
@@ -25,6 +26,8 @@ pub struct AdminSettings {
     pub listen: Vec<ListenAddress>,
     /// `server.public_url`, without a slash at the end: where problems are explained.
     pub public_url: String,
+    /// The path at which callers get their tokens: the first of `auth.token_paths`.
+    pub token_path: String,
 }
 
 #[derive(Clone, Copy)]
@@ -32,15 +35,22 @@ pub(super) enum Operation {
     Live,
     Ready,
     Metrics,
+    Configuration(configuration::Operation),
     Document,
 }
 
-pub(super) const ROUTES: [Route<Operation>; 4] = [
+const PLAIN: [Route<Operation>; 4] = [
     route("/health/live", Operation::Live, "health_live"),
     route("/health/ready", Operation::Ready, "health_ready"),
     route("/metrics", Operation::Metrics, "metrics"),
     openapi::route(Operation::Document),
 ];
+
+/// The table.
+pub(super) fn table() -> Vec<Route<Operation>> {
+    let configuration = configuration::ROUTES.into_iter().map(|route| route.map(Operation::Configuration));
+    PLAIN.into_iter().chain(configuration).collect()
+}
 
 const fn route(path: &'static str, operation: Operation, label: &'static str) -> Route<Operation> {
     Route {
@@ -54,19 +64,28 @@ const fn route(path: &'static str, operation: Operation, label: &'static str) ->
     }
 }
 
-/// Health and metrics.
+/// Health, metrics and the configuration.
 pub struct AdminContract {
-    public_url: String,
+    table: Vec<Route<Operation>>,
+    configuration: LateReconfigure,
+    settings: AdminSettings,
     health: Arc<dyn Health>,
     registry: Arc<Registry>,
     document: Served,
 }
 
 impl AdminContract {
-    /// The contract that tells what `health` and `registry` say.
+    /// The contract that tells what `health` and `registry` say, and does with the configuration what `configuration`
+    /// does once it is there.
     #[must_use]
-    pub fn new(settings: &AdminSettings, health: Arc<dyn Health>, registry: Arc<Registry>) -> Self {
-        Self { public_url: settings.public_url.clone(), health, registry, document: Served::default() }
+    pub fn new(
+        settings: &AdminSettings,
+        health: Arc<dyn Health>,
+        registry: Arc<Registry>,
+        configuration: LateReconfigure,
+    ) -> Self {
+        let settings = settings.clone();
+        Self { table: table(), configuration, settings, health, registry, document: Served::default() }
     }
 
     fn ready(&self) -> Response {
@@ -78,7 +97,11 @@ impl AdminContract {
             Ok((media_type, text)) => answer(StatusCode::OK, media_type, text),
             Err(error) => {
                 tracing::error!("the metrics cannot be written: {error}");
-                problem(&self.public_url, Problem::Internal, "The metrics cannot be written; the log says why.")
+                problem(
+                    &self.settings.public_url,
+                    Problem::Internal,
+                    "The metrics cannot be written; the log says why.",
+                )
             }
         }
     }
@@ -95,7 +118,7 @@ impl Contract for AdminContract {
     }
 
     fn routes(&self) -> Vec<Route<()>> {
-        ROUTES.into_iter().map(Route::without_operation).collect()
+        self.table.iter().map(|route| route.without_operation()).collect()
     }
 
     fn max_body(&self) -> usize {
@@ -103,17 +126,22 @@ impl Contract for AdminContract {
     }
 
     async fn call(&self, route: usize, request: Request) -> Response {
-        match ROUTES.get(route).map(|r| r.operation) {
+        match self.table.get(route).map(|r| r.operation) {
             Some(Operation::Live) => live(),
             Some(Operation::Ready) => self.ready(),
             Some(Operation::Metrics) => self.metrics(request.header("accept")),
-            Some(Operation::Document) => self.document.answer(|| document(&self.public_url)),
+            Some(Operation::Configuration(operation)) => {
+                configuration::call(operation, &request, &self.configuration, &self.settings.public_url).await
+            }
+            Some(Operation::Document) => {
+                self.document.answer(|| document(&self.settings.public_url, &self.settings.token_path))
+            }
             None => self.refuse(&Refusal::NoSuchPath, &request.id),
         }
     }
 
     fn refuse(&self, refusal: &Refusal, _request_id: &str) -> Response {
-        refused(refusal, &self.public_url)
+        refused(refusal, &self.settings.public_url)
     }
 }
 
@@ -121,8 +149,8 @@ impl Contract for AdminContract {
 pub(super) fn refused(refusal: &Refusal, public_url: &str) -> Response {
     let (kind, detail) = problem::refused(
         refusal,
-        "The admin listener has /health/live, /health/ready, /metrics, /openapi.json, and the operator's part of the \
-         events contract where that is mounted.",
+        "The admin listener has /health/live, /health/ready, /metrics, /configuration, /configuration/plan, \
+         /configuration/reload, /openapi.json, and the operator's part of the events contract where that is mounted.",
     );
     problem(public_url, kind, &detail)
 }
@@ -153,7 +181,7 @@ pub(super) fn answer(status: StatusCode, media_type: &'static str, body: impl In
 }
 
 /// What holds now is nothing that anybody may keep.
-fn not_stored(response: Response) -> Response {
+pub(super) fn not_stored(response: Response) -> Response {
     response.header(CACHE_CONTROL, HeaderValue::from_static("no-store"))
 }
 
@@ -176,13 +204,14 @@ mod tests {
         let settings = AdminSettings {
             listen: vec![ListenAddress::parse("127.0.0.1:8421").unwrap()],
             public_url: "http://127.0.0.1:8420".to_owned(),
+            token_path: "/oauth2/token".to_owned(),
         };
         let readiness = Readiness { reasons: reasons.iter().map(|&r| r.to_owned()).collect(), ..Readiness::default() };
-        AdminContract::new(&settings, Arc::new(Fixed(readiness)), Arc::new(Registry::default()))
+        AdminContract::new(&settings, Arc::new(Fixed(readiness)), Arc::default(), LateReconfigure::default())
     }
 
     async fn get(contract: &AdminContract, path: &str) -> (u16, String) {
-        let route = ROUTES.iter().position(|r| r.path == path).unwrap();
+        let route = table().iter().position(|r| r.path == path).unwrap();
         let request = Request {
             id: "r1".to_owned(),
             peer: None,

@@ -126,6 +126,7 @@ mod tests {
         let settings = AdminSettings {
             listen: vec![ListenAddress::parse("127.0.0.1:8421").unwrap()],
             public_url: "http://127.0.0.1:8420".to_owned(),
+            token_path: "/oauth2/token".to_owned(),
         };
         let headers: HeaderMap =
             headers.iter().map(|&(n, v)| (HeaderName::from_static(n), HeaderValue::from_static(v))).collect();

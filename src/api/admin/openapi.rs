@@ -3,24 +3,26 @@
 use hyper::StatusCode;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
-use super::contract::{Live, Operation, ROUTES, answer, live, problem, ready, refused};
+use super::configuration;
+use super::contract::{Live, Operation, answer, live, problem, ready, refused, table};
 use super::exposition::{OPENMETRICS, PROMETHEUS};
 use super::readiness::{Readiness, Wire};
 use crate::api::openapi::{self, Description, Outline, Shape, header};
 use crate::api::problem::{Body, Problem};
 
-/// The document of the admin listener. It holds at whichever address it is found; `public_url` leads to the problems.
+/// The document of the admin listener. It holds at whichever address it is found; `public_url` leads to the problems, and
+/// with `token_path` to the tokens.
 #[must_use]
-pub fn document(public_url: &str) -> String {
+pub fn document(public_url: &str, token_path: &str) -> String {
     let outline = Outline {
-        title: "Health and metrics",
+        title: "Health, metrics and configuration",
         text: "What the admin listener answers. Over TCP it answers only requests that name it by its own address or \
                localhost, and none that a page of another site sends. The operator's part of the events contract has a \
                document of its own, below its mount.",
         server: String::new(),
         public_url,
-        token_url: String::new(),
-        routes: &ROUTES,
+        token_url: format!("{public_url}{token_path}"),
+        routes: &table(),
         describe: &|operation| describe(operation, public_url),
         refuse: &|refusal| refused(refusal, public_url),
         error: Shape::of::<Body<'_>>(),
@@ -38,6 +40,7 @@ fn describe(operation: Operation, public_url: &str) -> Description {
         ),
         Operation::Ready => readiness(),
         Operation::Metrics => metrics(),
+        Operation::Configuration(operation) => configuration::describe(operation, public_url),
         Operation::Document => openapi::describe(),
     };
     let objection = "Host `evil.example` is not the admin listener's: ask it by its address, or by localhost";

@@ -69,7 +69,13 @@ impl Admin {
         Ok(Desk { target, mount: mount(configuration)?, authorization })
     }
 
-    async fn authorize(&self, configuration: &Configuration) -> Result<String, Failure> {
+    /// Where the listener is, if that was said.
+    pub(in crate::cli) fn url(&self) -> Option<&str> {
+        self.url.as_deref()
+    }
+
+    /// The value of `Authorization` that is needed over TCP.
+    pub(in crate::cli) async fn authorize(&self, configuration: &Configuration) -> Result<String, Failure> {
         if self.acts_as.is_none() && self.token.is_none() {
             return Err(Failure::new(
                 Exit::Usage,

@@ -18,6 +18,7 @@ mod course;
 mod down;
 mod endpoints;
 mod expiry;
+mod files;
 mod finding;
 mod kept;
 mod queues;
@@ -26,6 +27,7 @@ mod watch;
 
 pub use self::down::DownTargets;
 pub use self::expiry::Expiry;
+pub use self::files::RefusedFiles;
 pub use self::watch::{ConditionParts, ConditionWatch};
 #[cfg(doc)]
 use crate::model::condition::Condition;

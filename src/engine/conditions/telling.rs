@@ -129,5 +129,6 @@ const fn of_end(condition: Condition) -> &'static str {
         Condition::CertificateExpiring => "It has been replaced.",
         Condition::SecretExpiring => "It has been replaced, or has ended.",
         Condition::Clock => "The clock is trusted again.",
+        Condition::ReloadFailed => "Good files have been read, and run.",
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::course::{Step, steps};
 use super::down::DownTargets;
 use super::expiry::{self, Expiry};
+use super::files::{self, RefusedFiles};
 use super::finding::{Finding, Key};
 use super::kept::Kept;
 use super::queues::{EXPIRED_TOLD, Look, Seen};
@@ -28,8 +29,10 @@ pub struct ConditionParts {
     pub down: Arc<DownTargets>,
     /// The certificates and secrets that the files name and that have an end, as they are now.
     pub expiring: Arc<dyn Fn() -> Vec<Expiry> + Send + Sync>,
-    /// `limits.queue_total`
-    pub queue_total: u64,
+    /// Why the configuration on disk does not run, if it does not.
+    pub refused: Arc<dyn Fn() -> Option<RefusedFiles> + Send + Sync>,
+    /// `limits.queue_total`, as it is now.
+    pub queue_total: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
 /// Looks for conditions and tells of them.
@@ -130,10 +133,11 @@ impl ConditionWatch {
 
     fn find(&mut self, store: &dyn Store, kept: &Kept, now: Timestamp) -> Found {
         let set = store.subscriptions();
-        let look = Look { store, set: &set, kept, queue_total: self.parts.queue_total, now };
+        let look = Look { store, set: &set, kept, queue_total: (self.parts.queue_total)(), now };
         let mut findings = look.find(&mut self.seen);
         findings.extend(endpoints::find(store, &set));
         findings.extend(appliance::find(store));
+        findings.extend((self.parts.refused)().map(files::of_refused));
         findings.extend(expiry::find((self.parts.expiring)(), &set, now));
         findings.extend(self.parts.down.find());
         Found { findings, forgotten: look.forgotten() }

@@ -17,6 +17,7 @@ use crate::base::clock::Timestamp;
 use crate::model::id::SubscriptionId;
 use crate::model::notification::{ByKind, State, Sums};
 use crate::model::subscription::SubscriptionSet;
+use crate::store::SubscriptionSums;
 
 /// An endpoint that was removed and whose notifications are not all settled yet.
 #[derive(Clone, Debug)]
@@ -138,6 +139,15 @@ impl Memory {
     pub(super) fn in_flight(&self) -> impl Iterator<Item = (u32, u64)> {
         let sent = self.endpoints.iter().filter_map(|(number, endpoint)| Some((*number, endpoint.push.as_ref()?)));
         sent.flat_map(|(number, push)| push.positions().map(move |position| (number, position)))
+    }
+
+    /// The sums of each subscription.
+    pub(super) fn subscription_sums(&self, now: Timestamp) -> Vec<SubscriptionSums> {
+        SubscriptionSums::of_endpoints(self.endpoints.values().map(|endpoint| SubscriptionSums {
+            id: endpoint.subscription.clone(),
+            sums: endpoint.sums(now),
+            queue_full: endpoint.queue_full,
+        }))
     }
 
     /// The sums of all endpoints, for each kind.

@@ -52,6 +52,7 @@ mod runs;
 mod settle;
 mod settlement;
 mod standing_row;
+mod survey;
 mod sweep;
 mod tables;
 mod take;
@@ -83,6 +84,7 @@ pub use self::open::{CACHE_BYTES, OpenError, Opening, Progress};
 use self::record::Meta;
 pub use self::room::Volume;
 use self::room::{Gauge, Used};
+pub use self::survey::{Survey, survey};
 use self::time::LedgerTime;
 pub use self::verify::{Finding, Report, verify};
 use self::writer::{Operation, Sender};
@@ -562,12 +564,7 @@ impl Store for RedbStore {
 
     fn subscription_sums(&self) -> Vec<SubscriptionSums> {
         let now = self.shared.now();
-        let memory = self.shared.memory.read();
-        SubscriptionSums::of_endpoints(memory.endpoints.values().map(|endpoint| SubscriptionSums {
-            id: endpoint.subscription.clone(),
-            sums: endpoint.sums(now),
-            queue_full: endpoint.queue_full,
-        }))
+        self.shared.memory.read().subscription_sums(now)
     }
 
     fn trouble(&self) -> Option<String> {

@@ -1,0 +1,128 @@
+//! What is told of configurations, in the words of the admin listener.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::api::admin::{DifferenceReport, FieldReport, HeldReport, PlanReport, ProblemReport, SubscriptionCounts};
+use crate::config::{Difference, DifferenceKind, Effective, Loaded, Place, Problem, Severity};
+use crate::engine::Provisioned;
+use crate::model::id::SubscriptionId;
+use crate::model::notification::{State, Sums};
+use crate::model::subscription::SubscriptionSet;
+use crate::store::SubscriptionSums;
+
+/// A problem of the files, as it is told.
+#[must_use]
+pub fn problem(problem: &Problem) -> ProblemReport {
+    let Problem { severity, place, key, message, suggestion } = problem;
+    let severity = match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    ProblemReport {
+        severity: severity.to_owned(),
+        place: shown(place).unwrap_or_default(),
+        key: key.clone(),
+        message: message.clone(),
+        suggestion: suggestion.clone(),
+    }
+}
+
+fn shown(place: &Place) -> Option<String> {
+    (!matches!(place, Place::BuiltIn {})).then(|| place.to_string())
+}
+
+/// The keys that wait for a restart.
+pub(super) fn restart_keys(differences: &[Difference]) -> Vec<String> {
+    let waiting = differences.iter().filter(|difference| difference.restart);
+    waiting.flat_map(|d| d.fields.iter().map(|field| full_key(&d.section, &field.key))).collect()
+}
+
+fn full_key(section: &str, key: &str) -> String {
+    if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") }
+}
+
+/// How many subscriptions were changed how.
+pub(super) fn counts(provisioned: &Provisioned) -> SubscriptionCounts {
+    let Provisioned { created, updated, drained, failed, dropped, held, released } = provisioned;
+    SubscriptionCounts {
+        created: created.len(),
+        updated: updated.len(),
+        drained: drained.len(),
+        failed: failed.len(),
+        dropped: dropped.len(),
+        held: held.len(),
+        released: released.len(),
+    }
+}
+
+/// What going from `running` to `loaded` would change. `foreseen` is what would become of the subscriptions, which are
+/// those of `set` with these sums.
+#[must_use]
+pub fn plan(
+    running: &Effective,
+    loaded: &Loaded,
+    foreseen: &Provisioned,
+    set: Arc<SubscriptionSet>,
+    sums: Vec<SubscriptionSums>,
+) -> PlanReport {
+    let differences = running.differences(&loaded.effective);
+    let ledger = Ledger::of(set, sums);
+    PlanReport {
+        running: running.digest(),
+        disk: loaded.effective.digest(),
+        restart: restart_keys(&differences),
+        differences: differences.into_iter().map(|difference| ledger.difference(difference, foreseen)).collect(),
+        held: foreseen.held.iter().map(|id| ledger.held(id)).collect(),
+        released: foreseen.released.iter().map(|id| ledger.held(id)).collect(),
+        subscriptions: counts(foreseen),
+        warnings: loaded.warnings.iter().map(problem).collect(),
+    }
+}
+
+/// What the store has of subscriptions.
+struct Ledger {
+    set: Arc<SubscriptionSet>,
+    waiting: HashMap<SubscriptionId, u64>,
+}
+
+impl Ledger {
+    fn of(set: Arc<SubscriptionSet>, sums: Vec<SubscriptionSums>) -> Self {
+        let waits = |sums: &Sums| [State::Queued, State::Leased, State::Held].map(|state| sums.get(state)).iter().sum();
+        Self { set, waiting: sums.into_iter().map(|of| (of.id, waits(&of.sums))).collect() }
+    }
+
+    fn difference(&self, difference: Difference, foreseen: &Provisioned) -> DifferenceReport {
+        let Difference { kind, section, id, fields, place, restart } = difference;
+        let gone = id.as_deref().filter(|_| section == "subscriptions" && kind == DifferenceKind::Removed);
+        let gone = gone.map(SubscriptionId::new);
+        let on_remove = gone.as_ref().map(|id| match () {
+            () if foreseen.failed.contains(id) => "fail",
+            () if foreseen.dropped.contains(id) => "drop",
+            () => "drain",
+        });
+        DifferenceReport {
+            kind: match kind {
+                DifferenceKind::Added => "added",
+                DifferenceKind::Changed => "changed",
+                DifferenceKind::Removed => "removed",
+            }
+            .to_owned(),
+            section,
+            id,
+            fields: fields
+                .into_iter()
+                .map(|field| FieldReport { key: field.key, old: field.old, new: field.new })
+                .collect(),
+            place: place.as_ref().and_then(shown),
+            restart,
+            waiting: gone.map(|id| self.waiting.get(&id).copied().unwrap_or_default()),
+            on_remove: on_remove.map(str::to_owned),
+        }
+    }
+
+    fn held(&self, id: &SubscriptionId) -> HeldReport {
+        let client = self.set.get(id.as_str()).map_or_else(String::new, |s| s.client_id.to_string());
+        HeldReport { id: id.to_string(), client, waiting: self.waiting.get(id).copied().unwrap_or_default() }
+    }
+}

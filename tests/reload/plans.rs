@@ -1,0 +1,35 @@
+//! The plan tells what the reload does.
+
+use crate::site::{FILES, Stage, without_client};
+
+#[tokio::test]
+async fn differences_are_told_field_by_field_and_secrets_only_as_changed() {
+    let stage = Stage::start(FILES).await;
+    assert!(!stage.plan().await.has_changes());
+    let crm = stage.token("crm").await;
+    for _ in 0..3 {
+        stage.publish(&crm, "301").await;
+    }
+    let files = without_client("crm-accounts", "[limits]\nqueue_depth = 7\n").replacen(
+        "a-secret-of-the-tests",
+        "another-secret",
+        1,
+    );
+    stage.write(&files);
+    let plan = stage.plan().await;
+    assert!(plan.has_changes());
+    let of = |section: &str| plan.differences.iter().find(|d| d.section == section).unwrap();
+    let client = of("clients");
+    assert_eq!((client.kind.as_str(), client.id.as_deref()), ("changed", Some("crm")));
+    let shown = serde_json::to_string(&plan).unwrap();
+    assert!(!shown.contains("another-secret") && !shown.contains("a-secret-of-the-tests"), "{shown}");
+    let limits = of("limits");
+    assert_eq!((limits.fields[0].key.as_str(), limits.fields[0].new.as_deref()), ("queue_depth", Some("7")));
+    assert!(limits.place.as_ref().unwrap().contains("tidings.toml:"), "{limits:?}");
+    let gone = of("subscriptions");
+    assert_eq!((gone.kind.as_str(), gone.waiting, gone.on_remove.as_deref()), ("removed", Some(3), Some("drain")));
+    assert_eq!(plan.subscriptions.drained, 1);
+    assert_eq!(stage.plan().await.subscriptions, stage.try_reload().await.unwrap().subscriptions);
+    assert!(!stage.plan().await.has_changes());
+    stage.end().await;
+}
