@@ -207,8 +207,8 @@ fn check_story(story: &Story) {
     let view = &story.view;
     let why = format!("{view:?}\n{:#?}", story.push.attempts);
     match (view.state, view.reason.as_deref()) {
-        (State::Delivered | State::Expired | State::Cancelled, _) => {}
-        (State::Failed, Some("retries-exhausted" | "status-400" | "smtp-550" | "suppressed")) => {}
+        (State::Delivered | State::Expired | State::Cancelled, _)
+        | (State::Failed, Some("retries-exhausted" | "status-400" | "smtp-550" | "suppressed")) => {}
         _ => panic!("an end that cannot be: {why}"),
     }
     for kept in &story.push.attempts {
