@@ -13,4 +13,5 @@ pub mod owners;
 pub mod pattern;
 pub mod recipients;
 pub mod subscription;
+mod subscription_set;
 pub mod target;

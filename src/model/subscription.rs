@@ -1,11 +1,9 @@
-//! A subscription: who wants which event types, and the set of them that events are matched against.
-
-use std::collections::HashMap;
-use std::sync::Arc;
+//! A subscription: who wants which event types.
 
 use super::id::{ClientId, EndpointNumber, EventTypeId, SubscriptionId};
 use super::notification::EndpointKind;
 use super::owners::Owners;
+pub use super::subscription_set::{SetVersion, SubscriptionSet};
 use super::target::Target;
 use crate::base::clock::Timestamp;
 
@@ -163,85 +161,5 @@ impl Subscription {
     #[must_use]
     pub fn poll_endpoint(&self) -> Option<EndpointNumber> {
         self.endpoints.iter().find(|e| e.kind() == EndpointKind::Poll).map(|e| e.number)
-    }
-}
-
-/// The version of a [`SubscriptionSet`]: it rises with every change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SetVersion(pub u64);
-
-/// All subscriptions, found by id and by event type.
-#[derive(Clone, Debug, Default)]
-pub struct SubscriptionSet {
-    version: SetVersion,
-    by_id: HashMap<SubscriptionId, Arc<Subscription>>,
-    by_type: HashMap<EventTypeId, Vec<Arc<Subscription>>>,
-}
-
-impl SubscriptionSet {
-    /// The version: what was matched against it holds while the store's set has the same.
-    #[must_use]
-    pub const fn version(&self) -> SetVersion {
-        self.version
-    }
-
-    /// The subscription with this id.
-    #[must_use]
-    pub fn get(&self, id: &str) -> Option<&Arc<Subscription>> {
-        self.by_id.get(id)
-    }
-
-    /// All subscriptions, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Subscription>> {
-        self.by_id.values()
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.by_id.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.by_id.is_empty()
-    }
-
-    /// The subscriptions that want events of this type and still take some.
-    #[must_use]
-    pub fn wanting(&self, event_type: &EventTypeId) -> &[Arc<Subscription>] {
-        self.by_type.get(event_type).map_or(&[], Vec::as_slice)
-    }
-
-    /// Puts `subscription` in the place of the one with its id, if there is one. Raises the version.
-    pub fn insert(&mut self, subscription: Arc<Subscription>) {
-        self.remove(&subscription.id.clone());
-        if subscription.intake == Intake::Open {
-            for event_type in &subscription.event_types {
-                self.by_type.entry(event_type.clone()).or_default().push(Arc::clone(&subscription));
-            }
-        }
-        self.by_id.insert(subscription.id.clone(), subscription);
-    }
-
-    /// Makes this set a later version than `earlier`, where it was read anew: what was matched before is matched again.
-    pub fn succeed(&mut self, earlier: SetVersion) {
-        self.version.0 = self.version.0.max(earlier.0) + 1;
-    }
-
-    /// Takes the subscription with this id out. Raises the version, also if there is none.
-    pub fn remove(&mut self, id: &SubscriptionId) -> Option<Arc<Subscription>> {
-        self.version.0 += 1;
-        let subscription = self.by_id.remove(id)?;
-        for event_type in &subscription.event_types {
-            if let Some(wanting) = self.by_type.get_mut(event_type) {
-                wanting.retain(|s| s.id != *id);
-                if wanting.is_empty() {
-                    self.by_type.remove(event_type);
-                }
-            }
-        }
-        Some(subscription)
     }
 }
