@@ -8,7 +8,7 @@ use crate::config::{Difference, DifferenceKind, Effective, Loaded, Place, Proble
 use crate::engine::Provisioned;
 use crate::model::id::SubscriptionId;
 use crate::model::notification::{State, Sums};
-use crate::model::subscription::SubscriptionSet;
+use crate::model::subscription::{OnRemove, SubscriptionSet};
 use crate::store::SubscriptionSums;
 
 /// A problem of the files, as it is told.
@@ -67,12 +67,12 @@ pub fn plan(
     sums: Vec<SubscriptionSums>,
 ) -> PlanReport {
     let differences = running.differences(&loaded.effective);
-    let ledger = Ledger::of(set, sums);
+    let ledger = Ledger::of(set, sums, foreseen);
     PlanReport {
         running: running.digest(),
         disk: loaded.effective.digest(),
         restart: restart_keys(&differences),
-        differences: differences.into_iter().map(|difference| ledger.difference(difference, foreseen)).collect(),
+        differences: differences.into_iter().map(|difference| ledger.difference(difference)).collect(),
         held: foreseen.held.iter().map(|id| ledger.held(id)).collect(),
         released: foreseen.released.iter().map(|id| ledger.held(id)).collect(),
         subscriptions: counts(foreseen),
@@ -84,23 +84,24 @@ pub fn plan(
 struct Ledger {
     set: Arc<SubscriptionSet>,
     waiting: HashMap<SubscriptionId, u64>,
+    /// Those that would be removed at once, with what would become of what waits.
+    removals: HashMap<SubscriptionId, OnRemove>,
 }
 
 impl Ledger {
-    fn of(set: Arc<SubscriptionSet>, sums: Vec<SubscriptionSums>) -> Self {
+    fn of(set: Arc<SubscriptionSet>, sums: Vec<SubscriptionSums>, foreseen: &Provisioned) -> Self {
         let waits = |sums: &Sums| [State::Queued, State::Leased, State::Held].map(|state| sums.get(state)).iter().sum();
-        Self { set, waiting: sums.into_iter().map(|of| (of.id, waits(&of.sums))).collect() }
+        let failed = foreseen.failed.iter().map(|id| (id.clone(), OnRemove::Fail));
+        let dropped = foreseen.dropped.iter().map(|id| (id.clone(), OnRemove::Drop));
+        let waiting = sums.into_iter().map(|of| (of.id, waits(&of.sums))).collect();
+        Self { set, waiting, removals: failed.chain(dropped).collect() }
     }
 
-    fn difference(&self, difference: Difference, foreseen: &Provisioned) -> DifferenceReport {
+    fn difference(&self, difference: Difference) -> DifferenceReport {
         let Difference { kind, section, id, fields, place, restart } = difference;
         let gone = id.as_deref().filter(|_| section == "subscriptions" && kind == DifferenceKind::Removed);
         let gone = gone.map(SubscriptionId::new);
-        let on_remove = gone.as_ref().map(|id| match () {
-            () if foreseen.failed.contains(id) => "fail",
-            () if foreseen.dropped.contains(id) => "drop",
-            () => "drain",
-        });
+        let on_remove = gone.as_ref().map(|id| self.removals.get(id).copied().unwrap_or_default().as_str());
         DifferenceReport {
             kind: match kind {
                 DifferenceKind::Added => "added",

@@ -4,7 +4,7 @@ use super::endpoints::{addresses, email_target};
 use super::reader::{Located, Section, Shown};
 use super::subscriptions::{CREATED_BY, Known};
 use crate::model::condition::{Condition, OPERATOR_CLIENT, OPERATOR_SUBSCRIPTION};
-use crate::model::subscription::{ContractName, Origin, SubscriptionDraft};
+use crate::model::subscription::{ContractName, OnRemove, Origin, SubscriptionDraft};
 use crate::model::target::{Role, Target};
 
 /// Reads `[operator]`: the subscription that it stands for, `None` where nobody is to be told.
@@ -28,6 +28,7 @@ fn draft(endpoints: Vec<Target>) -> SubscriptionDraft {
         created_by: CREATED_BY.to_owned(),
         origin: Origin::Configuration,
         owners: None,
+        on_remove: OnRemove::default(),
         endpoints,
     }
 }

@@ -16,7 +16,7 @@ use crate::model::condition::{Condition, OPERATOR_SUBSCRIPTION, is_own};
 use crate::model::id::{ClientId, EventTypeId, SubscriptionId};
 use crate::model::notification::EndpointKind;
 use crate::model::pattern::stands_for;
-use crate::model::subscription::{ContractName, Origin, SubscriptionDraft};
+use crate::model::subscription::{ContractName, OnRemove, Origin, SubscriptionDraft};
 use crate::model::target::Target;
 
 /// Who has made a declared subscription (contracts/polling.md, "Subscription").
@@ -60,6 +60,8 @@ fn read_entry(entry: &Section<'_>, known: &Known<'_>) -> (Located<String>, Subsc
     let event_types = entry.required("event_types", list(1, type_id));
     let contract = entry.optional("contract", |item| item.one_of(&[("polling", ContractName::Polling)]));
     let contract = contract.unwrap_or(ContractName::Polling);
+    let on_remove = entry.optional("on_remove", |item| item.one_of(&OnRemove::ALL.map(|of| (of.as_str(), of))));
+    let on_remove = on_remove.unwrap_or_default();
     let endpoints = endpoints::read(entry, known);
     check_client(entry, known, &client);
     for event_type in &event_types {
@@ -73,6 +75,7 @@ fn read_entry(entry: &Section<'_>, known: &Known<'_>) -> (Located<String>, Subsc
         created_by: CREATED_BY.to_owned(),
         origin: Origin::Configuration,
         owners: None,
+        on_remove,
         endpoints,
     };
     (id, draft)

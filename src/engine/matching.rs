@@ -116,7 +116,7 @@ mod tests {
     use crate::model::id::{ClientId, SubscriptionId};
     use crate::model::owners::{Owners, may_see};
     use crate::model::pattern::Patterns;
-    use crate::model::subscription::{Endpoint, Intake, Origin};
+    use crate::model::subscription::{Endpoint, Intake, OnRemove, Origin};
     use crate::model::target::{ContentMode, EmailTarget, Ordering, Role, Target, WebhookTarget};
 
     fn subscription(id: &str, client: &str, endpoints: &[(u32, EndpointKind)]) -> Arc<Subscription> {
@@ -129,6 +129,7 @@ mod tests {
             created_at: Timestamp::default(),
             origin: Origin::Api,
             owners: None,
+            on_remove: OnRemove::default(),
             holds: Vec::new(),
             intake: Intake::Open,
             endpoints: endpoints

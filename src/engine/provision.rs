@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::{Engine, EngineSettings, StoreError};
 use crate::model::id::SubscriptionId;
-use crate::model::subscription::{HoldReason, Intake, Origin, Subscription, SubscriptionDraft, SubscriptionSet};
+use crate::model::subscription::{
+    HoldReason, Intake, OnRemove, Origin, Subscription, SubscriptionDraft, SubscriptionSet,
+};
 use crate::store::{SubscribeError, SubscriptionChange};
 
 /// What provisioning changed.
@@ -72,6 +74,21 @@ impl Engine {
         foresee(settings, &self.store.subscriptions())
     }
 
+    /// Ends the subscriptions that the files name no more and in which nothing is left.
+    pub(super) async fn remove_drained(&self) -> Result<(), StoreError> {
+        let set = self.store.subscriptions();
+        let is_draining = |s: &&Arc<Subscription>| s.intake == Intake::Draining;
+        let draining: Vec<_> =
+            set.iter().filter(is_draining).map(|s| SubscriptionChange::RemoveDrained(s.id.clone())).collect();
+        if draining.is_empty() {
+            return Ok(());
+        }
+        match self.store.change_subscriptions(draining).await {
+            Err(SubscribeError::Store(error)) => Err(error),
+            Ok(_) | Err(SubscribeError::Exists(_) | SubscribeError::Missing(_)) => Ok(()),
+        }
+    }
+
     async fn bring_in(&self, settings: &EngineSettings) -> Result<Provisioned, ProvisionError> {
         let set = self.store.subscriptions();
         refuse_taken(settings, &set)?;
@@ -115,8 +132,15 @@ fn reconcile(settings: &EngineSettings, set: &SubscriptionSet) -> (Vec<Subscript
             Some(_) => {}
         }
     }
-    provisioned.drained = no_longer_named(declared, set);
-    changes.extend(provisioned.drained.iter().cloned().map(SubscriptionChange::Drain));
+    for (id, on_remove) in no_longer_named(declared, set) {
+        let (ids, change) = match on_remove {
+            OnRemove::Drain => (&mut provisioned.drained, SubscriptionChange::Drain as fn(_) -> _),
+            OnRemove::Fail => (&mut provisioned.failed, SubscriptionChange::Fail as fn(_) -> _),
+            OnRemove::Drop => (&mut provisioned.dropped, SubscriptionChange::Remove as fn(_) -> _),
+        };
+        ids.push(id.clone());
+        changes.push(change(id));
+    }
     provisioned.held = with_hold_to_change(settings, set, true);
     let hold = |id| SubscriptionChange::Hold(id, HoldReason::ClientRemoved);
     changes.extend(provisioned.held.iter().cloned().map(hold));
@@ -136,14 +160,15 @@ fn with_hold_to_change(settings: &EngineSettings, set: &SubscriptionSet, hold: b
     ids
 }
 
-fn no_longer_named(declared: &[SubscriptionDraft], set: &SubscriptionSet) -> Vec<SubscriptionId> {
+/// Those that the files declared before, with what they said was to become of what waits; in order.
+fn no_longer_named(declared: &[SubscriptionDraft], set: &SubscriptionSet) -> Vec<(SubscriptionId, OnRemove)> {
     let named: HashSet<_> = declared.iter().map(|d| &d.id).collect();
     let mut gone: Vec<_> = set
         .iter()
         .filter(|s| s.origin == Origin::Configuration && s.intake == Intake::Open && !named.contains(&s.id))
-        .map(|s| s.id.clone())
+        .map(|s| (s.id.clone(), s.on_remove))
         .collect();
-    gone.sort_unstable();
+    gone.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     gone
 }
 
@@ -152,6 +177,7 @@ fn is_same(draft: &SubscriptionDraft, stored: &Subscription) -> bool {
         && stored.event_types == draft.event_types
         && stored.client_id == draft.client_id
         && stored.contract == draft.contract
+        && stored.on_remove == draft.on_remove
         && stored.endpoints.iter().map(|endpoint| &endpoint.target).eq(&draft.endpoints)
 }
 

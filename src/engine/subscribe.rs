@@ -7,7 +7,7 @@ use crate::model::condition::is_own;
 use crate::model::id::{ClientId, EventTypeId, SubscriptionId, uuid_v7};
 use crate::model::notification::EndpointKind;
 use crate::model::owners::Owners;
-use crate::model::subscription::{ContractName, Intake, Origin, Subscription, SubscriptionDraft};
+use crate::model::subscription::{ContractName, Intake, OnRemove, Origin, Subscription, SubscriptionDraft};
 use crate::model::target::Target;
 use crate::store::{SubscribeError, SubscriptionChange};
 
@@ -171,6 +171,7 @@ impl Engine {
             created_by,
             origin: Origin::Api,
             owners,
+            on_remove: OnRemove::default(),
             endpoints: vec![Target::Poll],
         }
     }

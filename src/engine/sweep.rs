@@ -1,4 +1,5 @@
-//! The sweep: what time has brought is settled and removed, once a second, in the store's bounded steps.
+//! The sweep: what time has brought is settled and removed, once a second, in the store's bounded steps; and
+//! subscriptions that were to be drained and are.
 //!
 //! It is a worker over an idempotent operation without input: nothing depends on when it runs (an expired notification
 //! is not handed out, swept or not), and a failure is only noted and tried again.
@@ -60,7 +61,7 @@ impl Engine {
             let swept = self.sweep_step().await?;
             self.count(swept);
             if !swept.more || self.stop.is_stopped() {
-                return Ok(());
+                return self.remove_drained().await.map_err(|error| error.to_string());
             }
             tokio::task::yield_now().await;
         }

@@ -42,6 +42,33 @@ pub enum Intake {
     Draining,
 }
 
+/// What becomes of what waits for a declared subscription when the files do not name it any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnRemove {
+    /// It is still handed out, or expires; nothing new is added.
+    #[default]
+    Drain,
+    /// It has failed.
+    Fail,
+    /// It is cancelled.
+    Drop,
+}
+
+impl OnRemove {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Drain, Self::Fail, Self::Drop];
+
+    /// The name in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Drain => "drain",
+            Self::Fail => "fail",
+            Self::Drop => "drop",
+        }
+    }
+}
+
 /// Why nothing of a subscription is handed out for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HoldReason {
@@ -119,6 +146,8 @@ pub struct SubscriptionDraft {
     /// The owners that the creating token of an external issuer named, where it was the client's own; `None` where the
     /// files say what the client owns.
     pub owners: Option<Owners>,
+    /// What becomes of what waits when the files do not name it any more; for one that they declare.
+    pub on_remove: OnRemove,
     /// One endpoint is made for each; no two are one endpoint ([`Target::is_endpoint_of`]).
     pub endpoints: Vec<Target>,
 }
@@ -146,6 +175,8 @@ pub struct Subscription {
     pub owners: Option<Owners>,
     /// Why nothing of it is handed out; in order of the reasons, each once.
     pub holds: Vec<Hold>,
+    /// What becomes of what waits when the files do not name it any more.
+    pub on_remove: OnRemove,
     /// Where its notifications go; never empty.
     pub endpoints: Vec<Endpoint>,
 }

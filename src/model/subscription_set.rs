@@ -113,7 +113,7 @@ mod tests {
     use super::*;
     use crate::base::clock::Timestamp;
     use crate::model::id::ClientId;
-    use crate::model::subscription::{ContractName, Origin};
+    use crate::model::subscription::{ContractName, OnRemove, Origin};
 
     fn subscription(id: &str, types: &[&str], intake: Intake) -> Arc<Subscription> {
         Arc::new(Subscription {
@@ -127,6 +127,7 @@ mod tests {
             intake,
             owners: None,
             holds: Vec::new(),
+            on_remove: OnRemove::default(),
             endpoints: Vec::new(),
         })
     }

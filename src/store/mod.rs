@@ -261,6 +261,11 @@ pub enum SubscriptionChange {
     Drain(SubscriptionId),
     /// Ends it: what waits is cancelled, however much it is, at once.
     Remove(SubscriptionId),
+    /// Ends it: what waits has failed, however much it is, at once.
+    Fail(SubscriptionId),
+    /// Ends it if it takes in nothing more, and nothing waits or is on its way; if not, it stays. No matter if it is not
+    /// there.
+    RemoveDrained(SubscriptionId),
     /// Holds it for this reason: nothing is handed out, deadlines go on. No matter if it is held so already.
     Hold(SubscriptionId, HoldReason),
     /// Ends the hold for this reason, if there is one: once there is none, what waits is handed out again.

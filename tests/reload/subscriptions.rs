@@ -53,3 +53,46 @@ async fn what_the_files_declare_is_read_only_through_the_apis() {
     assert!(stage.subscription(&crm, "crm-accounts").await.is_some(), "a purge leaves it");
     stage.end().await;
 }
+
+#[tokio::test]
+async fn what_waits_for_one_that_goes_fails_or_is_cancelled_where_the_files_said_so() {
+    for (on_remove, state, count) in [("fail", "failed", "failed"), ("drop", "cancelled", "dropped")] {
+        let other = format!("{OTHER}on_remove = \"{on_remove}\"\n");
+        let stage = Stage::start(&format!("{FILES}{other}")).await;
+        let crm = stage.token("crm").await;
+        stage.publish(&crm, "404").await;
+        stage.publish(&crm, "404").await;
+        stage.write(FILES);
+        let plan = stage.plan().await;
+        let gone = plan.differences.iter().find(|d| d.id.as_deref() == Some("other")).unwrap();
+        assert_eq!((gone.waiting, gone.on_remove.as_deref()), (Some(2), Some(on_remove)));
+        let report = serde_json::to_value(stage.try_reload().await.unwrap()).unwrap();
+        assert_eq!(report["subscriptions"][count], 1, "{report}");
+        assert!(stage.subscription(&crm, "other").await.is_none());
+        let ended = Call::new("GET", &format!("/v1/notifications?state={state}")).bearer(&crm);
+        let ended = stage.send(&ended).await.expect(200).json();
+        assert_eq!(ended["notifications"].as_array().unwrap().len(), 2, "{ended}");
+        assert_eq!(ended["notifications"][0]["reason"], "subscription-removed");
+        assert_eq!(stage.metric("tidings_conservation_holds").await, "1");
+        stage.end().await;
+    }
+}
+
+#[tokio::test]
+async fn one_that_drains_is_gone_once_nothing_is_left() {
+    let stage = Stage::start(&format!("{FILES}{OTHER}")).await;
+    let (crm, erp) = (stage.token("crm").await, stage.token("erp").await);
+    stage.publish(&crm, "404").await;
+    stage.reload(FILES).await;
+    assert!(stage.subscription(&crm, "other").await.is_some());
+    assert_eq!(results(&stage.poll(&erp, "other").await), 1);
+    let gone = async {
+        while stage.subscription(&crm, "other").await.is_some() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(20), gone).await.expect("it goes in the end");
+    let report = stage.reload(&format!("{FILES}{OTHER}")).await;
+    assert_eq!(report.subscriptions.created, 1, "it may be declared again");
+    stage.end().await;
+}

@@ -12,7 +12,7 @@ use tidings::model::event::EventDraft;
 use tidings::model::id::EndpointNumber;
 use tidings::model::json::RawJson;
 use tidings::model::notification::EndpointKind;
-use tidings::model::subscription::{ContractName, Origin, Subscription, SubscriptionDraft};
+use tidings::model::subscription::{ContractName, OnRemove, Origin, Subscription, SubscriptionDraft};
 use tidings::model::target::Target;
 use tidings::store::redb::{Faults, Options, RedbStore};
 use tidings::store::{
@@ -122,6 +122,7 @@ pub(crate) fn subscription_draft(id: &str) -> SubscriptionDraft {
         created_by: "crm".to_owned(),
         origin: Origin::Api,
         owners: None,
+        on_remove: OnRemove::default(),
         endpoints: vec![Target::Poll],
     }
 }

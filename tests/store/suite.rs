@@ -8,7 +8,7 @@ use tidings::model::event::EventDraft;
 use tidings::model::id::{EndpointNumber, LedgerId};
 use tidings::model::notification::State;
 use tidings::model::owners::Owners;
-use tidings::store::{Append, AppendError, StoreSettings, SubscribeError, SubscriptionChange};
+use tidings::store::{Append, AppendError, Lease, Look, StoreSettings, SubscribeError, SubscriptionChange};
 
 use super::subject::*;
 
@@ -398,6 +398,59 @@ async fn other_limits_hold_from_the_moment_they_are_given() {
     store.replace_settings(subject.settings.clone());
     publish(&*store, None, &[queue]).await;
     assert_eq!((store.queue(queue).waiting, store.figures().queue_full), (2, 1));
+}
+
+#[tokio::test]
+async fn what_waits_for_a_subscription_that_is_ended_so_has_failed() {
+    let subject = Subject::new();
+    let store = subject.open();
+    let gone = queue(&*store, "gone").await;
+    let mut ids = Vec::new();
+    for n in 0..4 {
+        ids.push(publish(&*store, Some(&n.to_string()), &[gone]).await.id);
+    }
+    taken(&*store, gone, 1).await;
+    let leased = store.lease(lease(gone, 1)).await.unwrap();
+    assert_eq!(leased.notifications.len(), 1);
+    store.change_subscriptions(vec![SubscriptionChange::Fail("gone".into())]).await.unwrap();
+    let mut store = store;
+    for _ in 0..2 {
+        let sums = store.figures().sums.poll;
+        assert_eq!((sums.get(State::Consumed), sums.get(State::Failed), sums.get(State::Cancelled)), (1, 3, 0));
+        let look = Look { subscription: Some("gone".into()), limit: 10, ..Look::default() };
+        let ended = store.notifications(look).await.unwrap().notifications;
+        let failed = ended.iter().filter(|n| n.state == State::Failed);
+        assert!(failed.clone().all(|n| n.reason.as_deref() == Some("subscription-removed")), "{ended:?}");
+        assert_eq!(failed.count(), 3);
+        while store.sweep().await.unwrap().more {}
+        assert_eq!(store.figures().sums.poll, sums);
+        assert_conserved(&*store);
+        store = subject.reopen(store).await;
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_that_drains_goes_when_nothing_is_left_and_not_before() {
+    let subject = Subject::new();
+    let store = subject.open();
+    let queue = queue(&*store, "s").await;
+    publish(&*store, Some("e"), &[queue]).await;
+    let remove = || vec![SubscriptionChange::RemoveDrained("s".into())];
+    let is_there = || store.subscriptions().get("s").is_some();
+    store.change_subscriptions(remove()).await.unwrap();
+    assert!(is_there(), "it takes in more");
+    store.change_subscriptions(vec![SubscriptionChange::Drain("s".into())]).await.unwrap();
+    store.change_subscriptions(remove()).await.unwrap();
+    assert!(is_there(), "something waits");
+    let leased = store.lease(lease(queue, 1)).await.unwrap();
+    store.change_subscriptions(remove()).await.unwrap();
+    assert!(is_there(), "something is leased");
+    let acks = leased.notifications.iter().map(|n| n.id).collect();
+    store.lease(Lease { acks, ..lease(queue, 0) }).await.unwrap();
+    store.change_subscriptions(remove()).await.unwrap();
+    assert!(!is_there());
+    store.change_subscriptions(remove()).await.unwrap();
+    assert_conserved(&*store);
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ use tidings::model::catalogue::{Catalogue, EventType};
 use tidings::model::id::ClientId;
 use tidings::model::notification::ByKind;
 use tidings::model::owners::Owners;
-use tidings::model::subscription::{ContractName, Origin, SubscriptionDraft};
+use tidings::model::subscription::{ContractName, OnRemove, Origin, SubscriptionDraft};
 use tidings::model::target::Target;
 use tidings::store::redb::{Faults, Options, RedbStore};
 use tidings::store::{Figures, Store, StoreMetrics, StoreSettings};
@@ -123,6 +123,7 @@ pub(crate) fn declared(id: &str, client: &str, event_types: &[&str]) -> Subscrip
         created_by: "configuration".to_owned(),
         origin: Origin::Configuration,
         owners: None,
+        on_remove: OnRemove::default(),
         endpoints: vec![Target::Poll],
     }
 }

@@ -74,6 +74,7 @@ pub(super) fn body(view: &SubscriptionView, settings: &PollingSettings) -> Vec<u
         intake: _,
         owners: _,
         holds: _,
+        on_remove: _,
         endpoints: _,
     } = &**subscription;
     let wire = Wire {

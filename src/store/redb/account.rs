@@ -76,7 +76,7 @@ impl Known {
             return Standing::Ended(State::Failed);
         }
         match &self.removed {
-            Some(removed) if position > self.cursor && deadline > removed.time => Standing::Ended(State::Cancelled),
+            Some(removed) if position > self.cursor && deadline > removed.time => Standing::Ended(removed.ends),
             None if position > self.cursor && deadline > now => Standing::Waiting { open: false },
             _ => Standing::Ended(State::Expired),
         }
@@ -85,7 +85,7 @@ impl Known {
     /// What the row of an open notification says.
     fn open(&self, row: &OpenRow, now: Timestamp) -> Standing {
         match (row.phase(self.removed.as_ref().map_or(now, |removed| removed.time)), &self.removed) {
-            (Phase::Leased | Phase::Waiting, Some(_)) => Standing::Ended(row.ends_as(State::Cancelled)),
+            (Phase::Leased | Phase::Waiting, Some(removed)) => Standing::Ended(row.ends_as(removed.ends)),
             (Phase::Leased, None) => Standing::Leased,
             (Phase::Waiting, None) => Standing::Waiting { open: true },
             (Phase::Expired(_), _) => Standing::Ended(row.ends_as(State::Expired)),
@@ -146,7 +146,7 @@ where
         let mut known = HashMap::new();
         for row in self.endpoints.iter().map_err(super::storage)? {
             let (number, row) = row.map_err(super::storage)?;
-            let row: EndpointRow = record::decode(row.value(), "an endpoint")?;
+            let row = EndpointRow::decode(row.value())?;
             known.insert(number.value(), self.one(number.value(), row, from, now)?);
         }
         Ok(known)
@@ -156,9 +156,10 @@ where
         let EndpointRow { subscription, kind, removed } = row;
         let cursor = cursor(&self.pages, number)?;
         let open = self.open.range((number, 0)..=(number, u64::MAX)).map_err(super::storage)?.next().is_some();
-        let removed = removed.map(|(at, time)| {
+        let removed = removed.map(|(at, time, failed)| {
             let subscription = SubscriptionId::new(&subscription);
-            Removed { subscription, at, time: Timestamp::from_millis(time), cursor, open }
+            let ends = if failed { State::Failed } else { State::Cancelled };
+            Removed { subscription, at, time: Timestamp::from_millis(time), ends, cursor, open }
         });
         let settled = match self.tallies.get(number).map_err(super::storage)? {
             Some(row) => record::decode(row.value(), "a tally")?,

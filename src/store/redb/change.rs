@@ -1,5 +1,6 @@
 //! Changes of the subscription set, and secrets: each in a transaction of its own.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use redb::{ReadableTable, Table, WriteTransaction};
@@ -13,7 +14,7 @@ use super::writer::Writer;
 use super::{Options, page, storage};
 use crate::base::clock::Timestamp;
 use crate::model::id::{EndpointNumber, SubscriptionId};
-use crate::model::notification::EndpointKind;
+use crate::model::notification::{EndpointKind, State};
 use crate::model::subscription::{Endpoint, Hold, Intake, Subscription, SubscriptionDraft, SubscriptionSet};
 use crate::model::target::Target;
 use crate::store::{StoreError, SubscribeError, SubscriptionChange};
@@ -23,7 +24,14 @@ pub(super) fn run(
     writer: &mut Writer,
     changes: Vec<SubscriptionChange>,
 ) -> Result<Vec<Arc<Subscription>>, SubscribeError> {
-    let mut set = SubscriptionSet::clone(&writer.shared.memory.read().subscriptions);
+    let (mut set, changes) = {
+        let memory = writer.shared.memory.read();
+        let is_meant = |change: &SubscriptionChange| !matches!(change, SubscriptionChange::RemoveDrained(id) if !is_drained(id, &memory));
+        (SubscriptionSet::clone(&memory.subscriptions), changes.into_iter().filter(is_meant).collect::<Vec<_>>())
+    };
+    if changes.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut refused = None;
     let mut plan = Plan::default();
     let options = writer.shared.options.clone();
@@ -46,6 +54,13 @@ pub(super) fn run(
     Ok(plan.answered)
 }
 
+/// Whether the subscription takes in nothing more, and nothing of it is left that has not ended.
+fn is_drained(id: &SubscriptionId, memory: &Memory) -> bool {
+    let Some(subscription) = memory.subscriptions.get(id.as_str()) else { return false };
+    let is_empty = |endpoint: &Endpoint| memory.endpoints.get(&endpoint.number.0).is_none_or(|of| of.entries() == 0);
+    subscription.intake == Intake::Draining && subscription.endpoints.iter().all(is_empty)
+}
+
 /// What the changes come to.
 #[derive(Default)]
 struct Plan {
@@ -56,6 +71,8 @@ struct Plan {
     /// Endpoints that come, and that go; with the subscription.
     new_endpoints: Vec<(SubscriptionId, Endpoint)>,
     gone_endpoints: Vec<(SubscriptionId, Endpoint)>,
+    /// Those subscriptions of which what waits has failed, and is not cancelled.
+    failed: HashSet<SubscriptionId>,
 }
 
 impl Plan {
@@ -99,13 +116,20 @@ impl Plan {
                 }
                 Ok(())
             }
-            SubscriptionChange::Remove(id) => {
-                let Some(old) = set.remove(&id) else { return Err(SubscribeError::Missing(id)) };
-                self.gone_endpoints.extend(old.endpoints.iter().map(|endpoint| (id.clone(), endpoint.clone())));
-                self.removed.push(id);
-                Ok(())
+            SubscriptionChange::Fail(id) => {
+                self.failed.insert(id.clone());
+                self.remove(id, set)
             }
+            // That there is nothing in it has been looked at.
+            SubscriptionChange::Remove(id) | SubscriptionChange::RemoveDrained(id) => self.remove(id, set),
         }
+    }
+
+    fn remove(&mut self, id: SubscriptionId, set: &mut SubscriptionSet) -> Result<(), SubscribeError> {
+        let Some(old) = set.remove(&id) else { return Err(SubscribeError::Missing(id)) };
+        self.gone_endpoints.extend(old.endpoints.iter().map(|endpoint| (id.clone(), endpoint.clone())));
+        self.removed.push(id);
+        Ok(())
     }
 
     fn create(
@@ -118,7 +142,17 @@ impl Plan {
         if set.get(draft.id.as_str()).is_some() {
             return Err(SubscribeError::Exists(draft.id));
         }
-        let SubscriptionDraft { id, contract, client_id, event_types, created_by, origin, owners, endpoints } = draft;
+        let SubscriptionDraft {
+            id,
+            contract,
+            client_id,
+            event_types,
+            created_by,
+            origin,
+            owners,
+            on_remove,
+            endpoints,
+        } = draft;
         let endpoints = endpoints.into_iter().map(|target| self.new_endpoint(&id, target, meta)).collect();
         let subscription = Arc::new(Subscription {
             id,
@@ -129,6 +163,7 @@ impl Plan {
             created_at: now,
             origin,
             intake: Intake::Open,
+            on_remove,
             owners,
             holds: Vec::new(),
             endpoints,
@@ -147,7 +182,17 @@ impl Plan {
 
     /// The subscription as declared now. Endpoints that are there still keep their numbers, and with them their queues.
     fn update(&mut self, old: &Subscription, draft: SubscriptionDraft, meta: &mut Meta) -> Subscription {
-        let SubscriptionDraft { id, contract, client_id, event_types, created_by, origin, owners, endpoints } = draft;
+        let SubscriptionDraft {
+            id,
+            contract,
+            client_id,
+            event_types,
+            created_by,
+            origin,
+            owners,
+            on_remove,
+            endpoints,
+        } = draft;
         let (mut left, mut now) = (old.endpoints.clone(), Vec::with_capacity(endpoints.len()));
         for target in endpoints {
             let kept = left.iter().position(|endpoint| endpoint.target.is_endpoint_of(&target));
@@ -166,6 +211,7 @@ impl Plan {
             created_at: old.created_at,
             origin,
             intake: Intake::Open,
+            on_remove,
             owners,
             holds: old.holds.clone(),
             endpoints: now,
@@ -195,21 +241,21 @@ impl Plan {
         }
         for subscription in self.kept.iter().filter(|s| set.get(s.id.as_str()).is_some_and(|last| Arc::ptr_eq(s, last)))
         {
-            let row = record::encode(&SubscriptionRow::new(subscription));
+            let row = SubscriptionRow::new(subscription).encode();
             subscriptions.insert(subscription.id.as_str(), row.as_slice()).map_err(storage)?;
             for endpoint in &subscription.endpoints {
                 keep_secrets(endpoint, &mut secrets, options)?;
             }
         }
-        let gone = Some((meta.next_position, now.as_millis()));
+        let gone = |of: &SubscriptionId| Some((meta.next_position, now.as_millis(), self.failed.contains(of)));
         let new = self.new_endpoints.iter().map(|of| (of, None));
-        for ((subscription, endpoint), removed) in new.chain(self.gone_endpoints.iter().map(|of| (of, gone))) {
+        for ((subscription, endpoint), removed) in new.chain(self.gone_endpoints.iter().map(|of| (of, gone(&of.0)))) {
             let row = EndpointRow {
                 subscription: subscription.as_str().to_owned(),
                 kind: record::kind_to_byte(endpoint.kind()),
                 removed,
             };
-            endpoints.insert(endpoint.number.0, record::encode(&row).as_slice()).map_err(storage)?;
+            endpoints.insert(endpoint.number.0, row.encode().as_slice()).map_err(storage)?;
             if removed.is_some() {
                 secrets.remove(secrets_name(endpoint.number.0).as_str()).map_err(storage)?;
                 standings.remove(endpoint.number.0).map_err(storage)?;
@@ -247,8 +293,9 @@ fn apply(writer: &Writer, set: SubscriptionSet, plan: &Plan, now: Timestamp) {
         let new = EndpointMemory::new(subscription.clone(), endpoint.kind());
         memory.endpoints.insert(endpoint.number.0, new);
     }
-    for (_, endpoint) in &plan.gone_endpoints {
-        gone.extend(memory.remove_endpoint(endpoint.number.0, now));
+    for (subscription, endpoint) in &plan.gone_endpoints {
+        let ends = if plan.failed.contains(subscription) { State::Failed } else { State::Cancelled };
+        gone.extend(memory.remove_endpoint(endpoint.number.0, ends, now));
     }
     for subscription in &plan.kept {
         hold(subscription, &mut memory);

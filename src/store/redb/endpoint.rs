@@ -66,9 +66,9 @@ impl EndpointMemory {
         self.held || self.push.as_ref().is_some_and(|push| push.standing().hold.is_some())
     }
 
-    /// The sums of this endpoint if it is removed at `now`: what waits or is leased is cancelled.
-    pub(super) fn sums_when_removed(&self, now: Timestamp) -> Sums {
-        self.split(now, State::Cancelled, State::Cancelled)
+    /// The sums of this endpoint if it is removed at `now`: what waits or is leased ends as `ends`.
+    pub(super) fn sums_when_removed(&self, ends: State, now: Timestamp) -> Sums {
+        self.split(now, ends, ends)
     }
 
     fn split(&self, now: Timestamp, live_as: State, leased_as: State) -> Sums {

@@ -62,8 +62,8 @@ impl OwnRow {
 #[derive(Clone, Debug)]
 pub(super) struct Addressee {
     pub(super) subscription: SubscriptionId,
-    /// When it was removed.
-    pub(super) removed: Option<Timestamp>,
+    /// When it was removed, and as what ended that waited then.
+    pub(super) removed: Option<(Timestamp, State)>,
     cursor: u64,
     hold: Option<HoldReason>,
     /// When what is sent to was last there again.
@@ -127,8 +127,9 @@ impl Judge {
 
     fn read_addressee(&self, number: u32) -> Result<Option<Addressee>, StoreError> {
         let Some(row) = self.endpoints.get(number).map_err(storage)? else { return Ok(None) };
-        let EndpointRow { subscription, kind: _, removed } = record::decode(row.value(), "an endpoint")?;
-        let removed = removed.map(|(_, at)| Timestamp::from_millis(at));
+        let EndpointRow { subscription, kind: _, removed } = EndpointRow::decode(row.value())?;
+        let ends = |failed| if failed { State::Failed } else { State::Cancelled };
+        let removed = removed.map(|(_, at, failed)| (Timestamp::from_millis(at), ends(failed)));
         let standing = self.read_standing(number)?;
         let hold = if removed.is_some() { None } else { self.read_hold(&subscription)? };
         let hold = hold.or(standing.hold.as_ref().map(|hold| hold.reason));
@@ -168,7 +169,7 @@ impl Judge {
 
     fn read_hold(&self, subscription: &str) -> Result<Option<HoldReason>, StoreError> {
         let Some(row) = self.subscriptions.get(subscription).map_err(storage)? else { return Ok(None) };
-        let row: SubscriptionRow = record::decode(row.value(), "a subscription")?;
+        let row = SubscriptionRow::decode(row.value())?;
         Ok(row.into_subscription(subscription)?.holds.first().map(|hold| hold.reason))
     }
 
@@ -197,13 +198,13 @@ impl Judge {
 
     fn open_standing(&self, row: OpenRow, addressee: &Addressee, is_sent: bool) -> Standing {
         let (deadline, handouts) = (row.deadline(), row.handouts);
-        let phase = row.phase(addressee.removed.unwrap_or(self.now));
-        let ended = row.ended_by(addressee.removed.unwrap_or(self.now));
+        let until = addressee.removed.map_or(self.now, |(at, _)| at);
+        let (phase, ended) = (row.phase(until), row.ended_by(until));
         let (state, reason, ended) = match (ended, addressee.removed) {
             // It does not end before who sends it has been heard of.
             (_, None) if is_sent => (State::Leased, None, None),
             (Some((state, reason, at)), _) => (state, Some(reason), Some(at)),
-            (None, Some(removed)) => (row.ends_as(State::Cancelled), Some(SUBSCRIPTION_REMOVED), Some(removed)),
+            (None, Some((at, ends))) => (row.ends_as(ends), Some(SUBSCRIPTION_REMOVED), Some(at)),
             (None, None) if phase == Phase::Leased => (State::Leased, None, None),
             (None, None) => (live_state(addressee), addressee.hold.map(HoldReason::as_str), None),
         };
@@ -246,8 +247,8 @@ impl Judge {
             _ if group.entrance == Entrance::QueueFull => (State::Failed, Some(QUEUE_FULL), Some(head.accepted())),
             (None, None) if self.is_in_flight(number, position) => (State::Leased, None, None),
             (Some((_, reason, at)), _) => (State::Consumed, Some(reason), Some(at)),
-            (None, Some(removed)) if position > addressee.cursor && deadline > removed => {
-                (State::Cancelled, Some(SUBSCRIPTION_REMOVED), Some(removed))
+            (None, Some((at, ends))) if position > addressee.cursor && deadline > at => {
+                (ends, Some(SUBSCRIPTION_REMOVED), Some(at))
             }
             (None, None) if position > addressee.cursor && deadline > self.now => {
                 (live_state(addressee), addressee.hold.map(HoldReason::as_str), None)

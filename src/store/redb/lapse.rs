@@ -93,10 +93,10 @@ impl Lapsed {
 /// How an open notification has ended, of which memory says that it has: with its endpoint, where that was removed
 /// before.
 fn end_of(row: &OpenRow, removed: Option<&Removed>) -> (State, &'static str, Timestamp) {
-    let cancelled = |at| (row.ends_as(State::Cancelled), SUBSCRIPTION_REMOVED, at);
+    let ended = |as_state, at| (row.ends_as(as_state), SUBSCRIPTION_REMOVED, at);
     match removed {
-        Some(removed) => row.ended_by(removed.time).unwrap_or(cancelled(removed.time)),
+        Some(removed) => row.ended_by(removed.time).unwrap_or(ended(removed.ends, removed.time)),
         // What time has ended it does not end otherwise later, so any late time will do; and in the end it ends all.
-        None => row.ended_by(Timestamp::MAX).unwrap_or(cancelled(Timestamp::MAX)),
+        None => row.ended_by(Timestamp::MAX).unwrap_or(ended(State::Cancelled, Timestamp::MAX)),
     }
 }

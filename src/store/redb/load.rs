@@ -94,7 +94,7 @@ pub(super) fn read_subscriptions(
     let secrets = read.open_table(SECRETS).map_err(storage)?;
     for row in read.open_table(SUBSCRIPTIONS).map_err(storage)?.iter().map_err(storage)? {
         let (id, row) = row.map_err(storage)?;
-        let row: SubscriptionRow = record::decode(row.value(), "a subscription")?;
+        let row = SubscriptionRow::decode(row.value())?;
         let mut subscription = row.into_subscription(id.value())?;
         for endpoint in &mut subscription.endpoints {
             if let Some(seal) = seal {

@@ -27,6 +27,8 @@ pub(super) struct Removed {
     pub(super) at: u64,
     /// The ledger's time then.
     pub(super) time: Timestamp,
+    /// As what ended that waited: failed or cancelled.
+    pub(super) ends: State,
     /// The last position that had been handed out.
     pub(super) cursor: u64,
     /// Whether it may have rows of open notifications, which the sweep ends.
@@ -101,15 +103,15 @@ impl Memory {
         self.endpoints.values().map(|e| e.live(now)).sum()
     }
 
-    /// Removes an endpoint: its notifications are cancelled at once, however many wait. What is left of it is answered,
+    /// Removes an endpoint: its notifications end as `ends` at once, however many wait. What is left of it is answered,
     /// to be dropped when nobody waits for memory.
-    pub(super) fn remove_endpoint(&mut self, number: u32, now: Timestamp) -> Option<EndpointMemory> {
+    pub(super) fn remove_endpoint(&mut self, number: u32, ends: State, now: Timestamp) -> Option<EndpointMemory> {
         let endpoint = self.endpoints.remove(&number)?;
         self.queued -= endpoint.entries();
         if let Some(end) = endpoint.leases.first_end() {
             self.lease_ends.remove(&(end, number));
         }
-        self.gone.get_mut(endpoint.kind).merge(&endpoint.sums_when_removed(now));
+        self.gone.get_mut(endpoint.kind).merge(&endpoint.sums_when_removed(ends, now));
         // What is being sent and has no row is nobody's any more.
         let in_flight: Vec<u64> = endpoint.push.iter().flat_map(|push| push.claimed_fresh()).collect();
         for position in in_flight {
@@ -120,7 +122,7 @@ impl Memory {
         let is_sent = endpoint.push.as_ref().is_some_and(|push| push.has_open_claims());
         let open = lapsed || is_sent || endpoint.leases.len() + endpoint.again.len() > 0;
         let subscription = endpoint.subscription.clone();
-        self.removed.insert(number, Removed { subscription, at, time: now, cursor, open });
+        self.removed.insert(number, Removed { subscription, at, time: now, ends, cursor, open });
         endpoint.arrival.notify_waiters();
         Some(endpoint)
     }

@@ -3,6 +3,8 @@
 //! A record is one byte of version and a postcard body (<https://postcard.jamesmunns.com/wire-format>). A version that
 //! is newer than ours is refused; an older one would be read by its own type and brought forward here.
 
+mod older;
+
 use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 
@@ -15,15 +17,20 @@ use crate::model::id::{ClientId, EndpointNumber, Epoch, EventTypeId, LedgerId, L
 use crate::model::json::RawJson;
 use crate::model::notification::{EndpointKind, State, Sums};
 use crate::model::owners::Owners;
-use crate::model::subscription::{ContractName, Endpoint, Hold, HoldReason, Intake, Origin, Subscription};
+use crate::model::subscription::{ContractName, Endpoint, Hold, HoldReason, Intake, OnRemove, Origin, Subscription};
 use crate::store::StoreError;
 
 /// The version of the layout as a whole: raised when an older release could not read the file any more. 2 has endpoints
-/// that are sent to.
-pub(super) const FORMAT: u32 = 2;
+/// that are sent to, 3 subscriptions that say what becomes of what waits when they are declared no more.
+pub(super) const FORMAT: u32 = 3;
 
 /// The version that a kind of record has in this release where it is not said otherwise.
 const RECORD: u8 = 1;
+
+/// The version of the rows of subscriptions and endpoints, and what they are called in errors.
+const OF_SUBSCRIPTIONS: u8 = 2;
+const SUBSCRIPTION: &str = "a subscription";
+const ENDPOINT: &str = "an endpoint";
 
 /// The record's bytes.
 pub(super) fn encode<T: Serialize>(record: &T) -> Vec<u8> {
@@ -449,8 +456,22 @@ impl PageRow {
 pub(super) struct EndpointRow {
     pub(super) subscription: String,
     pub(super) kind: u8,
-    /// The next position when it was removed, and the ledger's time then: what waited was cancelled.
-    pub(super) removed: Option<(u64, i64)>,
+    /// The next position when it was removed, and the ledger's time then; and whether what waited has failed: if not, it
+    /// was cancelled.
+    pub(super) removed: Option<(u64, i64, bool)>,
+}
+
+impl EndpointRow {
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        match bytes.first() {
+            Some(&older::VERSION) => older::endpoint(bytes),
+            _ => decode_as(OF_SUBSCRIPTIONS, bytes, ENDPOINT),
+        }
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        encode_as(OF_SUBSCRIPTIONS, self)
+    }
 }
 
 /// A subscription.
@@ -463,6 +484,7 @@ pub(super) struct SubscriptionRow {
     created_at: i64,
     declared: bool,
     draining: bool,
+    on_remove: u8,
     owners: Option<Vec<String>>,
     /// Reason and since when.
     holds: Vec<(u8, i64)>,
@@ -470,6 +492,17 @@ pub(super) struct SubscriptionRow {
 }
 
 impl SubscriptionRow {
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        match bytes.first() {
+            Some(&older::VERSION) => older::subscription(bytes),
+            _ => decode_as(OF_SUBSCRIPTIONS, bytes, SUBSCRIPTION),
+        }
+    }
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        encode_as(OF_SUBSCRIPTIONS, self)
+    }
+
     pub(super) fn new(subscription: &Subscription) -> Self {
         let Subscription {
             id: _,
@@ -480,6 +513,7 @@ impl SubscriptionRow {
             created_at,
             origin,
             intake,
+            on_remove,
             owners,
             holds,
             endpoints,
@@ -494,6 +528,11 @@ impl SubscriptionRow {
             created_at: created_at.as_millis(),
             declared: *origin == Origin::Configuration,
             draining: *intake == Intake::Draining,
+            on_remove: match on_remove {
+                OnRemove::Drain => 0,
+                OnRemove::Fail => 1,
+                OnRemove::Drop => 2,
+            },
             owners: owners.as_ref().map(|owners| owners.iter().map(str::to_owned).collect()),
             holds: holds.iter().map(|hold| (hold_to_byte(hold.reason), hold.since.as_millis())).collect(),
             endpoints: endpoints.iter().map(|e| (e.number.0, TargetRow::new(&e.target))).collect(),
@@ -509,6 +548,7 @@ impl SubscriptionRow {
             created_at,
             declared,
             draining,
+            on_remove,
             owners,
             holds,
             endpoints,
@@ -530,6 +570,16 @@ impl SubscriptionRow {
             created_at: Timestamp::from_millis(created_at),
             origin: if declared { Origin::Configuration } else { Origin::Api },
             intake: if draining { Intake::Draining } else { Intake::Open },
+            on_remove: match on_remove {
+                0 => OnRemove::Drain,
+                1 => OnRemove::Fail,
+                2 => OnRemove::Drop,
+                other => {
+                    return Err(StoreError::Corrupt {
+                        detail: format!("subscription {id}: removal {other} is not known"),
+                    });
+                }
+            },
             owners: owners.map(Owners::new),
             holds: holds
                 .into_iter()

@@ -77,7 +77,7 @@ impl Counted {
         match removed {
             _ if group.entrance == Entrance::QueueFull => self.tally.count(State::Failed),
             Some(removed) if position > removed.cursor && group.deadline() > removed.time => {
-                self.tally.count(State::Cancelled);
+                self.tally.count(removed.ends);
             }
             _ => self.plain += 1,
         }

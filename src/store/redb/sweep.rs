@@ -446,7 +446,7 @@ impl Step {
             let tally = tallies.remove(number).map_err(storage)?;
             let tally: Tally = tally.map(|row| record::decode(row.value(), "a tally")).transpose()?.unwrap_or_default();
             if let Some(row) = endpoints.remove(number).map_err(storage)? {
-                let row: record::EndpointRow = record::decode(row.value(), "an endpoint")?;
+                let row = record::EndpointRow::decode(row.value())?;
                 if let Some(gone) = meta.gone.get_mut(usize::from(row.kind)) {
                     gone.merge(&tally);
                 }

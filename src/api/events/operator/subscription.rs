@@ -131,6 +131,7 @@ impl Subscription {
             intake,
             owners: _,
             holds,
+            on_remove: _,
             endpoints: _,
         } = &**subscription;
         Self {
