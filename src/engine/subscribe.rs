@@ -7,7 +7,7 @@ use crate::model::condition::is_own;
 use crate::model::id::{ClientId, EventTypeId, SubscriptionId, uuid_v7};
 use crate::model::notification::EndpointKind;
 use crate::model::owners::Owners;
-use crate::model::subscription::{ContractName, Intake, OnRemove, Origin, Subscription, SubscriptionDraft};
+use crate::model::subscription::{ContractName, HoldReason, Intake, OnRemove, Origin, Subscription, SubscriptionDraft};
 use crate::model::target::Target;
 use crate::store::{SubscribeError, SubscriptionChange};
 
@@ -88,8 +88,14 @@ impl Engine {
         // Counting and making are one step, so that the limit is exact.
         let _one_at_a_time = self.subscribing.lock().await;
         self.refuse_too_many(&request.client_id)?;
-        let change = SubscriptionChange::Create(self.draft(request));
-        let made = self.store.change_subscriptions(vec![change]).await.map_err(|error| match error {
+        let draft = self.draft(request);
+        let mut changes = Vec::with_capacity(2);
+        // Its client may have been removed by a reload after the request was let in.
+        if !self.settings.load().knows(&draft.client_id) {
+            changes.push(SubscriptionChange::Hold(draft.id.clone(), HoldReason::ClientRemoved));
+        }
+        changes.insert(0, SubscriptionChange::Create(draft));
+        let made = self.store.change_subscriptions(changes).await.map_err(|error| match error {
             SubscribeError::Store(error) => SubscriptionRefused::Store(error),
             other => SubscriptionRefused::Refused(other.to_string()),
         })?;
