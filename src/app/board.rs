@@ -7,7 +7,7 @@ use crate::api::admin::{LastReloadReport, ProblemReport};
 use crate::base::clock::Timestamp;
 use crate::engine::RefusedFiles;
 
-/// The most problems that are kept of a reload that was refused.
+/// The most problems that are kept of a reload that was refused, errors first.
 const MAX_KEPT: usize = 100;
 
 /// What a reload came from.
@@ -90,7 +90,8 @@ impl Board {
 
     /// A reload was refused, and nothing was changed.
     pub(super) fn refused(&self, problems: &[ProblemReport], at: Timestamp, by: Trigger) {
-        let problems = problems.iter().take(MAX_KEPT).cloned().collect();
+        let (errors, warnings): (Vec<_>, Vec<_>) = problems.iter().partition(|problem| problem.is_error());
+        let problems = errors.into_iter().chain(warnings).take(MAX_KEPT).cloned().collect();
         let mut known = self.0.lock();
         let first = known.last.as_ref().filter(|last| last.problems.is_some()).map_or(at, |last| last.first);
         known.last = Some(Ended { at, first, by, problems: Some(problems) });
@@ -163,7 +164,7 @@ impl Ended {
 }
 
 fn first_error(problems: &[ProblemReport]) -> String {
-    let errors = problems.iter().filter(|problem| problem.severity == "error");
+    let errors = problems.iter().filter(|problem| problem.is_error());
     match (errors.clone().next(), errors.count()) {
         (Some(first), 1) => first.to_string(),
         (Some(first), count) => format!("{first} (and {} more)", count - 1),

@@ -21,7 +21,7 @@ use crate::base::audit::{Actor, Entry, Outcome, Trail};
 use crate::config::{Loaded, Problems};
 use crate::engine::ProvisionError;
 
-/// The most problems of a refused reload that the log has.
+/// The most errors of a refused reload that the log has.
 const MAX_TOLD: usize = 20;
 
 /// Reloads a running appliance. Clones do the same.
@@ -149,7 +149,8 @@ impl Reloader {
         let line = match outcome {
             Ok(done) => line(Outcome::Ok).about(&done.digest),
             Err(NotReloaded::Refused(problems)) => {
-                line(Outcome::Failed).because(&format!("the configuration has {} problems", problems.len()))
+                let errors = problems.iter().filter(|problem| problem.is_error()).count();
+                line(Outcome::Failed).because(&format!("errors in the configuration: {errors}"))
             }
             Err(NotReloaded::Unavailable(detail)) => line(Outcome::Failed).because(detail),
         };
@@ -226,11 +227,13 @@ fn tell_done(by: Trigger, done: &ReloadReport) {
 }
 
 fn tell_refused(by: Trigger, problems: &[ProblemReport]) {
-    for problem in problems.iter().take(MAX_TOLD) {
+    let errors = problems.iter().filter(|problem| problem.is_error());
+    for problem in errors.clone().take(MAX_TOLD) {
         tracing::error!("{problem}");
     }
-    if problems.len() > MAX_TOLD {
-        tracing::error!("and {} more: tidings check shows them", problems.len() - MAX_TOLD);
+    let errors = errors.count();
+    if errors > MAX_TOLD {
+        tracing::error!("and {} more: tidings check shows them", errors - MAX_TOLD);
     }
-    tracing::error!(by = by.as_str(), "the reload was refused: nothing was changed");
+    tracing::error!(by = by.as_str(), errors, "the reload was refused: nothing was changed");
 }

@@ -73,6 +73,12 @@ impl ProblemReport {
     pub fn of(message: String) -> Self {
         Self { severity: "error".to_owned(), message, ..Self::default() }
     }
+
+    /// Whether the configuration cannot be used because of it.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity == "error"
+    }
 }
 
 impl std::fmt::Display for ProblemReport {

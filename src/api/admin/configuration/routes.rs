@@ -131,7 +131,7 @@ fn not_done(why: &NotReloaded, public_url: &str) -> Response {
         NotReloaded::Unavailable(detail) => return problem(public_url, Problem::Unavailable, detail),
     };
     let problems::ProblemText { name, title, status, .. } = Problem::BadConfiguration.text();
-    let errors = found.iter().filter(|problem| problem.severity == "error").count();
+    let errors = found.iter().filter(|problem| problem.is_error()).count();
     let body = Refused {
         r#type: format!("{public_url}/problems/{name}"),
         title,
