@@ -208,14 +208,14 @@ fn check_online_tries_what_the_files_name() {
         let text = std::fs::read_to_string(&config).unwrap();
         let webhook =
             format!("webhook = {{ url = \"http://{hook}/?key=s3cret\", asymmetric = true, egress = \"plant\" }}");
-        std::fs::write(&config, text.replace("poll = {} }]", &format!("poll = {{}}, {webhook} }}]"))).unwrap();
+        std::fs::write(&config, format!("{text}{webhook}\n")).unwrap();
         config.to_str().unwrap().to_owned()
     };
     let text = site.run(&["check", "--online", "--config", &hooked(&hook.to_string())]).expect(0).stdout;
     assert!(text.contains(&format!("http://{hook} under the egress policy plant reached in")), "{text}");
     assert!(text.contains("1 key can be used") && !text.contains("s3cret"), "{text}");
     let bad = site.run(&["check", "--online", "--config", &hooked(&closed.to_string())]).expect(78).stdout;
-    assert!(bad.contains("hooked.toml:11:") && bad.contains("subscriptions[0].webhook.url: http://"), "{bad}");
+    assert!(bad.contains("hooked.toml:21:") && bad.contains("subscriptions[0].webhook.url: http://"), "{bad}");
     assert!(bad.contains("not all that it names could be reached (1 error"), "{bad}");
     let report =
         json(&site.run(&["check", "--online", "--json", "--config", &hooked(&closed.to_string())]).expect(78).stdout);

@@ -15,5 +15,6 @@ mod operator;
 mod program;
 mod receiver;
 mod refusals;
+mod reload;
 mod serving;
 mod wire;

@@ -30,7 +30,7 @@ impl Site {
         site
     }
 
-    /// Writes a configuration with these names, and `more` at its end.
+    /// Writes a configuration with these names, and `more` before the subscription at its end.
     pub(crate) fn configure(&self, file: &str, data: &str, api: &str, admin: &str, more: &str) -> PathBuf {
         let at = |name: &str| self.path(name).display().to_string();
         let (data, api, admin) = (at(data), at(api), at(admin));
@@ -45,8 +45,12 @@ clients = [
     {{ id = "reader", secret = {{ value = "another" }}, scopes = ["notification:consent:consumer"] }},
     {{ id = "ops", secret = {{ value = "third" }}, scopes = ["notification:consent:administrator", "notifications:operate"] }},
 ]
-subscriptions = [{{ id = "crm-accounts", client_id = "crm", event_types = ["301"], poll = {{}} }}]
 {more}
+[[subscriptions]]
+id = "crm-accounts"
+client_id = "crm"
+event_types = ["301"]
+poll = {{}}
 "#
         );
         let path = self.path(file);
