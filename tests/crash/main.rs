@@ -13,6 +13,7 @@ mod poller;
 mod process;
 mod publisher;
 mod receiver;
+mod reloads;
 mod sharing;
 
 use std::io;
@@ -65,11 +66,17 @@ fn nothing_answered_is_lost_when_the_process_is_killed() {
     let seed = number_from_environment("TIDINGS_TEST_SEED").unwrap_or_else(any_seed);
     let kills = number_from_environment("TIDINGS_TEST_KILLS").unwrap_or(50);
     println!("TIDINGS_TEST_SEED={seed} TIDINGS_TEST_KILLS={kills}");
-    let declared = PLANS.iter().fold(Declared::default(), |declared, plan| declared.subscription(plan.id, plan.types));
-    let site = Site::new(sites(), declared).expect("a folder can be made");
-    if let Err(error) = siege(&site, seed, kills) {
+    let site = sites_with(&PLANS);
+    let siege = |appliance, field: &Field<'_>| kill_repeatedly(&site, appliance, field, kills);
+    if let Err(error) = besiege(&site, seed, siege) {
         panic!("seed {seed}: {error}\nthe log ends with:\n{}", site.last_words());
     }
+}
+
+/// A site with these subscriptions.
+fn sites_with(plans: &[Plan]) -> Site {
+    let declared = plans.iter().fold(Declared::default(), |declared, plan| declared.subscription(plan.id, plan.types));
+    Site::new(sites(), declared).expect("a folder can be made")
 }
 
 fn number_from_environment(name: &str) -> Option<u64> {
@@ -82,8 +89,12 @@ fn any_seed() -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-/// Load and kills, then the account.
-fn siege(site: &Site, seed: u64, kills: u64) -> io::Result<()> {
+/// Load and whatever `siege` does to it, which answers the life that is left standing; then the account.
+fn besiege(
+    site: &Site,
+    seed: u64,
+    siege: impl FnOnce(Appliance, &Field<'_>) -> io::Result<Appliance>,
+) -> io::Result<()> {
     let (lives, tally) = (Lives::default(), Tally::default());
     let appliance = Appliance::start(site, START)?;
     let token = bearer(appliance.addresses.api, CLIENT, SECRET)?;
@@ -101,7 +112,7 @@ fn siege(site: &Site, seed: u64, kills: u64) -> io::Result<()> {
                 pollers.map(|poller| scope.spawn(move || poller.run())).collect()
             })
             .collect();
-        let survivor = kill_repeatedly(site, appliance, &field, kills);
+        let survivor = siege(appliance, &field);
         // Said before any error is returned: the scope waits for the workers.
         lives.finish();
         let posts: io::Result<Vec<Vec<Post>>> = publishers.into_iter().map(joined).collect();
@@ -124,6 +135,16 @@ struct Field<'a> {
 }
 
 impl<'a> Field<'a> {
+    /// The next life, by `start`: its sums have to agree with what was answered before.
+    fn begin_anew(&self, start: impl FnOnce() -> io::Result<Appliance>) -> io::Result<Appliance> {
+        // Counted before the restart: later ones may not have been stored yet.
+        let answered = self.tally.answered.load(Ordering::SeqCst);
+        let appliance = start()?;
+        demand_conservation(&appliance.metrics()?, answered, self.tally.tried.load(Ordering::SeqCst))?;
+        self.lives.begin(appliance.addresses.api);
+        Ok(appliance)
+    }
+
     fn publisher(&self, number: u32) -> Publisher<'a> {
         let &Self { lives, tally, token, seed } = self;
         let random = SeededRandomness::new(seed ^ u64::from(number + 1));
@@ -154,7 +175,7 @@ fn gather(plan: &Plan, pollers: Vec<ScopedJoinHandle<'_, io::Result<Notes>>>) ->
 
 /// Kills the process `kills` times, and answers the life that is left standing.
 fn kill_repeatedly(site: &Site, mut appliance: Appliance, field: &Field<'_>, kills: u64) -> io::Result<Appliance> {
-    let &Field { lives, tally, seed, .. } = field;
+    let &Field { lives, seed, .. } = field;
     let (random, begun) = (SeededRandomness::new(seed), Instant::now());
     for kill in 1..=kills {
         thread::sleep(Duration::from_millis(u64::from(10 + below(&random, 300))));
@@ -163,11 +184,7 @@ fn kill_repeatedly(site: &Site, mut appliance: Appliance, field: &Field<'_>, kil
         if kill.is_multiple_of(5) {
             kill_while_starting(site, &random)?;
         }
-        // Counted before the restart: later ones may not have been stored yet.
-        let answered = tally.answered.load(Ordering::SeqCst);
-        appliance = Appliance::start(site, START)?;
-        demand_conservation(&appliance.metrics()?, answered, tally.tried.load(Ordering::SeqCst))?;
-        lives.begin(appliance.addresses.api);
+        appliance = field.begin_anew(|| Appliance::start(site, START))?;
         if begun.elapsed() > BUDGET {
             return Err(io::Error::other(format!("{kill} kills took longer than {BUDGET:?}")));
         }
