@@ -8,8 +8,11 @@ use std::path::{Path, PathBuf};
 use super::error::StartError;
 use crate::base::clock::{Clock as _, SystemClock};
 use crate::base::random::{Random, SystemRandomness};
-use crate::base::seal::SealKey;
+use crate::base::seal::{KeyFileError, SealKey};
 use crate::store::redb::{self, Progress, Survey};
+
+/// The store key's name in the folder.
+const STORE_KEY: &str = "store-key";
 
 /// Where things are in `data_dir` (design.md, "On disk").
 #[derive(Clone, Debug)]
@@ -49,12 +52,17 @@ impl DataDir {
     /// The store key, made at the first start. One that is missing beside a data file is not made anew: what is sealed
     /// in the file could not be opened with it.
     pub(super) fn seal_key(&self, random: &dyn Random) -> Result<SealKey, StartError> {
-        let (data_file, key) = (self.data_file(), self.0.join("store-key"));
+        let (data_file, key) = (self.data_file(), self.0.join(STORE_KEY));
         if data_file.exists() && !key.exists() {
             return Err(StartError::StoreKeyLost { data_file, key });
         }
         Ok(SealKey::load_or_create(&key, random)?)
     }
+}
+
+/// The store key in the folder `data_dir`, where it has been made before.
+pub(super) fn store_key(data_dir: &Path) -> Result<SealKey, KeyFileError> {
+    SealKey::load_existing(&data_dir.join(STORE_KEY))
 }
 
 /// The data file in the folder `data_dir`.

@@ -115,8 +115,8 @@ impl Reloader {
             return;
         }
         let current = self.works.current.lock().clone();
-        let folder = current.settings.data_dir;
-        let kept = tokio::task::spawn_blocking(move || last_good::keep(&folder, &current.effective)).await;
+        let (folder, random) = (current.settings.data_dir, Arc::clone(&self.works.random));
+        let kept = tokio::task::spawn_blocking(move || last_good::keep(&folder, &current.effective, &*random)).await;
         if let Err(error) = kept.map_err(std::io::Error::other).and_then(|kept| kept) {
             tracing::error!(%error, "the last good configuration cannot be kept: make room in data_dir, and reload");
         }

@@ -88,6 +88,11 @@ impl SealKey {
         }
     }
 
+    /// The key in the file at `path`, which must be there.
+    pub fn load_existing(path: &Path) -> Result<Self, KeyFileError> {
+        Self::load(path, File::open(path).map_err(io_error("open", path))?)
+    }
+
     /// The key with these bytes.
     #[must_use]
     pub fn from_bytes(mut bytes: [u8; KEY_LEN]) -> Self {

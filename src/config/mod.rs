@@ -50,7 +50,7 @@ mod tls;
 mod trust;
 mod webhooks;
 
-pub use effective::{Difference, DifferenceKind, Effective, FieldChange};
+pub use effective::{Difference, DifferenceKind, Effective, FieldChange, open_secrets, seal_secrets};
 pub use fallback::{Fallback, fallback};
 pub use kind::parse_duration;
 pub use load::{Loaded, client_secret, defaults, keys, load};

@@ -29,6 +29,8 @@ pub struct Sources {
     pub now: Timestamp,
     /// Whether `file` says it all: no `conf.d/`, no `TIDINGS__…`, no flags. Secrets may still name variables.
     pub alone: bool,
+    /// What `file` says, where it is not to be read from there.
+    pub content: Option<String>,
 }
 
 /// A flag of the command line that sets a key.
@@ -58,12 +60,13 @@ impl Sources {
         Self { environment, credentials, ..Self::new(file) }
     }
 
-    /// The same surroundings, but `file` alone is the configuration: for one that [`Effective::to_toml`] has written.
+    /// The same surroundings, but `file` with this content is the whole configuration: for one that
+    /// [`Effective::to_toml`] has written.
     ///
     /// [`Effective::to_toml`]: super::Effective::to_toml
     #[must_use]
-    pub fn alone(self, file: impl Into<PathBuf>) -> Self {
-        Self { file: file.into(), alone: true, ..self }
+    pub fn alone(self, file: impl Into<PathBuf>, content: String) -> Self {
+        Self { file: file.into(), alone: true, content: Some(content), ..self }
     }
 
     /// The value of an environment variable.
@@ -107,7 +110,8 @@ pub(super) fn read_all(sources: &Sources, files: &mut Files, problems: &mut Vec<
         paths.extend(list_directory(&sources.file.with_file_name("conf.d"), files, problems));
     }
     for file in paths {
-        if let Some(content) = read_file(&file, problems) {
+        let given = sources.content.clone().filter(|_| file == sources.file);
+        if let Some(content) = given.or_else(|| read_file(&file, problems)) {
             files.read.push(file.clone());
             texts.push(Text { file, content });
         }

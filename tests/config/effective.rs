@@ -141,8 +141,7 @@ fn a_secret_of_the_environment_is_written_as_a_reference() {
     let text = effective(&site).to_toml();
     assert!(text.contains("[server.tls.key]\nenv = \"TIDINGS__SERVER__TLS__KEY__VALUE\"\n"), "{text}");
     assert!(!text.contains("PRIVATE KEY"));
-    let kept = site.with("kept/tidings.toml", &text);
-    let sources = kept.sources.clone().alone(kept.path("kept/tidings.toml"));
+    let sources = site.sources.clone().alone(site.path("kept.toml"), text);
     assert!(tidings::config::load(&sources).unwrap().settings.server.tls.is_some());
 }
 

@@ -18,11 +18,13 @@ mod flat;
 mod held_back;
 mod notes;
 mod restart;
+mod sealed;
 mod shown;
 mod tree;
 mod written;
 
 pub use difference::{Difference, DifferenceKind, FieldChange};
+pub use sealed::{open_secrets, seal_secrets};
 pub use tree::Effective;
 
 pub(super) use notes::{Notes, Typed};

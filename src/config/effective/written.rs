@@ -10,7 +10,7 @@ impl Effective {
     /// A file that reads back as the same configuration: what came from files, the environment and flags, without what is
     /// built in. A secret is the reference that it was; one that an environment variable holds is written as
     /// `{ env = "…" }`. Only a secret that stood in the files itself (`{ value = "…" }`) stands here too, so that the text
-    /// must be kept from others.
+    /// must be sealed, or kept from others.
     #[must_use]
     pub fn to_toml(&self) -> String {
         let table: Table = self.root.iter().filter_map(|(key, node)| written(key, node)).collect();
