@@ -44,8 +44,8 @@ pub(super) struct Known {
     pub(super) digest: String,
     /// Since when it runs.
     pub(super) since: Timestamp,
-    /// How many errors the files had at the start, where the last good configuration runs in their stead.
-    pub(super) instead_of: Option<usize>,
+    /// What was wrong with the files at the start, where the last good configuration runs in their stead.
+    pub(super) instead_of: Option<Vec<ProblemReport>>,
     /// The keys that wait for a restart.
     pub(super) restart: Vec<String>,
     /// The last reload.
@@ -65,7 +65,8 @@ pub(super) struct Ended {
 
 impl Board {
     /// The configuration with this digest runs.
-    pub(super) fn new(digest: String, since: Timestamp, instead_of: Option<usize>) -> Self {
+    pub(super) fn new(digest: String, since: Timestamp, instead_of: Option<&[ProblemReport]>) -> Self {
+        let instead_of = instead_of.map(worst);
         Self(Mutex::new(Known { digest, since, instead_of, restart: Vec::new(), last: None }))
     }
 
@@ -90,8 +91,7 @@ impl Board {
 
     /// A reload was refused, and nothing was changed.
     pub(super) fn refused(&self, problems: &[ProblemReport], at: Timestamp, by: Trigger) {
-        let (errors, warnings): (Vec<_>, Vec<_>) = problems.iter().partition(|problem| problem.is_error());
-        let problems = errors.into_iter().chain(warnings).take(MAX_KEPT).cloned().collect();
+        let problems = worst(problems);
         let mut known = self.0.lock();
         let first = known.last.as_ref().filter(|last| last.problems.is_some()).map_or(at, |last| last.first);
         known.last = Some(Ended { at, first, by, problems: Some(problems) });
@@ -104,9 +104,7 @@ impl Board {
             (Some(Ended { problems: Some(problems), first, .. }), _) => {
                 Some(RefusedFiles { since: first, detail: first_error(&problems) })
             }
-            (None, Some(errors)) => {
-                Some(RefusedFiles { since, detail: format!("the files had {errors} errors at the start") })
-            }
+            (None, Some(problems)) => Some(RefusedFiles { since, detail: first_error(&problems) }),
             (Some(Ended { problems: None, .. }) | None, _) => None,
         }
     }
@@ -119,12 +117,14 @@ impl Board {
             details.insert("configuration".to_owned(), digest.into());
         }
         let failed = last.as_ref().and_then(|last| Some((last, last.problems.as_ref()?)));
-        let trouble = match (failed, instead_of) {
+        let trouble = match (failed, &instead_of) {
             (Some((last, problems)), _) => {
                 let at = last.at.to_rfc3339_seconds();
                 Some(format!("the configuration on disk was refused at {at}: {}", first_error(problems)))
             }
-            (None, Some(errors)) => Some(format!("the configuration on disk had {errors} errors at the start")),
+            (None, Some(problems)) => {
+                Some(format!("the configuration on disk could not be used at the start: {}", first_error(problems)))
+            }
             (None, None) => None,
         };
         if let Some(trouble) = trouble {
@@ -163,6 +163,12 @@ impl Ended {
     }
 }
 
+/// As many of them as are kept.
+fn worst(problems: &[ProblemReport]) -> Vec<ProblemReport> {
+    let (errors, warnings): (Vec<_>, Vec<_>) = problems.iter().partition(|problem| problem.is_error());
+    errors.into_iter().chain(warnings).take(MAX_KEPT).cloned().collect()
+}
+
 fn first_error(problems: &[ProblemReport]) -> String {
     let errors = problems.iter().filter(|problem| problem.is_error());
     match (errors.clone().next(), errors.count()) {
@@ -192,9 +198,12 @@ mod tests {
 
     #[test]
     fn the_last_good_configuration_is_told_until_the_files_are_good() {
-        let board = Board::new("d1".to_owned(), Timestamp::from_millis(0), Some(3));
+        let problems = ["it is bad", "and this"].map(|text| ProblemReport::of(text.to_owned()));
+        let board = Board::new("d1".to_owned(), Timestamp::from_millis(0), Some(&problems));
         assert_eq!((board.known().source(), board.known().success().1), ("last-good", false));
-        assert!(board.details()["bad_configuration"].as_str().unwrap().contains("had 3 errors at the start"));
+        assert!(
+            board.details()["bad_configuration"].as_str().unwrap().contains("at the start: it is bad (and 1 more)")
+        );
         board.replaced("d1".to_owned(), Vec::new(), AT, Trigger::Command);
         assert_eq!((board.known().source(), board.known().since), ("files", AT));
         assert!(!board.details().contains_key("bad_configuration"));

@@ -2,7 +2,8 @@
 //!
 //! Their stamps are looked at, not their contents: an editor may write a file in several steps, a package manager several
 //! files, so that what is new counts once it has stayed the same for a look. Whether the contents say anything else is
-//! found by reading them.
+//! found by reading them. While they cannot be used they are read every so often as well: what they name, such as a
+//! secret's file that comes later, is only known once they can.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -17,22 +18,43 @@ use crate::base::stop::Stop;
 /// How often the stamps are looked at.
 const INTERVAL: Duration = Duration::from_secs(2);
 
+/// After how many looks files that could not be used are read again.
+const LOOKS_AT_BAD: u32 = 5;
+
 /// Device, inode, size and time of the last change of each file; `None` for one that is not there.
 type Stamps = Vec<(PathBuf, Option<(u64, u64, u64, i64, i64)>)>;
 
 /// Reloads when the files change, until the stop is given.
 pub(super) async fn run(reloader: Arc<Reloader>, stop: Stop) {
     let mut watch = Watch::default();
+    // How many looks ago bad files were read; `None` while the last ones could be used.
+    let mut bad: Option<u32> = None;
     while !stop.is_stopped() {
         tokio::select! {
             () = stop.stopped() => return,
             () = tokio::time::sleep(INTERVAL) => {}
         }
-        if look(&reloader, &mut watch).await {
+        let has_changed = look(&reloader, &mut watch).await;
+        if watch.known.is_none() {
+            bad = None;
+        }
+        if has_changed || are_mended(&reloader, &mut bad).await {
             // How it ends is told by the reload itself.
-            let _ = reloader.reload(Trigger::Change).await;
+            let done = reloader.reload(Trigger::Change).await.is_ok();
+            bad = if done || reloader.can_be_read().await { None } else { Some(0) };
         }
     }
+}
+
+/// Whether files that were bad when they were read last, so many looks ago, can be used now.
+async fn are_mended(reloader: &Reloader, bad: &mut Option<u32>) -> bool {
+    let Some(looks) = bad else { return false };
+    *looks += 1;
+    if *looks < LOOKS_AT_BAD {
+        return false;
+    }
+    *looks = 0;
+    reloader.can_be_read().await
 }
 
 /// Whether the files have changed, and settled.

@@ -109,6 +109,11 @@ impl Reloader {
         read.map_err(|Problems { problems, .. }| NotReloaded::Refused(problems.iter().map(report::problem).collect()))
     }
 
+    /// Whether the files can be used as they are now.
+    pub(super) async fn can_be_read(&self) -> bool {
+        self.read().await.is_ok()
+    }
+
     /// Keeps what runs as the last good configuration. That it cannot be kept is told, and stops nothing.
     pub(super) async fn keep_last_good(&self) {
         if self.files.is_none() {

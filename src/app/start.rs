@@ -21,6 +21,7 @@ use super::error::StartError;
 use super::figures::FigureCollector;
 use super::file_watch;
 use super::reload::{Reloader, Reloads};
+use super::report;
 use super::running::{Running, Served};
 use super::sample::{self, Places};
 use super::stopping::{Stopping, Supervisor, join};
@@ -34,7 +35,7 @@ use crate::base::clock::{Clock, SystemClock};
 use crate::base::outbound::Outbound;
 use crate::base::random::{Random, SystemRandomness};
 use crate::base::stop::Stop;
-use crate::config::{Effective, Settings, Severity};
+use crate::config::{Effective, Settings};
 use crate::engine::{ConditionWatch, Delivery, DeliveryMetrics, DownTargets, Engine, Provisioned};
 use crate::http::contract::Contract;
 use crate::http::metrics::HttpMetrics;
@@ -80,9 +81,9 @@ pub async fn start(configured: impl Into<Configured>, parts: Parts) -> Result<Ru
     let outbound = Arc::new(Outbound::new(settings.trust.clone()));
     outbound.listens_on(settings.server.listen.iter().chain(&settings.admin.listen).filter_map(ListenAddress::tcp));
     let issuers = TrustedIssuers::new(settings.issuers.clone(), Arc::clone(&outbound), Arc::clone(&parts.clock));
-    let errors = instead_of.map(|problems| problems.problems.iter().filter(|p| p.severity == Severity::Error).count());
+    let bad: Option<Vec<_>> = instead_of.map(|bad| bad.problems.iter().map(report::problem).collect());
     let digest = files.as_ref().map(|_| effective.digest()).unwrap_or_default();
-    let board = Arc::new(Board::new(digest, parts.clock.now(), errors));
+    let board = Arc::new(Board::new(digest, parts.clock.now(), bad.as_deref()));
     let mut start = Start {
         condition: Arc::new(Condition::new(parts.clock.now(), trail.clone(), Arc::clone(&board))),
         watched: OfFiles::new(&settings),

@@ -26,7 +26,7 @@ pub(super) fn configured(configuration: &Configuration) -> Result<Configured, Fa
         }
     };
     log::install(loaded.settings.log);
-    for problem in &problems.problems {
+    for problem in problems.problems.iter().filter(|problem| problem.severity == Severity::Error) {
         tracing::error!("{problem}");
     }
     tell_last_good();

@@ -23,7 +23,7 @@ pub(super) fn of_refused(refused: RefusedFiles) -> Finding {
         key: Key::Other("configuration".to_owned()),
         since: Some(since),
         repeat: Repeat::Daily,
-        detail: format!("The configuration on disk cannot be used, and an earlier one runs: {detail}"),
+        detail: format!("The configuration on disk cannot be used, and an earlier one runs: {detail}."),
         what_to_do: "See `tidings check`, correct the files, and run `tidings reload`.".to_owned(),
         facts,
         mark: None,
