@@ -70,7 +70,7 @@ impl Server {
     /// The server that is meant. With a URL no configuration is needed: without one the mounts are the defaults.
     pub(super) fn find(&self, configuration: &Configuration) -> Result<Api, Failure> {
         let Some(url) = &self.url else {
-            let settings = configuration.load()?.settings;
+            let settings = configuration.load_running()?.settings;
             let listen = settings.server.listen.first();
             let listen = listen.ok_or_else(|| Failure::new(Exit::Configuration, "`server.listen` names no address"))?;
             return Ok(Api { target: Target::of(listen), mounts: Mounts::configured(&settings) });

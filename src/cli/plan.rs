@@ -1,5 +1,6 @@
 //! `tidings plan`: what a reload would change.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -12,13 +13,12 @@ use super::operator::Admin;
 use super::output;
 use super::reload::{PATIENCE, check, counts, short};
 use super::settings::Configuration;
-use crate::api::admin::{DifferenceReport, FieldReport, PlanReport};
+use crate::api::admin::{DifferenceReport, FieldReport, PlanReport, SubscriptionCounts};
 use crate::app::{self, StartError, last_good};
-use crate::config::Effective;
 use crate::engine::foresee;
 use crate::store::redb::OpenError;
 
-/// Beyond so many entries of a list that are added or removed, the rest is counted.
+/// Beyond so many entries of a list that are added, changed or removed, the rest is counted.
 const SHOWN: usize = 20;
 
 /// Show what a reload would change
@@ -39,17 +39,17 @@ pub(super) struct Plan {
 /// Runs the command.
 pub(super) async fn run(arguments: &Plan, configuration: &Configuration) -> Result<Exit, Failure> {
     let call = || Call { limit: PATIENCE, ..Call::get("/configuration/plan") };
-    let plan: PlanReport = match desk::ask(&arguments.admin, configuration, call).await {
+    let (plan, runs): (PlanReport, _) = match desk::ask(&arguments.admin, configuration, call).await {
         Ok(answer) => {
             check("plan", &answer)?;
-            answer.read("the plan")?
+            (answer.read("the plan")?, true)
         }
         Err(failure) if failure.exit == Exit::Unreachable && arguments.admin.url().is_none() => {
-            of_stopped(configuration, &failure)?
+            (of_stopped(configuration, &failure)?, false)
         }
         Err(failure) => return Err(failure),
     };
-    output::result(&if arguments.json { as_json(&plan)? } else { as_text(&plan) })?;
+    output::result(&if arguments.json { as_json(&plan)? } else { as_text(&plan, runs) })?;
     Ok(if plan.has_changes() { Exit::Finding } else { Exit::Ok })
 }
 
@@ -67,9 +67,9 @@ fn of_stopped(configuration: &Configuration, unreachable: &Failure) -> Result<Pl
         Some(Ok(loaded)) => loaded.effective,
         Some(Err(problems)) => {
             output::remark(&format!("what ran last cannot be read, so that all is shown as new:\n{problems}"));
-            Effective::empty()
+            loaded.effective.built_in()
         }
-        None => Effective::empty(),
+        None => loaded.effective.built_in(),
     };
     let foreseen = foresee(&loaded.settings.engine, &survey.subscriptions)
         .map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;
@@ -83,24 +83,14 @@ fn as_json(plan: &PlanReport) -> Result<String, Failure> {
         .map_err(|error| Failure::new(Exit::Io, format!("cannot write the plan: {error}")))
 }
 
-fn as_text(plan: &PlanReport) -> String {
+fn as_text(plan: &PlanReport, runs: bool) -> String {
     let PlanReport { running, disk, differences, restart, held, released, subscriptions, warnings } = plan;
     let mut out = String::new();
     // Writing to a String cannot fail.
     for warning in warnings {
         let _ = writeln!(out, "{warning}");
     }
-    let mut shown = BTreeMap::new();
-    for difference in differences {
-        let of_kind: &mut usize = shown.entry((&difference.section, &difference.kind)).or_default();
-        *of_kind += 1;
-        if *of_kind <= SHOWN || difference.waiting.is_some_and(|waiting| waiting > 0) {
-            write_difference(&mut out, difference);
-        }
-    }
-    for ((section, kind), count) in shown.into_iter().filter(|(_, count)| *count > SHOWN) {
-        let _ = writeln!(out, "{count} entries of {section} are {kind} in all: --json shows each");
-    }
+    write_differences(&mut out, differences);
     for (reports, what) in [(held, "held, for no file names the client"), (released, "released")] {
         for report in reports.iter().take(SHOWN) {
             let _ =
@@ -115,12 +105,39 @@ fn as_text(plan: &PlanReport) -> String {
         let _ = writeln!(out, "waiting for a restart: {}", restart.join(", "));
     }
     let (running, disk) = (short(running), short(disk));
-    let _ = if plan.has_changes() {
-        writeln!(out, "a reload would change this: {running} runs, {disk} is on disk")
-    } else {
-        writeln!(out, "a reload would change nothing: {running} runs, and is on disk")
+    let _ = match (runs, plan.has_changes()) {
+        (true, true)
+            if differences.iter().all(|difference| difference.restart)
+                && *subscriptions == SubscriptionCounts::default() =>
+        {
+            writeln!(out, "only a restart would change this: {running} runs, {disk} is on disk")
+        }
+        (true, true) => writeln!(out, "a reload would change this: {running} runs, {disk} is on disk"),
+        (true, false) => writeln!(out, "a reload would change nothing: {running} runs, and is on disk"),
+        (false, true) => writeln!(out, "a start would change this: {disk} is on disk"),
+        (false, false) => writeln!(out, "a start would change nothing: {disk} ran last, and is on disk"),
     };
     output::printable(&out)
+}
+
+/// Each of them, or the first of many: of what is removed that where most waits.
+fn write_differences(out: &mut String, differences: &[DifferenceReport]) {
+    let mut ordered: Vec<_> = differences.iter().collect();
+    ordered.sort_by_key(|difference| (&difference.section, Reverse(difference.waiting)));
+    let mut shown = BTreeMap::new();
+    for difference in ordered {
+        let (count, waiting): &mut (usize, u64) = shown.entry((&difference.section, &difference.kind)).or_default();
+        *count += 1;
+        *waiting += difference.waiting.unwrap_or_default();
+        if *count <= SHOWN {
+            write_difference(out, difference);
+        }
+    }
+    for ((section, kind), (count, waiting)) in shown.into_iter().filter(|(_, (count, _))| *count > SHOWN) {
+        let waiting = if waiting > 0 { format!(", with {waiting} waiting notifications") } else { String::new() };
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{count} entries of {section} are {kind} in all{waiting}: --json shows each");
+    }
 }
 
 fn write_difference(out: &mut String, difference: &DifferenceReport) {

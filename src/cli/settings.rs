@@ -1,12 +1,18 @@
 //! The configuration that a command is told of: `--config`, `TIDINGS_CONFIG`, or the packaged place.
 
 use std::path::PathBuf;
+use std::sync::Once;
 
 use clap::Args;
 
 use super::exit::{Exit, Failure};
+use super::output;
+use crate::app::last_good;
 use crate::base::secret::SecretString;
-use crate::config::{self, Loaded, Problems, Sources};
+use crate::config::{self, Fallback, Loaded, Problems, Sources};
+
+/// That the files are bad is told once.
+static TOLD: Once = Once::new();
 
 /// Where the configuration is.
 #[derive(Args, Clone, Debug)]
@@ -43,16 +49,38 @@ impl Configuration {
         Failure::new(Exit::Configuration, format!("{problems}\n{advice}"))
     }
 
+    /// What a running appliance goes by: what the files say or, if they are bad, the last good configuration.
+    pub(super) fn load_running(&self) -> Result<Loaded, Failure> {
+        self.usable().map(|(loaded, _)| loaded)
+    }
+
     /// The same, `None` if there is no such file.
     pub(super) fn load_if_there(&self) -> Result<Option<Loaded>, Failure> {
-        if self.config.exists() { self.load().map(Some) } else { Ok(None) }
+        if self.config.exists() { self.load_running().map(Some) } else { Ok(None) }
+    }
+
+    /// What can be used, and where it was read from.
+    fn usable(&self) -> Result<(Loaded, Sources), Failure> {
+        let sources = self.sources();
+        let problems = match config::load(&sources) {
+            Ok(loaded) => return Ok((loaded, sources)),
+            Err(problems) => problems,
+        };
+        let Fallback { data_dir, .. } = config::fallback(&sources);
+        let refusal = || self.refusal(&problems);
+        let Some(Ok(sources)) = last_good::sources(&data_dir, &sources) else { return Err(refusal()) };
+        let loaded = config::load(&sources).map_err(|_| refusal())?;
+        TOLD.call_once(|| {
+            output::remark("the files are bad (tidings check): going by the last configuration that ran");
+        });
+        Ok((loaded, sources))
     }
 
     /// The secret of a client, from its `[[clients]]` entry.
     pub(super) fn client_secret(&self, client: &str) -> Result<SecretString, Failure> {
         // Its problems are the better explanation.
-        self.load()?;
-        config::client_secret(&self.sources(), client).ok_or_else(|| {
+        let (_, sources) = self.usable()?;
+        config::client_secret(&sources, client).ok_or_else(|| {
             let text = format!(
                 "the configuration has no secret of a client `{client}`: correct the id, or give a --token if only the hash \
                  of the secret stands there"

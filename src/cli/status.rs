@@ -165,7 +165,10 @@ fn of_configuration(configuration: &ConfigurationReport) -> String {
     let on_disk = match &disk.digest {
         Some(on_disk) if on_disk == digest => "the same".to_owned(),
         Some(on_disk) => format!("{} (tidings plan shows what is not the same)", short(on_disk)),
-        None => format!("cannot be used: {} problems (tidings check)", disk.problems.len()),
+        None => {
+            let errors = disk.problems.iter().filter(|problem| problem.is_error()).count();
+            format!("cannot be used: {errors} {} (tidings check)", if errors == 1 { "error" } else { "errors" })
+        }
     };
     let _ = writeln!(out, "  {:<28} {on_disk}", "configuration on disk");
     if !restart.is_empty() {

@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Verify, configuration: &Configuration) -> Result<E
     }
     let file = match &arguments.file {
         Some(file) => file.clone(),
-        None => data_file(&configuration.load()?.settings.data_dir),
+        None => data_file(&configuration.load_running()?.settings.data_dir),
     };
     let report = redb::verify(&file, &output::progress()).map_err(|error| not_verified(&error))?;
     output::result(&if arguments.json { as_json(&file, &report) } else { as_text(&file, &report) })?;

@@ -43,7 +43,7 @@ fn holds(report: &Report) -> bool {
 fn chosen(named: &str, configuration: &Configuration) -> Result<Trail, Failure> {
     match named {
         "-" => Ok(Trail::Standard),
-        "" => match configuration.load()?.settings.audit {
+        "" => match configuration.load_running()?.settings.audit {
             Output::File(path) => Ok(Trail::File(path)),
             Output::Journal => Err(Failure::new(
                 Exit::Usage,

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::program::{Site, there};
+use crate::program::{SECRET, Site, there};
 
 const OTHER: &str = "[[subscriptions]]\nid = \"other\"\nclient_id = \"crm\"\nevent_types = [\"404\"]\npoll = {}\n";
 
@@ -68,6 +68,7 @@ fn a_plan_is_made_of_the_data_file_where_nothing_runs() {
     let first = site.run(&["plan"]).expect(1);
     assert!(first.stdout.contains("+ clients crm") && first.stdout.contains("1 created"), "{first:?}");
     assert!(!there(&site.path("data")), "nothing is made");
+    assert!(!first.stdout.contains("page_size") && first.stdout.contains("a start would change this"), "{first:?}");
     let serving = site.serve();
     let publish = site.run(&["publish", "--client", "crm", "--type", "301", "--data", "{}"]);
     publish.expect(0);
@@ -108,7 +109,11 @@ fn the_last_good_configuration_runs_if_the_files_are_bad_at_a_start() {
     let metrics = serving.admin("/metrics").unwrap().body;
     assert!(metrics.contains("\ntidings_config_last_good 1\n"), "{metrics}");
     assert!(metrics.contains("\ntidings_config_last_reload_successful 0\n"), "{metrics}");
-    serving.until("/health/ready", |body| body.contains("the last good one runs"));
+    serving.until("/health/ready", |body| body.contains("not TOML") && body.contains("the last good one runs"));
+    // Who runs it is not locked out meanwhile.
+    let listed = site.run(&["subscriptions"]).expect(0).says("going by the last configuration that ran");
+    assert!(listed.stdout.contains("other"), "{listed:?}");
+    site.run(&["publish", "--client", "crm", "--type", "404", "--data", "{}"]).expect(0);
     site.run(&["reload"]).expect(78).says("not TOML");
     std::fs::write(site.config(), text).unwrap();
     let reloaded = site.run(&["reload"]).expect(0);
@@ -151,6 +156,8 @@ fn who_does_not_want_that_is_not_started_with_bad_files() {
     let mut command = site.command(&["serve"]);
     let output = command.env("TIDINGS__ON_BAD_CONFIGURATION", "refuse").output().unwrap();
     assert_eq!(output.status.code(), Some(78));
+    let kept = std::fs::read_to_string(site.path("data/last-good.toml")).unwrap();
+    assert!(kept.contains("sealed = ") && !kept.contains(SECRET), "{kept}");
     std::fs::write(site.path("data/last-good.toml"), "[sever]\n").unwrap();
     site.run(&["serve"]).expect(78).says("the last good configuration cannot be used either");
     std::fs::remove_file(site.path("data/last-good.toml")).unwrap();
@@ -177,7 +184,43 @@ fn files_that_change_are_read_again_where_they_say_so() {
     std::fs::write(site.path("conf.d/10-more.toml"), more).unwrap();
     serving.until("/metrics", |body| body.contains("\ntidings_subscriptions 3\n"));
     assert_eq!(status(&site)["last_reload"]["by"], "change");
-    // Once it is switched off a change changes nothing.
-    write(&site, OTHER);
-    serving.until("/health/ready", |body| !body.contains("sever"));
+    // What bad files name may come later than they do.
+    let secret = site.path("late");
+    let guest = "[[clients]]\nid = \"guest\"\nscopes = []\nsecret = { file =";
+    let more = format!("{guest} \"{}\" }}\n{OTHER}", secret.display());
+    std::fs::write(site.path("conf.d/10-more.toml"), more.replace("other", "more")).unwrap();
+    serving.until("/health/ready", |body| body.contains("cannot be read"));
+    std::fs::write(&secret, "s3cret").unwrap();
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    serving.until("/health/ready", |body| !body.contains("cannot be read"));
+    site.run(&["plan"]).expect(0);
+}
+
+#[test]
+fn ten_thousand_declared_subscriptions_are_planned_and_reloaded_in_few_words() {
+    let site = Site::new();
+    let many = site.path("conf.d/many.toml");
+    let one =
+        |n| format!("[[subscriptions]]\nid = \"s-{n}\"\nclient_id = \"crm\"\npoll = {{}}\nevent_types = [\"404\"]\n");
+    std::fs::create_dir(site.path("conf.d")).unwrap();
+    let serving = site.serve();
+    std::fs::write(&many, (0..10_000).map(one).collect::<String>()).unwrap();
+    let plan = site.run(&["plan"]).expect(1).stdout;
+    assert!(plan.contains("10000 created") && plan.lines().count() < 150, "{plan}");
+    let reloaded = site.run(&["reload"]).expect(0).stdout;
+    assert!(reloaded.contains("10000 created") && reloaded.lines().count() < 10, "{reloaded}");
+    serving.kill_9();
+    let serving = site.serve();
+    assert!(serving.log().contains("created=0 updated=0"), "{}", serving.log());
+    site.run(&["publish", "--client", "crm", "--type", "404", "--data", "{}"]).expect(0);
+    std::fs::remove_file(&many).unwrap();
+    let plan = site.run(&["plan"]).expect(1).stdout;
+    assert!(
+        plan.contains("10000 entries of subscriptions are removed in all, with 10000 waiting notifications"),
+        "{plan}"
+    );
+    assert!(plan.lines().count() < 150, "{plan}");
+    let plan = json(&site.run(&["plan", "--json"]).expect(1).stdout);
+    assert_eq!(plan["differences"].as_array().unwrap().len(), 10_000);
+    site.run(&["reload"]).expect(0);
 }

@@ -63,7 +63,7 @@ impl Admin {
     pub(super) async fn desk(&self, configuration: &Configuration) -> Result<Desk, Failure> {
         let target = match &self.url {
             Some(url) => Target::parse(url)?,
-            None => preferred(&configuration.load()?.settings)?,
+            None => preferred(&configuration.load_running()?.settings)?,
         };
         let authorization = if target.is_local_socket() { None } else { Some(self.authorize(configuration).await?) };
         Ok(Desk { target, mount: mount(configuration)?, authorization })

@@ -43,11 +43,29 @@ impl Effective {
         Self { root: Growing { places, notes }.table("", values) }
     }
 
+    /// What of it is built in, and stands in no source.
+    #[must_use]
+    pub fn built_in(&self) -> Self {
+        Self { root: built_in(&self.root) }
+    }
+
     /// No value at all.
     #[must_use]
     pub const fn empty() -> Self {
         Self { root: BTreeMap::new() }
     }
+}
+
+fn built_in(table: &BTreeMap<String, Node>) -> BTreeMap<String, Node> {
+    let kept = |(key, node): (&String, &Node)| {
+        let node = match &node.content {
+            Content::Table(inner) => Node { content: Content::Table(built_in(inner)), ..node.clone() },
+            _ if matches!(node.place, Place::BuiltIn {}) => node.clone(),
+            _ => return None,
+        };
+        Some((key.clone(), node))
+    };
+    table.iter().filter_map(kept).collect()
 }
 
 /// Shows the digest alone: the values may hold secrets.
