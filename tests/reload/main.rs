@@ -6,8 +6,12 @@ mod callers;
 #[expect(dead_code, reason = "the request's id is of no use here")]
 mod calls;
 mod files;
+mod issuers;
 mod limits;
 mod listeners;
 mod plans;
+#[path = "../issuers/signer.rs"]
+#[expect(dead_code, reason = "one algorithm is enough here")]
+mod signer;
 mod site;
 mod subscriptions;

@@ -17,7 +17,7 @@ use crate::calls::{Answer, Call};
 /// The secret of every client.
 pub(crate) const SECRET: &str = "a-secret-of-the-tests";
 
-const START: Timestamp = Timestamp::from_millis(1_795_341_600_000);
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_795_341_600_000);
 
 /// The files that the tests begin with, but for the listeners: `crm` and `erp` may do all.
 pub(crate) const FILES: &str = r#"
