@@ -30,12 +30,16 @@ fn what_was_accepted_arrives_when_the_process_is_killed() {
     println!("TIDINGS_TEST_SEED={seed} TIDINGS_TEST_KILLS={kills}");
     let receiver = Receiver::start(seed).expect("it can listen");
     let site = Site::new(sites(), declared(&receiver)).expect("a folder can be made");
-    if let Err(error) = siege(&site, &receiver, seed, kills) {
+    let siege = |appliance, (lives, tally): (&Lives, &Tally)| {
+        kill_repeatedly(&site, appliance, &receiver, (lives, tally), (seed, kills))
+    };
+    if let Err(error) = besiege(&site, &receiver, (seed, kills), siege) {
         panic!("seed {seed}: {error}\nthe log ends with:\n{}", site.last_words());
     }
 }
 
-fn declared(receiver: &Receiver) -> Declared {
+/// What is sent to `receiver`, in both orders.
+pub(crate) fn declared(receiver: &Receiver) -> Declared {
     let address = receiver.address;
     let mut further = format!(
         "[webhooks]\nin_flight = {IN_FLIGHT}\nin_flight_each = 8\n[[webhooks.egress]]\nname = \"test\"\nallow = [\"{address}\"]\n"
@@ -52,7 +56,13 @@ fn declared(receiver: &Receiver) -> Declared {
     Declared { further, ..Declared::default() }
 }
 
-fn siege(site: &Site, receiver: &Receiver, seed: u64, kills: u64) -> io::Result<()> {
+/// Load and whatever `siege` does to it, which answers the life that is left standing; then the account.
+pub(crate) fn besiege(
+    site: &Site,
+    receiver: &Receiver,
+    (seed, kills): (u64, u64),
+    siege: impl FnOnce(Appliance, (&Lives, &Tally)) -> io::Result<Appliance>,
+) -> io::Result<()> {
     let (lives, tally) = (Lives::default(), Tally::default());
     let appliance = Appliance::start(site, START)?;
     let token = bearer(appliance.addresses.api, CLIENT, SECRET)?;
@@ -65,7 +75,7 @@ fn siege(site: &Site, receiver: &Receiver, seed: u64, kills: u64) -> io::Result<
             })
             .map(|publisher| scope.spawn(move || publisher.run()))
             .collect();
-        let survivor = kill_repeatedly(site, appliance, receiver, (&lives, &tally), (seed, kills));
+        let survivor = siege(appliance, (&lives, &tally));
         // Said before any error is returned: the scope waits for the workers.
         lives.finish();
         let posts: io::Result<Vec<Vec<Post>>> = publishers.into_iter().map(joined).collect();

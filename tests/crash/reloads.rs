@@ -13,12 +13,20 @@ use tidings::app;
 use tidings::base::random::SeededRandomness;
 
 use crate::draw::below;
+use crate::lives::Lives;
 use crate::process::appliance::Appliance;
 use crate::process::site::{CLIENT, Site};
-use crate::{BUDGET, Field, PLANS, START, any_seed, besiege, demand_conservation, number_from_environment, sites_with};
+use crate::publisher::Tally;
+use crate::receiver::Receiver;
+use crate::{
+    BUDGET, Field, PLANS, START, any_seed, besiege, delivery, demand_conservation, number_from_environment, sites,
+    sites_with,
+};
 
 /// How long a reload may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A secret of webhooks.
+const SIGNS: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// How many subscriptions come and go.
 const EXTRAS: u32 = 10;
 /// Every so many reloads the process is killed in the middle of one.
@@ -34,6 +42,51 @@ fn nothing_is_lost_or_doubled_while_the_configuration_is_reloaded() {
     if let Err(error) = besiege(&site, seed, siege) {
         panic!("seed {seed}: {error}\nthe log ends with:\n{}", site.last_words());
     }
+}
+
+#[test]
+fn what_is_sent_arrives_once_while_the_configuration_is_reloaded() {
+    let seed = number_from_environment("TIDINGS_TEST_SEED").unwrap_or_else(any_seed);
+    let reloads = number_from_environment("TIDINGS_TEST_RELOADS").unwrap_or(40);
+    println!("TIDINGS_TEST_SEED={seed} TIDINGS_TEST_RELOADS={reloads}");
+    let receiver = Receiver::start(seed).expect("it can listen");
+    let site = Site::new(sites(), delivery::declared(&receiver)).expect("a folder can be made");
+    let siege = |appliance, _: (&Lives, &Tally)| reload_senders(&site, appliance, (seed, reloads));
+    if let Err(error) = delivery::besiege(&site, &receiver, (seed, 0), siege) {
+        panic!("seed {seed}: {error}\nthe log ends with:\n{}", site.last_words());
+    }
+}
+
+/// Changes how webhooks are sent, and the secrets and targets of neighbours, `reloads` times.
+fn reload_senders(site: &Site, appliance: Appliance, (seed, reloads): (u64, u64)) -> io::Result<Appliance> {
+    let random = SeededRandomness::new(seed);
+    let base = std::fs::read_to_string(site.config())?;
+    for _ in 0..reloads {
+        thread::sleep(Duration::from_millis(u64::from(below(&random, 60))));
+        let is_good = below(&random, 4) > 0;
+        let text = draw_senders(&base, &random);
+        std::fs::write(site.config(), if is_good { text } else { spoil(&text, &random) })?;
+        let told = Told::so_far(site)?;
+        hang_up(&appliance)?;
+        told.await_one(site, is_good)?;
+        demand_conservation(&appliance.metrics()?, 0, u64::MAX)?;
+    }
+    std::fs::write(site.config(), base)?;
+    Ok(appliance)
+}
+
+fn draw_senders(base: &str, random: &SeededRandomness) -> String {
+    let (in_flight, timeout) = (1 + below(random, 16), 10 + below(random, 9));
+    let settings = format!("in_flight = {in_flight}\ntimeout = \"{timeout}s\"\nin_flight_each = {in_flight}\n");
+    let mut text = base.replacen("in_flight = 16\nin_flight_each = 8\n", &settings, 1);
+    if below(random, 2) == 0 {
+        text = text
+            .replace("asymmetric = true }", &format!("asymmetric = true, secrets = [{{ value = \"{SIGNS}\" }}] }}"));
+    }
+    if below(random, 2) == 0 {
+        text.push_str("[[webhooks.egress]]\nname = \"other\"\nallow = [\"10.0.0.0/8:443\"]\n");
+    }
+    text
 }
 
 /// Files, and what they are to come to.
@@ -75,10 +128,7 @@ fn spoil(text: &str, random: &SeededRandomness) -> String {
     match below(random, 5) {
         0 => format!("{text}\n[limits\n"),
         1 => format!("{text}\n[sever]\nlisten = []\n"),
-        2 => format!(
-            "{text}\n[[subscriptions]]\nid = \"{}\"\nclient_id = \"{CLIENT}\"\nevent_types = [\"x\"]\npoll = {{}}\n",
-            PLANS[0].id
-        ),
+        2 => format!("{text}\n[[clients]]\nid = \"{CLIENT}\"\nsecret = {{ value = \"x\" }}\nscopes = []\n"),
         3 => format!("{text}\n[[clients]]\nid = \"bad\"\nsecret = {{ file = \"/nowhere\" }}\nscopes = []\n"),
         _ => text[..text.len() - 1 - below(random, 40) as usize].to_owned() + " = ",
     }
