@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use toml::de::{DeTable, DeValue};
 
+use super::document;
 use super::load::defaults;
 use super::sources::{self, Files, Sources};
 use crate::http::settings::ListenAddress;
@@ -26,8 +27,8 @@ pub fn fallback(sources: &Sources) -> Fallback {
     let settings = defaults();
     let mut found = Fallback { data_dir: settings.data_dir, last_good: true, admin: settings.admin.listen };
     for text in sources::read_all(sources, &mut Files::default(), &mut Vec::new()) {
-        let (table, _) = DeTable::parse_recoverable(&text.content);
-        found.take(table.get_ref());
+        let toml = if document::is_json(&text.file) { as_toml(&text.content) } else { text.content };
+        found.take(DeTable::parse_recoverable(&toml).0.get_ref());
     }
     let variable = |name: &str| sources.environment.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
     let mut text = String::new();
@@ -65,6 +66,25 @@ impl Fallback {
             self.admin = addresses;
         }
     }
+}
+
+/// What is in JSON, as TOML; empty if it cannot be read: of JSON with a mistake in its form nothing can be saved.
+fn as_toml(json: &str) -> String {
+    let json = json.strip_prefix('\u{feff}').unwrap_or(json);
+    let root: serde_json::Value = serde_json::from_str(json).unwrap_or_default();
+    let mut text = String::new();
+    for (key, pointer) in [
+        ("data_dir", "/data_dir"),
+        ("on_bad_configuration", "/on_bad_configuration"),
+        ("admin.listen", "/admin/listen"),
+    ] {
+        // Null, which TOML does not have, says nothing here.
+        if let Some(value) = root.pointer(pointer).and_then(|value| toml::Value::try_from(value).ok()) {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{key} = {value}");
+        }
+    }
+    text
 }
 
 fn text<'a>(table: &'a DeTable<'_>, key: &str) -> Option<&'a str> {

@@ -1,7 +1,7 @@
 //! JSON in `conf.d`: read as TOML is, with the same places and the same refusals.
 
 use serde_json::{Map, Value, json};
-use tidings::config::Problem;
+use tidings::config::{Fallback, Problem, fallback};
 
 use crate::site::{SAMPLE, Site, at, only, with_client};
 
@@ -116,4 +116,18 @@ fn a_member_of_the_wrong_type_is_refused_where_it_stands() {
             assert!(problems.iter().any(|p| p.key.contains(key) && at(p).0 > 1), "{key}: {problems:?}");
         });
     }
+}
+
+#[test]
+fn what_bad_files_say_all_the_same_may_stand_in_json() {
+    let json = "\u{feff}{\"data_dir\": \"/there\", \"on_bad_configuration\": \"refuse\", \"admin\": {\"listen\": \
+                [\"unix:/there/admin.sock\"], \"tls\": null}, \"log\": null}";
+    let site = Site::new("data_dir = \"/here\"\n[sever]\n").with("conf.d/a.json", json);
+    let Fallback { data_dir, last_good, admin } = fallback(&site.sources);
+    assert_eq!((data_dir.to_str(), last_good), (Some("/there"), false));
+    assert_eq!(admin.iter().map(ToString::to_string).collect::<Vec<_>>(), ["unix:/there/admin.sock"]);
+    let site = site.with("conf.d/b.json", "{\"data_dir\": 5, \"on_bad_configuration\": null, \"admin\": []}");
+    let site = site.with("conf.d/c.json", "{\"data_dir\": \"/nowhere\"");
+    let found = fallback(&site.sources);
+    assert_eq!((found.data_dir.to_str(), found.last_good), (Some("/there"), false));
 }

@@ -11,4 +11,4 @@ mod toml;
 mod tree;
 mod walk;
 
-pub(super) use walk::{read, read_array};
+pub(super) use walk::{is_json, read, read_array};

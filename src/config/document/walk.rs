@@ -13,10 +13,14 @@ use crate::config::problem::Problem;
 /// Parses `text`, JSON if the name of the file ends so and TOML otherwise, and notes in `places` where its values stand.
 pub(in crate::config) fn read(file: &Path, text: &str, places: &mut Places) -> Result<Dict, Vec<Problem>> {
     let lines = Lines::new(file, text);
-    let is_json = file.extension().is_some_and(|extension| extension == "json");
-    let members = if is_json { json::parse(&lines)? } else { toml::parse(&lines)? };
+    let members = if is_json(file) { json::parse(&lines)? } else { toml::parse(&lines)? };
     places.begin_source();
     Ok(Walk { lines: &lines, places }.table("", members, true))
+}
+
+/// Whether the name of `file` says that it is JSON.
+pub(in crate::config) fn is_json(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "json")
 }
 
 /// Parses the array that an environment variable or a flag holds; `None` if it is none.
