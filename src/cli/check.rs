@@ -82,9 +82,10 @@ fn certificates(settings: &Settings) -> Vec<Certificate> {
 fn as_json(found: &Found) -> String {
     let Found { usable: _, problems, certificates, tried, files } = found;
     let errors = found.count(Severity::Error);
+    let files_read: Vec<_> = files.read.iter().map(|file| file.to_string_lossy()).collect();
     let mut report = json!({
         "ok": errors == 0, "errors": errors, "warnings": found.count(Severity::Warning), "problems": problems,
-        "certificates": certificates, "files_read": files.read, "files_skipped": files.skipped,
+        "certificates": certificates, "files_read": files_read, "files_skipped": files.skipped,
     });
     if let Some(tried) = tried {
         report["online"] = json!(tried);

@@ -56,8 +56,9 @@ impl Place {
     }
 }
 
-fn path<S: Serializer>(file: &Arc<Path>, serializer: S) -> Result<S::Ok, S::Error> {
-    file.as_ref().serialize(serializer)
+/// As text shows it: a name that is not UTF-8 is no reason to show nothing.
+pub(super) fn path<S: Serializer>(file: impl AsRef<Path>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&file.as_ref().display())
 }
 
 impl fmt::Display for Place {

@@ -6,9 +6,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::string::FromUtf8Error;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::problem::{Place, Problem};
+use super::problem::{self, Place, Problem};
 use crate::base::clock::{Clock as _, SystemClock, Timestamp};
 
 /// The largest configuration file in bytes.
@@ -79,6 +79,7 @@ impl Sources {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Skipped {
     /// Which.
+    #[serde(serialize_with = "problem::path")]
     pub file: PathBuf,
     /// Why.
     pub reason: &'static str,
@@ -88,11 +89,15 @@ pub struct Skipped {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Files {
     /// The files whose content counts; later ones win.
-    #[serde(rename = "files_read")]
+    #[serde(rename = "files_read", serialize_with = "paths")]
     pub read: Vec<PathBuf>,
     /// What lies in `conf.d` and was left out.
     #[serde(rename = "files_skipped")]
     pub skipped: Vec<Skipped>,
+}
+
+fn paths<S: Serializer>(files: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(files.iter().map(|file| file.to_string_lossy()))
 }
 
 /// A file that has been read.

@@ -1,6 +1,8 @@
 //! Files, `conf.d`, environment and flags: what is read, what wins, and where problems are said to be.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 
 use tidings::config::{Flag, load};
 
@@ -36,6 +38,17 @@ fn problems_can_be_read_by_programs() {
     assert_eq!((&problem["line"], &problem["column"]), (&2.into(), &1.into()));
     assert_eq!(problem["suggestion"], "did you mean level?");
     assert_eq!(json["files_skipped"][0]["reason"], "left behind by an editor");
+}
+
+#[test]
+fn programs_are_told_of_files_whose_names_are_not_utf_8() {
+    let site = Site::new("").with("conf.d/a.toml", "");
+    for name in [&b"\xff.toml"[..], b"\xff.toml~"] {
+        fs::write(site.path("conf.d").join(OsStr::from_bytes(name)), "levle = 1").unwrap();
+    }
+    let json = serde_json::to_value(load(&site.sources).unwrap_err()).unwrap();
+    let named = [&json["problems"][0]["file"], &json["files_read"][2], &json["files_skipped"][0]["file"]];
+    assert!(named.iter().all(|name| name.as_str().unwrap().contains("conf.d/\u{fffd}.toml")), "{json}");
 }
 
 #[test]
