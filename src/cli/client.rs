@@ -165,10 +165,20 @@ impl Target {
 
     /// Sends `call` and reads the whole answer, whatever its status.
     pub(super) async fn send(&self, call: Call) -> Result<Answer, Failure> {
+        let stream = self.open().await?;
+        self.exchange(stream, call).await
+    }
+
+    /// Whether somebody listens there. Nothing is sent.
+    pub(super) async fn listens(&self) -> Result<(), Failure> {
+        self.open().await.map(drop)
+    }
+
+    async fn open(&self) -> Result<Box<dyn Stream>, Failure> {
         let mut refusal = None;
         for dial in &self.dial {
             match self.connect(dial).await {
-                Ok(stream) => return self.exchange(stream, call).await,
+                Ok(stream) => return Ok(stream),
                 Err(failure) => refusal = Some(failure),
             }
         }

@@ -38,7 +38,7 @@ pub(super) struct Plan {
 
 /// Runs the command.
 pub(super) async fn run(arguments: &Plan, configuration: &Configuration) -> Result<Exit, Failure> {
-    let call = || Call { limit: PATIENCE, ..Call::get("/configuration/plan") };
+    let call = Call { limit: PATIENCE, ..Call::get("/configuration/plan") };
     let (plan, runs): (PlanReport, _) = match desk::ask(&arguments.admin, configuration, call).await {
         Ok(answer) => {
             check("plan", &answer)?;

@@ -33,7 +33,7 @@ pub(super) struct Reload {
 
 /// Runs the command.
 pub(super) async fn run(arguments: &Reload, configuration: &Configuration) -> Result<Exit, Failure> {
-    let call = || Call { limit: PATIENCE, ..Call::post("/configuration/reload", "application/json", "") };
+    let call = Call { limit: PATIENCE, ..Call::post("/configuration/reload", "application/json", "") };
     let answer = desk::ask(&arguments.admin, configuration, call).await?;
     check("reload", &answer)?;
     let report: ReloadReport = answer.read("what the appliance says of the reload")?;

@@ -224,3 +224,36 @@ fn ten_thousand_declared_subscriptions_are_planned_and_reloaded_in_few_words() {
     assert_eq!(plan["differences"].as_array().unwrap().len(), 10_000);
     site.run(&["reload"]).expect(0);
 }
+
+#[test]
+fn the_appliance_that_runs_is_found_while_its_address_waits_for_a_restart() {
+    let site = Site::new();
+    let _serving = site.serve();
+    // The name of another socket, and an address that nobody listens on.
+    for other in [format!("unix:{}", site.path("later.sock").display()), "127.0.0.1:1".to_owned()] {
+        write(&site, "");
+        let text = std::fs::read_to_string(site.config()).unwrap();
+        let running = format!("unix:{}", site.path("admin.sock").display());
+        std::fs::write(site.config(), text.replace(&running, &other)).unwrap();
+        let reloaded = site.run(&["reload", "--json"]).expect(0).stdout;
+        assert_eq!(json(&reloaded)["restart"], serde_json::json!(["admin.listen"]));
+        site.run(&["plan"]).expect(1);
+        let listed = site.run(&["subscriptions"]).expect(0).stdout;
+        assert!(listed.contains("crm-accounts"), "{listed}");
+        for command in ["pause", "resume"] {
+            site.run(&[command, "crm-accounts"]).expect(0);
+        }
+        // Who names an address means that one.
+        site.run(&["subscriptions", "--admin", "unix:/nowhere/admin.sock"]).expect(69);
+    }
+}
+
+#[test]
+fn a_file_whose_name_is_not_utf_8_is_shown_to_programs() {
+    let site = Site::new();
+    std::fs::create_dir(site.path("conf.d")).unwrap();
+    let name = std::os::unix::ffi::OsStringExt::from_vec(b"\xff.toml".to_vec());
+    std::fs::write(site.path("conf.d").join::<std::ffi::OsString>(name), "").unwrap();
+    let report = json(&site.run(&["check", "--json"]).expect(0).stdout);
+    assert!(report["files_read"][1].as_str().unwrap().ends_with("\u{fffd}.toml"), "{report}");
+}

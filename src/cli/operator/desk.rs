@@ -10,11 +10,10 @@ use serde_json::Value;
 
 use crate::cli::client::{Answer, Call, Target};
 use crate::cli::credentials::{Credentials, Server};
+use crate::cli::desk;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::refusal::refused;
 use crate::cli::settings::Configuration;
-use crate::config::Settings;
-use crate::http::settings::ListenAddress;
 
 /// How long a call may take that works through many notifications.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -61,10 +60,11 @@ impl Admin {
 
     /// The operator half that is meant, with a token where one is needed.
     pub(super) async fn desk(&self, configuration: &Configuration) -> Result<Desk, Failure> {
-        let target = match &self.url {
-            Some(url) => Target::parse(url)?,
-            None => preferred(&configuration.load_running()?.settings)?,
-        };
+        if self.url.is_none() {
+            // Without files there is nothing to go by.
+            configuration.load_running()?;
+        }
+        let target = desk::find(self, configuration).await?;
         let authorization = if target.is_local_socket() { None } else { Some(self.authorize(configuration).await?) };
         Ok(Desk { target, mount: mount(configuration)?, authorization })
     }
@@ -86,16 +86,6 @@ impl Admin {
         let credentials = Credentials::of(self.acts_as.clone(), self.token.clone());
         credentials.authorize_at(|| Server::default().find(configuration), configuration).await
     }
-}
-
-/// The unix socket, where the listener has one: it needs no token.
-fn preferred(settings: &Settings) -> Result<Target, Failure> {
-    let listen = &settings.admin.listen;
-    let socket = listen.iter().find(|address| matches!(address, ListenAddress::Unix(_)));
-    let address = socket.or(listen.first());
-    address
-        .map(Target::of)
-        .ok_or_else(|| Failure::new(Exit::Configuration, "`admin.listen` names no address: there is nothing to ask"))
 }
 
 impl Desk {
