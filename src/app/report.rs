@@ -99,9 +99,13 @@ impl Ledger {
 
     fn difference(&self, difference: Difference) -> DifferenceReport {
         let Difference { kind, section, id, fields, place, restart } = difference;
-        let gone = id.as_deref().filter(|_| section == "subscriptions" && kind == DifferenceKind::Removed);
-        let gone = gone.map(SubscriptionId::new);
-        let on_remove = gone.as_ref().map(|id| self.removals.get(id).copied().unwrap_or_default().as_str());
+        let subscription = id.as_deref().filter(|_| section == "subscriptions").map(SubscriptionId::new);
+        let is_gone = kind == DifferenceKind::Removed;
+        let gone = subscription.as_ref().filter(|_| is_gone);
+        let on_remove = gone.map(|id| self.removals.get(id).copied().unwrap_or_default().as_str());
+        let client = fields.iter().find(|field| field.key == "client_id").and_then(|field| field.new.as_deref());
+        let moves = subscription.as_ref().filter(|id| !is_gone && self.is_of_another(id, client));
+        let waiting = gone.or(moves).map(|id| self.waiting.get(id).copied().unwrap_or_default());
         DifferenceReport {
             kind: match kind {
                 DifferenceKind::Added => "added",
@@ -117,9 +121,15 @@ impl Ledger {
                 .collect(),
             place: place.as_ref().and_then(shown),
             restart,
-            waiting: gone.map(|id| self.waiting.get(&id).copied().unwrap_or_default()),
+            waiting,
             on_remove: on_remove.map(str::to_owned),
         }
+    }
+
+    /// Whether the subscription is there, but of another client.
+    fn is_of_another(&self, id: &SubscriptionId, client: Option<&str>) -> bool {
+        let stored = self.set.get(id.as_str());
+        client.is_some_and(|client| stored.is_some_and(|stored| stored.client_id.as_str() != client))
     }
 
     fn held(&self, id: &SubscriptionId) -> HeldReport {

@@ -158,6 +158,9 @@ fn write_difference(out: &mut String, difference: &DifferenceReport) {
     match (waiting, on_remove.as_deref()) {
         (Some(waiting), Some("fail")) => drop(writeln!(out, "    {waiting} waiting notifications fail")),
         (Some(waiting), Some("drop")) => drop(writeln!(out, "    {waiting} waiting notifications are cancelled")),
+        (Some(waiting), None) => {
+            let _ = writeln!(out, "    {waiting} waiting notifications go to the other client");
+        }
         (Some(waiting), _) => {
             let _ = writeln!(out, "    {waiting} waiting notifications are still delivered, or expire");
         }

@@ -33,3 +33,23 @@ async fn differences_are_told_field_by_field_and_secrets_only_as_changed() {
     assert!(!stage.plan().await.has_changes());
     stage.end().await;
 }
+
+#[tokio::test]
+async fn what_would_go_to_another_client_is_told() {
+    let stage = Stage::start(FILES).await;
+    let crm = stage.token("crm").await;
+    stage.publish(&crm, "301").await;
+    let to_erp = FILES.replace("client_id = \"crm\"", "client_id = \"erp\"");
+    stage.write(&to_erp);
+    let told = stage.plan().await.differences;
+    assert_eq!(told.iter().map(|d| (d.kind.as_str(), d.waiting)).collect::<Vec<_>>(), [("changed", Some(1))]);
+    // The same where it drains meanwhile, and is new to the files.
+    let reloaded = stage.reload(FILES.split("[[subscriptions]]").next().unwrap()).await;
+    assert_eq!(reloaded.subscriptions.drained, 1);
+    stage.write(FILES);
+    assert_eq!(stage.plan().await.differences[0].waiting, None, "it is the client's own");
+    stage.write(&to_erp);
+    let told = stage.plan().await.differences;
+    assert_eq!(told.iter().map(|d| (d.kind.as_str(), d.waiting)).collect::<Vec<_>>(), [("added", Some(1))]);
+    stage.end().await;
+}

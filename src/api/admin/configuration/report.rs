@@ -143,7 +143,7 @@ pub struct DifferenceReport {
     pub place: Option<String>,
     /// Whether it waits for a restart.
     pub restart: bool,
-    /// Of a subscription that is removed: how many notifications wait in it.
+    /// Of a subscription that is removed, or goes to another client: how many notifications wait in it.
     #[schema(nullable = false)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting: Option<u64>,
