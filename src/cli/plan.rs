@@ -90,7 +90,7 @@ fn as_text(plan: &PlanReport, runs: bool) -> String {
     for warning in warnings {
         let _ = writeln!(out, "{warning}");
     }
-    write_differences(&mut out, differences);
+    write_differences(&mut out, differences, runs);
     for (reports, what) in [(held, "held, for no file names the client"), (released, "released")] {
         for report in reports.iter().take(SHOWN) {
             let _ =
@@ -101,7 +101,7 @@ fn as_text(plan: &PlanReport, runs: bool) -> String {
         }
     }
     out.push_str(&counts(subscriptions));
-    if !restart.is_empty() {
+    if runs && !restart.is_empty() {
         let _ = writeln!(out, "waiting for a restart: {}", restart.join(", "));
     }
     let (running, disk) = (short(running), short(disk));
@@ -121,7 +121,7 @@ fn as_text(plan: &PlanReport, runs: bool) -> String {
 }
 
 /// Each of them, or the first of many: of what is removed that where most waits.
-fn write_differences(out: &mut String, differences: &[DifferenceReport]) {
+fn write_differences(out: &mut String, differences: &[DifferenceReport], runs: bool) {
     let mut ordered: Vec<_> = differences.iter().collect();
     ordered.sort_by_key(|difference| (&difference.section, Reverse(difference.waiting)));
     let mut shown = BTreeMap::new();
@@ -130,7 +130,7 @@ fn write_differences(out: &mut String, differences: &[DifferenceReport]) {
         *count += 1;
         *waiting += difference.waiting.unwrap_or_default();
         if *count <= SHOWN {
-            write_difference(out, difference);
+            write_difference(out, difference, runs);
         }
     }
     for ((section, kind), (count, waiting)) in shown.into_iter().filter(|(_, (count, _))| *count > SHOWN) {
@@ -140,7 +140,7 @@ fn write_differences(out: &mut String, differences: &[DifferenceReport]) {
     }
 }
 
-fn write_difference(out: &mut String, difference: &DifferenceReport) {
+fn write_difference(out: &mut String, difference: &DifferenceReport, runs: bool) {
     let DifferenceReport { kind, section, id, fields, place, restart, waiting, on_remove } = difference;
     let sign = match kind.as_str() {
         "added" => '+',
@@ -153,7 +153,8 @@ fn write_difference(out: &mut String, difference: &DifferenceReport) {
         (section, None) => format!("[{section}]"),
     };
     let place = place.as_ref().map_or_else(String::new, |place| format!(" ({place})"));
-    let restart = if *restart { ", waits for a restart" } else { "" };
+    // A start goes by all keys.
+    let restart = if runs && *restart { ", waits for a restart" } else { "" };
     let _ = writeln!(out, "{sign} {name}{place}{restart}");
     match (waiting, on_remove.as_deref()) {
         (Some(waiting), Some("fail")) => drop(writeln!(out, "    {waiting} waiting notifications fail")),

@@ -67,6 +67,7 @@ fn a_plan_is_made_of_the_data_file_where_nothing_runs() {
     let site = Site::new();
     let first = site.run(&["plan"]).expect(1);
     assert!(first.stdout.contains("+ clients crm") && first.stdout.contains("1 created"), "{first:?}");
+    assert!(first.stdout.contains("[server]") && !first.stdout.contains("restart"), "a start goes by all: {first:?}");
     assert!(!there(&site.path("data")), "nothing is made");
     assert!(!first.stdout.contains("page_size") && first.stdout.contains("a start would change this"), "{first:?}");
     let serving = site.serve();
