@@ -94,6 +94,7 @@ async fn provisioning_counts_what_it_holds_and_releases() {
     }
     let provision = async |clients: &[&str]| {
         let settings = EngineSettings {
+            profiles: std::collections::HashMap::new(),
             catalogue: appliance.engine.settings().catalogue.clone(),
             owners: clients.iter().map(|&id| (id.into(), Owners::default())).collect(),
             foreign: Vec::new(),

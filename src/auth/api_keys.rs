@@ -14,6 +14,7 @@ use super::settings::{ApiKeySettings, KeptKey, KeptSecret};
 use super::terms::Terms;
 use crate::base::clock::Timestamp;
 use crate::base::secret::SecretHash;
+use crate::model::affiliation::Affiliation;
 use crate::model::id::ClientId;
 
 /// What every key begins with.
@@ -95,13 +96,14 @@ impl ApiKeySet {
         let entries = before.into_iter().flat_map(|set| &set.entries);
         let accounts: HashMap<&ClientId, &Arc<Account>> = entries.map(|entry| (&entry.id, &entry.account)).collect();
         for settings in settings {
-            let ApiKeySettings { id, keys, scopes, terms } = settings;
+            let ApiKeySettings { id, keys, scopes, organisation, terms } = settings;
             let account = accounts.get(id).map(|account| Arc::clone(account)).unwrap_or_default();
             let entry = Arc::new(Entry { id: id.clone(), keys: keys.clone(), terms: terms.clone(), account });
             for (index, KeptKey { public, secret }) in keys.iter().enumerate() {
                 let principal = Principal::of(Caller {
                     credential: Credential::ApiKey { public: shown(public) },
                     publish: terms.publish.clone(),
+                    affiliation: Affiliation { organisation: organisation.clone(), ..Affiliation::default() },
                     ..Caller::new(id.clone(), id.as_str().to_owned(), scopes.clone())
                 });
                 let known = Known { entry: Arc::clone(&entry), index, secret: secret.clone(), principal };
@@ -160,7 +162,13 @@ mod tests {
             public: public_of(key).unwrap().to_owned(),
             secret: SecretHash::of(key.as_bytes()).into(),
         });
-        ApiKeySettings { id: id.into(), keys: keys.collect(), scopes: ["a".to_owned()].into(), terms: Terms::default() }
+        ApiKeySettings {
+            id: id.into(),
+            keys: keys.collect(),
+            scopes: ["a".to_owned()].into(),
+            organisation: None,
+            terms: Terms::default(),
+        }
     }
 
     fn find(keys: &ApiKeys, key: &str) -> Result<(String, usize), NotTheKey> {

@@ -229,6 +229,8 @@ fn worth(grant: &Grant, clients: &ClientSet) -> Result<Principal, Denied> {
     Ok(Principal::of(Caller {
         publish: client.terms.publish.clone(),
         token: Some(grant.token),
+        affiliation: client.affiliation.clone(),
+        acts_for_any: client.acts_for_any.clone(),
         ..Caller::new(grant.client_id.clone(), grant.subject.clone(), scopes)
     }))
 }

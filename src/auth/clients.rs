@@ -11,6 +11,7 @@ use super::settings::{ClientSettings, KeptSecret};
 use super::terms::Terms;
 use crate::base::clock::Timestamp;
 use crate::base::secret::SecretHash;
+use crate::model::affiliation::Affiliation;
 use crate::model::id::ClientId;
 
 /// The clients that the token endpoint and the authenticator share.
@@ -37,6 +38,8 @@ pub(super) struct Client {
     pub(super) secrets: Vec<KeptSecret>,
     certificates: Vec<[u8; 32]>,
     pub(super) scopes: BTreeSet<String>,
+    pub(super) affiliation: Affiliation,
+    pub(super) acts_for_any: BTreeSet<String>,
     pub(super) terms: Terms,
     pub(super) tokens_not_before: Option<Timestamp>,
     pub(super) account: Arc<Account>,
@@ -143,8 +146,19 @@ impl ClientSet {
 
 impl Client {
     fn new(settings: &ClientSettings, account: Arc<Account>) -> Self {
-        let ClientSettings { id: _, secrets, certificates, scopes, owners: _, terms, tokens_not_before } = settings;
+        let ClientSettings {
+            id: _,
+            secrets,
+            certificates,
+            scopes,
+            affiliation,
+            acts_for_any,
+            terms,
+            tokens_not_before,
+        } = settings;
         Self {
+            affiliation: affiliation.clone(),
+            acts_for_any: acts_for_any.clone(),
             secrets: secrets.clone(),
             certificates: certificates.clone(),
             scopes: scopes.clone(),

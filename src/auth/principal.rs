@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::publish::PublishBounds;
 use super::revoked::TokenId;
+use crate::model::affiliation::Affiliation;
 use crate::model::id::ClientId;
 use crate::model::owners::Owners;
 
@@ -49,6 +50,10 @@ pub struct Caller {
     /// The owners that an external issuer's token names, within that issuer's bounds; `None` where the files say what
     /// the client owns.
     pub owners: Option<Owners>,
+    /// Whom it belongs to.
+    pub affiliation: Affiliation,
+    /// The contracts, by name, in which it may act for others than itself.
+    pub acts_for_any: BTreeSet<String>,
     /// The contracts that it may call, by name; `None` for all.
     pub contracts: Option<BTreeSet<String>>,
     /// What it may publish; `None` for everything.
@@ -74,13 +79,15 @@ impl Principal {
 impl Caller {
     /// A client with a token of the built-in token endpoint, bound by nothing but its scopes.
     #[must_use]
-    pub const fn new(client_id: ClientId, subject: String, scopes: BTreeSet<String>) -> Self {
+    pub fn new(client_id: ClientId, subject: String, scopes: BTreeSet<String>) -> Self {
         Self {
             client_id,
             subject,
             scopes,
             credential: Credential::Token,
             owners: None,
+            affiliation: Affiliation::default(),
+            acts_for_any: BTreeSet::new(),
             contracts: None,
             publish: None,
             token: None,

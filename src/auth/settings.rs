@@ -7,8 +7,8 @@ use super::terms::Terms;
 use crate::base::clock::Timestamp;
 use crate::base::rate::{Period, Rate};
 use crate::base::secret::SecretHash;
+use crate::model::affiliation::Affiliation;
 use crate::model::id::ClientId;
-use crate::model::owners::Owners;
 
 /// What is kept of a secret or key, and until when it is right.
 #[derive(Clone, Debug)]
@@ -30,8 +30,10 @@ pub struct ClientSettings {
     pub certificates: Vec<[u8; 32]>,
     /// What it may ask for.
     pub scopes: BTreeSet<String>,
-    /// Its parties, subscriber and group.
-    pub owners: Owners,
+    /// Its parties, subscriber, group and organisation.
+    pub affiliation: Affiliation,
+    /// The contracts, by name, in which it may act for others than itself (`acts_for_any`).
+    pub acts_for_any: BTreeSet<String>,
     /// What holds for all its calls.
     pub terms: Terms,
     /// Its tokens that were issued before are refused.
@@ -47,6 +49,8 @@ pub struct ApiKeySettings {
     pub keys: Vec<KeptKey>,
     /// What it is good for.
     pub scopes: BTreeSet<String>,
+    /// The organisation that it belongs to.
+    pub organisation: Option<String>,
     /// What holds for all its calls.
     pub terms: Terms,
 }
@@ -112,7 +116,8 @@ impl ClientSettings {
             secrets: Vec::new(),
             certificates: Vec::new(),
             scopes: BTreeSet::new(),
-            owners: Owners::default(),
+            affiliation: Affiliation::default(),
+            acts_for_any: BTreeSet::new(),
             terms: Terms::default(),
             tokens_not_before: None,
         }

@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod clock;
 pub mod ed25519;
+pub mod intern;
 pub mod legible;
 pub mod masking;
 pub mod network;

@@ -6,13 +6,16 @@
 pub mod email;
 pub mod webhook;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::base::clock::Timestamp;
 use crate::base::rate::Rate;
 use crate::model::attempt::Phases;
 use crate::model::event::Event;
-use crate::model::id::{Epoch, LedgerId, SubscriptionId};
+use crate::model::id::{Epoch, LedgerId};
+use crate::model::subscription::Subscription;
 use crate::model::target::Target;
 
 /// A notification that is to be sent.
@@ -21,7 +24,9 @@ pub struct Message {
     /// The notification's id: what a receiver knows repeats by.
     pub id: LedgerId,
     /// The subscription that it is for.
-    pub subscription: SubscriptionId,
+    pub subscription: Arc<Subscription>,
+    /// Its number among those of its receiver, where it is counted ([`crate::model::target::Shape::Management`]).
+    pub number: Option<u64>,
     /// Its event.
     pub event: Event,
     /// Which attempt it is, from 1.

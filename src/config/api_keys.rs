@@ -53,6 +53,7 @@ fn read_entry(entry: &Section<'_>, sources: &Sources, request_rate: Option<Rate>
         id: ClientId::new(&id.value),
         keys: keys.iter().filter_map(|key| key.value.clone()).collect(),
         scopes: scopes.iter().map(|scope| scope.value.clone()).collect(),
+        organisation: None,
         terms: read_terms(entry, request_rate),
     };
     ApiKey { id, keys, scopes, settings }

@@ -1,7 +1,7 @@
 //! `[auth]` and `[[clients]]`.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use base64::Engine;
@@ -17,8 +17,8 @@ use crate::auth::{ClientSettings, scope};
 use crate::base::clock::Timestamp;
 use crate::base::rate::Rate;
 use crate::base::secret::{SecretString, from_hex};
+use crate::model::affiliation::Affiliation;
 use crate::model::id::ClientId;
-use crate::model::owners::Owners;
 
 /// The most secrets of one client: each is compared when it asks for a token.
 pub(super) const MAX_SECRETS: usize = 16;
@@ -87,7 +87,8 @@ fn read_client(entry: &Section<'_>, sources: &Sources, request_rate: Option<Rate
         secrets: secrets.iter().map(|secret| secret.kept.clone()).collect(),
         certificates,
         scopes: scopes.iter().map(|scope| scope.value.clone()).collect(),
-        owners: read_owners(entry),
+        affiliation: read_affiliation(entry),
+        acts_for_any: BTreeSet::new(),
         terms: read_terms(entry, request_rate),
         tokens_not_before: entry.optional("tokens_not_before", instant),
     };
@@ -158,11 +159,16 @@ pub(super) fn scope_token(item: &Item<'_>) -> Option<String> {
     }
 }
 
-/// `parties`, `subscriber` and `group` together: whoever shares one of them may see what is for it.
-fn read_owners(entry: &Section<'_>) -> Owners {
-    let parties = entry.optional("parties", list(0, owner)).unwrap_or_default();
-    let singles = [entry.optional("subscriber", owner), entry.optional("group", owner)];
-    Owners::new(parties.into_iter().map(|party| party.value).chain(singles.into_iter().flatten()))
+/// `parties`, `subscriber`, `group` and `organisation`: whoever shares one of the first three may see what is for it.
+fn read_affiliation(entry: &Section<'_>) -> Affiliation {
+    let parties: BTreeSet<_> =
+        entry.optional("parties", list(0, owner)).unwrap_or_default().into_iter().map(|party| party.value).collect();
+    Affiliation {
+        parties: parties.into_iter().collect(),
+        subscriber: entry.optional("subscriber", owner),
+        groups: entry.optional("group", owner).into_iter().collect(),
+        organisation: None,
+    }
 }
 
 /// An owner, as the comma-separated `audience` of an event can name it (contracts/events.md).

@@ -53,7 +53,8 @@ fn read_webhook(webhook: &Section<'_>, known: &Known<'_>) -> Option<WebhookTarge
     check_egress(webhook, known, egress.as_ref(), &url);
     let egress = egress.map_or_else(|| egress::DEFAULT.to_owned(), |egress| egress.value);
     let url = url.value;
-    (!url.is_empty()).then_some(WebhookTarget { url, egress, ordering, content_mode, secrets, asymmetric })
+    let target = WebhookTarget::new(&url, &egress);
+    (!url.is_empty()).then_some(WebhookTarget { ordering, content_mode, secrets, asymmetric, ..target })
 }
 
 /// That there is the policy, and that it could ever let the URL be reached.

@@ -4,7 +4,7 @@ use super::endpoints::{addresses, email_target};
 use super::reader::{Located, Section, Shown};
 use super::subscriptions::{CREATED_BY, Known};
 use crate::model::condition::{Condition, OPERATOR_CLIENT, OPERATOR_SUBSCRIPTION};
-use crate::model::subscription::{ContractName, OnRemove, Origin, SubscriptionDraft};
+use crate::model::subscription::{ContractName, Origin, SubscriptionDraft};
 use crate::model::target::{Role, Target};
 
 /// Reads `[operator]`: the subscription that it stands for, `None` where nobody is to be told.
@@ -20,16 +20,13 @@ pub(super) fn read(top: &Section<'_>, known: &Known<'_>) -> Option<SubscriptionD
 }
 
 fn draft(endpoints: Vec<Target>) -> SubscriptionDraft {
+    let types = Condition::ALL.map(|condition| condition.as_str().into()).into();
+    let (id, client) = (OPERATOR_SUBSCRIPTION.into(), OPERATOR_CLIENT.into());
     SubscriptionDraft {
-        id: OPERATOR_SUBSCRIPTION.into(),
-        contract: ContractName::Polling,
-        client_id: OPERATOR_CLIENT.into(),
-        event_types: Condition::ALL.map(|condition| condition.as_str().into()).into(),
         created_by: CREATED_BY.to_owned(),
         origin: Origin::Configuration,
-        owners: None,
-        on_remove: OnRemove::default(),
         endpoints,
+        ..SubscriptionDraft::new(id, ContractName::Polling, client, types)
     }
 }
 

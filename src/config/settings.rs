@@ -1,5 +1,6 @@
 //! All that the files say, checked; and the reading of it from the merged values.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -152,7 +153,7 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let (audit, log) = (log::read_audit(top), log::read(top));
     let sample = polling.as_ref().and(events.as_ref()).filter(|_| servers.are_local());
     let sample = sample.and_then(|_| find_sample(&clients, &declared));
-    let owners = clients.iter().map(|c| (c.settings.id.clone(), c.settings.owners.clone())).collect();
+    let owners = clients.iter().map(|c| (c.settings.id.clone(), c.settings.affiliation.owners())).collect();
     let issuers: Vec<_> = issuers.into_iter().filter_map(|issuer| issuer.settings).collect();
     let foreign = issuers.iter().map(foreign_clients).collect();
     let issuer = servers.public_url.clone();
@@ -174,7 +175,15 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         trust: trust::read(top),
         webhooks: webhooks.settings,
         email: email.flatten(),
-        engine: EngineSettings { catalogue, owners, foreign, declared, limits: limits.clients, delivery },
+        engine: EngineSettings {
+            catalogue,
+            owners,
+            profiles: HashMap::new(),
+            foreign,
+            declared,
+            limits: limits.clients,
+            delivery,
+        },
         store,
         audit,
         log,

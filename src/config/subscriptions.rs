@@ -67,16 +67,13 @@ fn read_entry(entry: &Section<'_>, known: &Known<'_>) -> (Located<String>, Subsc
     for event_type in &event_types {
         check_type(entry, known, event_type, contract, &endpoints);
     }
+    let types = event_types.iter().map(|t| EventTypeId::new(&t.value)).collect();
     let draft = SubscriptionDraft {
-        id: SubscriptionId::new(&id.value),
-        contract,
-        client_id: ClientId::new(&client.value),
-        event_types: event_types.iter().map(|t| EventTypeId::new(&t.value)).collect(),
         created_by: CREATED_BY.to_owned(),
         origin: Origin::Configuration,
-        owners: None,
         on_remove,
         endpoints,
+        ..SubscriptionDraft::new(SubscriptionId::new(&id.value), contract, ClientId::new(&client.value), types)
     };
     (id, draft)
 }

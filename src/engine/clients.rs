@@ -10,6 +10,17 @@ use crate::model::owners::{Owners, may_see};
 use crate::model::pattern::Patterns;
 use crate::model::subscription::Subscription;
 
+/// What the files say of a client besides what it owns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientProfile {
+    /// The egress policy of the webhooks that it makes through an API (`egress`); `None`: the built-in default.
+    pub egress: Option<String>,
+    /// What registrations show as `integratorId`; `None`: its id.
+    pub integrator_id: Option<String>,
+    /// What registrations show as `integratorType`.
+    pub integrator_type: Option<String>,
+}
+
 /// The clients of one external issuer.
 #[derive(Clone, Debug)]
 pub struct ForeignClients {

@@ -117,7 +117,7 @@ mod tests {
     use crate::model::owners::{Owners, may_see};
     use crate::model::pattern::Patterns;
     use crate::model::subscription::{Endpoint, Intake, OnRemove, Origin};
-    use crate::model::target::{ContentMode, EmailTarget, Ordering, Role, Target, WebhookTarget};
+    use crate::model::target::{ContentMode, EmailTarget, Ordering, Role, Shape, Target, WebhookTarget};
 
     fn subscription(id: &str, client: &str, endpoints: &[(u32, EndpointKind)]) -> Arc<Subscription> {
         Arc::new(Subscription {
@@ -127,6 +127,13 @@ mod tests {
             event_types: vec!["301".into()],
             created_by: client.to_owned(),
             created_at: Timestamp::default(),
+            updated_at: Timestamp::default(),
+            filter: None,
+            expires_at: None,
+            ended_at: None,
+            holders: Vec::new(),
+            organisation: None,
+            profile: None,
             origin: Origin::Api,
             owners: None,
             on_remove: OnRemove::default(),
@@ -149,6 +156,9 @@ mod tests {
                 content_mode: ContentMode::Structured,
                 secrets: Vec::new(),
                 asymmetric: true,
+                shape: Shape::CloudEvent,
+                basic: None,
+                retries: true,
             }),
             EndpointKind::Email => Target::Email(EmailTarget {
                 address: "a@h".to_owned(),
@@ -180,6 +190,7 @@ mod tests {
         let hours = Duration::from_hours;
         let ttl = ByKind { poll: hours(6), webhook: hours(96), email: hours(96) };
         EngineSettings {
+            profiles: std::collections::HashMap::new(),
             catalogue: Catalogue::new(false, ttl, false, types),
             owners: owners.iter().map(|(client, own)| (ClientId::new(client), named(own))).collect(),
             foreign: Vec::new(),

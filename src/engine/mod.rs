@@ -33,7 +33,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, RwLock, watch};
 
 pub use self::admission::{Admission, StillAdmitted};
-pub use self::clients::ForeignClients;
+pub use self::clients::{ClientProfile, ForeignClients};
 pub use self::conditions::{ConditionParts, ConditionWatch, DownTargets, Expiry, RefusedFiles};
 pub use self::deliver::{
     ChannelSettings, Channels, Conditions, Delivery, DeliveryMetrics, DeliverySettings, EndpointName, EndpointReport,
@@ -48,7 +48,9 @@ pub use self::operator::{
 pub use self::poll::{AnswerWatch, MAX_PAGE_BYTES, PollError, PollRequest, Polled};
 pub use self::provision::{ProvisionError, Provisioned, foresee};
 pub use self::publish::{Objection, PublishError, Refused};
-pub use self::subscribe::{ReadError, SubscribeRequest, SubscriptionRefused, SubscriptionView, UnsubscribeError};
+pub use self::subscribe::{
+    ChangeError, ReadError, SubscribeRequest, SubscriptionRefused, SubscriptionView, UnsubscribeError,
+};
 pub use self::sweep::SweepStatus;
 use crate::base::clock::Clock;
 use crate::base::random::Random;
@@ -71,6 +73,8 @@ pub struct EngineSettings {
     pub catalogue: Catalogue,
     /// The owners of each declared client.
     pub owners: HashMap<ClientId, Owners>,
+    /// What is said of declared clients besides; those of whom nothing is said may be left out.
+    pub profiles: HashMap<ClientId, ClientProfile>,
     /// The clients of each external issuer; no client is one of two, and none of them is declared.
     pub foreign: Vec<ForeignClients>,
     /// `[[subscriptions]]`.

@@ -7,7 +7,7 @@ use crate::model::condition::is_own;
 use crate::model::id::{ClientId, EventTypeId, SubscriptionId, uuid_v7};
 use crate::model::notification::EndpointKind;
 use crate::model::owners::Owners;
-use crate::model::subscription::{ContractName, HoldReason, Intake, OnRemove, Origin, Subscription, SubscriptionDraft};
+use crate::model::subscription::{ContractName, HoldReason, Intake, Origin, Subscription, SubscriptionDraft};
 use crate::model::target::Target;
 use crate::store::{SubscribeError, SubscriptionChange};
 
@@ -64,6 +64,20 @@ pub enum ReadError {
     NotFound,
 }
 
+/// Why a subscription was not changed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// There is none of this id in this contract.
+    #[error("there is no such subscription")]
+    NotFound,
+    /// The configuration declares it.
+    #[error("the subscription {0} is declared in the configuration")]
+    Declared(SubscriptionId),
+    /// The store cannot.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why a subscription was not ended.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum UnsubscribeError {
@@ -88,7 +102,11 @@ impl Engine {
         // Counting and making are one step, so that the limit is exact.
         let _one_at_a_time = self.subscribing.lock().await;
         self.refuse_too_many(&request.client_id)?;
-        let draft = self.draft(request);
+        let made = self.create(self.draft(request)).await?;
+        Ok(self.view(made))
+    }
+
+    async fn create(&self, draft: SubscriptionDraft) -> Result<Arc<Subscription>, SubscriptionRefused> {
         let mut changes = Vec::with_capacity(2);
         // Its client may have been removed by a reload after the request was let in.
         if !self.settings.load().knows(&draft.client_id) {
@@ -99,9 +117,54 @@ impl Engine {
             SubscribeError::Store(error) => SubscriptionRefused::Store(error),
             other => SubscriptionRefused::Refused(other.to_string()),
         })?;
-        let made =
-            made.into_iter().next().ok_or_else(|| SubscriptionRefused::Refused("nothing was made".to_owned()))?;
-        Ok(self.view(made))
+        made.into_iter().next().ok_or_else(|| SubscriptionRefused::Refused("nothing was made".to_owned()))
+    }
+
+    /// A new id for a subscription.
+    pub fn new_subscription_id(&self) -> SubscriptionId {
+        let mut random = [0; 10];
+        self.random.fill(&mut random);
+        SubscriptionId::new(&uuid_v7(self.clock.now(), random).to_string())
+    }
+
+    /// Makes the subscription that a contract has drafted, and checked. What is published after the answer reaches it.
+    pub async fn make(&self, draft: SubscriptionDraft) -> Result<Arc<Subscription>, SubscriptionRefused> {
+        // Counting and making are one step, so that the limit is exact.
+        let _one_at_a_time = self.subscribing.lock().await;
+        self.refuse_too_many(&draft.client_id)?;
+        self.create(draft).await
+    }
+
+    /// Makes the subscription `id` of `contract` what `change` drafts of it as it is; an error of that changes nothing. No
+    /// other change comes between. What the files declare is theirs to change.
+    pub async fn change<E: From<ChangeError>>(
+        &self,
+        contract: ContractName,
+        id: &str,
+        change: impl FnOnce(&Subscription) -> Result<SubscriptionDraft, E> + Send,
+    ) -> Result<Arc<Subscription>, E> {
+        let _one_at_a_time = self.subscribing.lock().await;
+        let subscription = self.in_contract(contract, id).ok_or(ChangeError::NotFound)?;
+        if subscription.origin == Origin::Configuration {
+            return Err(ChangeError::Declared(subscription.id.clone()).into());
+        }
+        let draft = change(&subscription)?;
+        let changed = self.store.change_subscriptions(vec![SubscriptionChange::Update(draft)]).await;
+        let changed = changed.map_err(|error| match error {
+            SubscribeError::Store(error) => ChangeError::Store(error),
+            SubscribeError::Missing(_) | SubscribeError::Exists(_) => ChangeError::NotFound,
+        })?;
+        Ok(changed.into_iter().next().ok_or(ChangeError::NotFound)?)
+    }
+
+    /// All subscriptions of `contract`, in no order.
+    pub fn subscriptions_in(&self, contract: ContractName) -> Vec<Arc<Subscription>> {
+        self.store.subscriptions().iter().filter(|s| s.contract == contract).cloned().collect()
+    }
+
+    /// The subscription `id` of `contract`, whoever it is for.
+    pub fn subscription_in(&self, contract: ContractName, id: &str) -> Option<Arc<Subscription>> {
+        self.in_contract(contract, id)
     }
 
     /// Ends a subscription that was made through `contract`; what waits for it is cancelled. One that the files declare
@@ -166,19 +229,13 @@ impl Engine {
     }
 
     fn draft(&self, request: SubscribeRequest) -> SubscriptionDraft {
-        let mut random = [0; 10];
-        self.random.fill(&mut random);
         let SubscribeRequest { contract, client_id, event_types, created_by, owners } = request;
+        let id = self.new_subscription_id();
         SubscriptionDraft {
-            id: SubscriptionId::new(&uuid_v7(self.clock.now(), random).to_string()),
-            contract,
-            client_id,
-            event_types,
             created_by,
-            origin: Origin::Api,
             owners,
-            on_remove: OnRemove::default(),
             endpoints: vec![Target::Poll],
+            ..SubscriptionDraft::new(id, contract, client_id, event_types)
         }
     }
 }

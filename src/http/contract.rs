@@ -20,6 +20,8 @@ use crate::base::audit::Actor;
 pub enum Access {
     /// Anyone, without a token.
     Public,
+    /// Whoever has a valid token, and may call the contract.
+    Token,
     /// Whoever has a valid token with this scope, and may call the contract.
     Scope(&'static str),
     /// The same, or a valid `X-API-KEY` that has this scope.

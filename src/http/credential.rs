@@ -122,8 +122,9 @@ pub(super) async fn check(
 ) -> Result<Option<Principal>, Denied> {
     let (scope, keys) = match access {
         Access::Public => return Ok(None),
-        Access::Scope(scope) => (scope, false),
-        Access::ScopeOrKey(scope) => (scope, true),
+        Access::Token => (None, false),
+        Access::Scope(scope) => (Some(scope), false),
+        Access::ScopeOrKey(scope) => (Some(scope), true),
     };
     let credential = shown(headers, keys, origin.uid).map_err(|detail| unauthenticated(detail.to_owned(), "Bearer"))?;
     let presented = Presented { credential, address: origin.address, certificate: origin.certificate };
@@ -137,7 +138,10 @@ pub(super) async fn check(
             format!("the credential is not good for the contract {contract}: its issuer's entry does not name it");
         return Err(Denied::from(Refusal::NotAllowed { detail }).of(principal));
     }
-    if principal.has(scope) { Ok(Some(principal)) } else { Err(forbidden(scope).of(principal)) }
+    match scope {
+        Some(scope) if !principal.has(scope) => Err(forbidden(scope).of(principal)),
+        _ => Ok(Some(principal)),
+    }
 }
 
 /// The one credential of a request.

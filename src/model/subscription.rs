@@ -1,8 +1,10 @@
 //! A subscription: who wants which event types.
 
+use super::filter::Filter;
 use super::id::{ClientId, EndpointNumber, EventTypeId, SubscriptionId};
 use super::notification::EndpointKind;
 use super::owners::Owners;
+use super::profile::Profile;
 pub use super::subscription_set::{SetVersion, SubscriptionSet};
 use super::target::Target;
 use crate::base::clock::Timestamp;
@@ -12,14 +14,29 @@ use crate::base::clock::Timestamp;
 pub enum ContractName {
     /// contracts/polling.md
     Polling,
+    /// contracts/registrations.md
+    Registrations,
+    /// contracts/management.md
+    Management,
+    /// contracts/recipients.md: one for each type of a group that has an address.
+    Recipients,
+    /// contracts/trigger.md: one for each customer, with their [`Profile`].
+    Trigger,
 }
 
 impl ContractName {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Polling, Self::Registrations, Self::Management, Self::Recipients, Self::Trigger];
+
     /// The name in configuration and answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Polling => "polling",
+            Self::Registrations => "registrations",
+            Self::Management => "management",
+            Self::Recipients => "recipients",
+            Self::Trigger => "trigger",
         }
     }
 }
@@ -40,6 +57,9 @@ pub enum Intake {
     Open,
     /// No: the files no longer name it; what waits is still handed out or expires.
     Draining,
+    /// No: its time is over ([`Subscription::expires_at`]); what waits is still handed out or expires, and it can be read
+    /// for a while.
+    Ended,
 }
 
 /// What becomes of what waits for a declared subscription when the files do not name it any more.
@@ -137,8 +157,19 @@ pub struct SubscriptionDraft {
     pub contract: ContractName,
     /// The client that it is for.
     pub client_id: ClientId,
-    /// The types that it wants; not empty, each once.
+    /// The types that it wants, each once; not empty but for a customer, who is told what is triggered.
     pub event_types: Vec<EventTypeId>,
+    /// Which of their events it wants; `None`: all that it may see.
+    pub filter: Option<Filter>,
+    /// The first instant at which it takes in nothing more; `None`: it has no end.
+    pub expires_at: Option<Timestamp>,
+    /// Whom it is for, in the words of its contract: the parties (management), the subscriber (registrations), the group
+    /// (recipients); in order, each once. Empty in the others.
+    pub holders: Vec<String>,
+    /// The organisation that it was made for, where its contract shows one (management).
+    pub organisation: Option<String>,
+    /// The customer that it is for; of [`ContractName::Trigger`], and of no other.
+    pub profile: Option<Profile>,
     /// Who made it: the subject of the creating token, else its client; `configuration` for a declared one.
     pub created_by: String,
     /// Where it comes from.
@@ -152,6 +183,57 @@ pub struct SubscriptionDraft {
     pub endpoints: Vec<Target>,
 }
 
+impl SubscriptionDraft {
+    /// A subscription of `contract` for `client_id` to these types, made by an API, as yet without anything else.
+    #[must_use]
+    pub fn new(id: SubscriptionId, contract: ContractName, client_id: ClientId, event_types: Vec<EventTypeId>) -> Self {
+        Self {
+            id,
+            contract,
+            created_by: client_id.as_str().to_owned(),
+            client_id,
+            event_types,
+            filter: None,
+            expires_at: None,
+            holders: Vec::new(),
+            organisation: None,
+            profile: None,
+            origin: Origin::Api,
+            owners: None,
+            on_remove: OnRemove::default(),
+            endpoints: Vec::new(),
+        }
+    }
+
+    /// The subscription that is made of it at `now`, with these endpoints.
+    #[must_use]
+    pub fn into_subscription(self, now: Timestamp, endpoints: Vec<Endpoint>) -> Subscription {
+        let Self { id, contract, client_id, event_types, filter, expires_at, holders, organisation, profile, .. } =
+            self;
+        Subscription {
+            id,
+            contract,
+            client_id,
+            event_types,
+            filter,
+            expires_at,
+            ended_at: None,
+            holders,
+            organisation,
+            profile,
+            created_by: self.created_by,
+            created_at: now,
+            updated_at: now,
+            origin: self.origin,
+            intake: Intake::Open,
+            owners: self.owners,
+            holds: Vec::new(),
+            on_remove: self.on_remove,
+            endpoints,
+        }
+    }
+}
+
 /// Who wants which event types.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
@@ -161,12 +243,26 @@ pub struct Subscription {
     pub contract: ContractName,
     /// The client that it is for: its owners decide what the subscription may see.
     pub client_id: ClientId,
-    /// The types that it wants; not empty, each once.
+    /// The types that it wants, each once (see [`SubscriptionDraft::event_types`]).
     pub event_types: Vec<EventTypeId>,
+    /// Which of their events it wants; `None`: all that it may see.
+    pub filter: Option<Filter>,
+    /// The first instant at which it takes in nothing more; `None`: it has no end.
+    pub expires_at: Option<Timestamp>,
+    /// When its time was found to be over, in ledger time: `Some` once it has [`Intake::Ended`].
+    pub ended_at: Option<Timestamp>,
+    /// Whom it is for (see [`SubscriptionDraft::holders`]).
+    pub holders: Vec<String>,
+    /// The organisation that it was made for (see [`SubscriptionDraft::organisation`]).
+    pub organisation: Option<String>,
+    /// The customer that it is for (see [`SubscriptionDraft::profile`]).
+    pub profile: Option<Profile>,
     /// Who made it.
     pub created_by: String,
     /// When it was made, in ledger time.
     pub created_at: Timestamp,
+    /// When what it is made of was last changed, in ledger time; a hold changes nothing of that.
+    pub updated_at: Timestamp,
     /// Where it comes from.
     pub origin: Origin,
     /// Whether events are still matched against it.
@@ -186,6 +282,29 @@ impl Subscription {
     #[must_use]
     pub fn is_held(&self) -> bool {
         !self.holds.is_empty()
+    }
+
+    /// The draft that would make it again: what an update begins with.
+    #[must_use]
+    pub fn to_draft(&self) -> SubscriptionDraft {
+        let Self { id, contract, client_id, event_types, filter, expires_at, holders, organisation, profile, .. } =
+            self;
+        SubscriptionDraft {
+            id: id.clone(),
+            contract: *contract,
+            client_id: client_id.clone(),
+            event_types: event_types.clone(),
+            filter: filter.clone(),
+            expires_at: *expires_at,
+            holders: holders.clone(),
+            organisation: organisation.clone(),
+            profile: profile.clone(),
+            created_by: self.created_by.clone(),
+            origin: self.origin,
+            owners: self.owners.clone(),
+            on_remove: self.on_remove,
+            endpoints: self.endpoints.iter().map(|endpoint| endpoint.target.clone()).collect(),
+        }
     }
 
     /// The queue that a client polls, where it has one.

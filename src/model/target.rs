@@ -32,7 +32,8 @@ impl Target {
     }
 
     /// Whether the two are one endpoint of a subscription, in an older and a newer form: its queue stays when the form
-    /// changes. A subscription has one queue and one webhook; an e-mail endpoint is known by its address and its role.
+    /// changes. A subscription has one queue and one webhook (of several in one, those that are equal come first); an
+    /// e-mail endpoint is known by its address and its role.
     #[must_use]
     pub fn is_endpoint_of(&self, other: &Self) -> bool {
         match (self, other) {
@@ -94,6 +95,67 @@ pub struct WebhookTarget {
     pub secrets: Vec<SigningSecret>,
     /// Whether its requests are signed with the appliance's own Ed25519 key too, `v1a`.
     pub asymmetric: bool,
+    /// What stands in its requests.
+    pub shape: Shape,
+    /// What it is called with as HTTP Basic (RFC 7617).
+    pub basic: Option<BasicAuth>,
+    /// Whether what it does not take is tried again by the schedule; if not, it has one try.
+    pub retries: bool,
+}
+
+impl WebhookTarget {
+    /// A webhook at `url` under the policy `egress`, as the built-in defaults have it, as yet without a secret.
+    #[must_use]
+    pub fn new(url: &str, egress: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            egress: egress.to_owned(),
+            ordering: Ordering::default(),
+            content_mode: ContentMode::default(),
+            secrets: Vec::new(),
+            asymmetric: false,
+            shape: Shape::default(),
+            basic: None,
+            retries: true,
+        }
+    }
+}
+
+/// What stands in a request: each contract has its own body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// The event as a `CloudEvent`.
+    #[default]
+    CloudEvent,
+    /// contracts/registrations.md, "The webhook".
+    Registration,
+    /// contracts/management.md, "The webhook": with a number that rises by one for each receiver.
+    Management,
+}
+
+/// A name and a password that go out as HTTP Basic.
+#[derive(Clone)]
+pub struct BasicAuth {
+    /// The name; no colon and no control characters.
+    pub username: String,
+    /// The password; no control characters.
+    pub password: Zeroizing<String>,
+}
+
+impl PartialEq for BasicAuth {
+    fn eq(&self, other: &Self) -> bool {
+        let same: bool = self.password.as_bytes().ct_eq(other.password.as_bytes()).into();
+        same && self.username == other.username
+    }
+}
+
+impl Eq for BasicAuth {}
+
+impl fmt::Debug for BasicAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { username, password: _ } = self;
+        write!(f, "BasicAuth({username}, …)")
+    }
 }
 
 /// In which order the notifications of an endpoint go out.
@@ -187,6 +249,9 @@ mod tests {
                 content_mode: ContentMode::Structured,
                 secrets: Vec::new(),
                 asymmetric: true,
+                shape: Shape::CloudEvent,
+                basic: None,
+                retries: true,
             })
         };
         let target = webhook("https://h.example:8443/hook/T0?token=x");

@@ -253,12 +253,16 @@ pub struct Handed {
 pub enum SubscriptionChange {
     /// Makes a subscription; its id must not be taken.
     Create(SubscriptionDraft),
-    /// Gives the declared subscription of this id new event types, client, contract and endpoints, and opens its intake.
+    /// Makes the subscription of this id what the draft says, and opens its intake; when it was made and what holds it
+    /// stay.
     /// An endpoint that is there already ([`crate::model::target::Target::is_endpoint_of`]) keeps what waits for it; of one
     /// that goes that is cancelled.
     Update(SubscriptionDraft),
     /// Adds nothing more to it; what waits is still handed out.
     Drain(SubscriptionId),
+    /// Its time is over: nothing more is added; what waits is still handed out, and it can be read until it is removed. No
+    /// matter if it takes in nothing already.
+    End(SubscriptionId),
     /// Ends it: what waits is cancelled, however much it is, at once.
     Remove(SubscriptionId),
     /// Ends it: what waits has failed, however much it is, at once.

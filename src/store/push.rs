@@ -43,6 +43,8 @@ pub struct Claimed {
     pub tried: u32,
     /// All attempts before this one, in all rounds.
     pub attempts: u32,
+    /// Its number among those of its receiver, from 1, where it is counted ([`crate::model::target::Shape::Management`]).
+    pub number: Option<u64>,
 }
 
 /// What an attempt has brought.

@@ -12,6 +12,11 @@ use crate::support::{Setup, event_type};
 
 fn operator() -> SubscriptionDraft {
     SubscriptionDraft {
+        filter: None,
+        expires_at: None,
+        holders: Vec::new(),
+        organisation: None,
+        profile: None,
         id: OPERATOR_SUBSCRIPTION.into(),
         client_id: OPERATOR_CLIENT.into(),
         endpoints: vec![mail("ops@example.com", Role::Subscriber), mail("night@example.com", Role::Subscriber)],

@@ -10,7 +10,7 @@ use tidings::engine::{ConditionParts, ConditionWatch, DownTargets, Expiry, Filte
 use tidings::model::condition::Condition;
 use tidings::model::id::EndpointNumber;
 use tidings::model::subscription::{HoldReason, SubscriptionDraft};
-use tidings::model::target::{ContentMode, EmailTarget, Ordering, Role, SigningSecret, Target, WebhookTarget};
+use tidings::model::target::{ContentMode, EmailTarget, Ordering, Role, Shape, SigningSecret, Target, WebhookTarget};
 use tidings::store::{EndpointHold, Standing, Store as _};
 
 use crate::support::{Appliance, Setup, declared};
@@ -164,6 +164,9 @@ pub(crate) fn webhook(secrets: Vec<SigningSecret>) -> WebhookTarget {
         content_mode: ContentMode::Structured,
         secrets,
         asymmetric: false,
+        shape: Shape::CloudEvent,
+        basic: None,
+        retries: true,
     }
 }
 

@@ -48,7 +48,7 @@ fn every_key_sets_what_it_says() {
     assert!(settings.engine.knows(&"partner-a".into()) && !settings.engine.knows(&"stranger".into()));
     let client = &settings.auth.clients[0];
     assert!(client.secrets[0].hash.matches(b"hunter2-hunter2"));
-    assert_eq!(client.owners.to_audience(), "1001,1002,acme,s-1");
+    assert_eq!(client.affiliation.owners().to_audience(), "1001,1002,acme,s-1");
     let instant = |text| Timestamp::parse_rfc3339(text).unwrap();
     assert_eq!(client.secrets[0].not_after, Some(instant("9000-01-01T00:00:00Z")));
     assert_eq!(client.tokens_not_before, Some(instant("2026-01-01T00:00:00Z")));
@@ -69,7 +69,7 @@ fn every_key_sets_what_it_says() {
     assert_eq!((limits.request_rate, limits.token_rate), (Rate::parse("50/s"), None));
     assert_eq!(Some(limits.auth_failures), Rate::parse("5/min"));
     assert!(settings.root.certificates);
-    assert_eq!(settings.engine.owners[&client.id], client.owners);
+    assert_eq!(settings.engine.owners[&client.id], client.affiliation.owners());
     let catalogue = settings.engine.catalogue;
     assert!(catalogue.closed && catalogue.audience_required && !catalogue.get("301").unwrap().audience_required);
     assert_eq!(catalogue.ttl("301", EndpointKind::Poll), Duration::from_secs(500));

@@ -25,6 +25,7 @@ fn with_key() -> Setup {
 fn billing() -> ApiKeySettings {
     ApiKeySettings {
         id: "billing".into(),
+        organisation: None,
         keys: vec![KeptKey { public: "billing1".to_owned(), secret: SecretHash::of(KEY.as_bytes()).into() }],
         scopes: [scope::PUBLISH.to_owned()].into(),
         terms: Terms::default(),

@@ -15,7 +15,7 @@ use tidings::engine::{
 use tidings::model::id::LedgerId;
 use tidings::model::notification::State;
 use tidings::model::subscription::SubscriptionDraft;
-use tidings::model::target::{ContentMode, EmailTarget, Ordering, Role, Target, WebhookTarget};
+use tidings::model::target::{ContentMode, EmailTarget, Ordering, Role, Shape, Target, WebhookTarget};
 use tidings::store::{Look, Standing, Store as _, Story};
 use tokio::task::JoinHandle;
 
@@ -96,6 +96,9 @@ pub(crate) fn webhook(url: &str, ordering: Ordering) -> Target {
         content_mode: ContentMode::Structured,
         secrets: Vec::new(),
         asymmetric: true,
+        shape: Shape::CloudEvent,
+        basic: None,
+        retries: true,
     })
 }
 

@@ -18,6 +18,7 @@ use tidings::model::event::{Event, EventDraft};
 use tidings::model::id::{Epoch, LedgerId};
 use tidings::model::json::RawJson;
 use tidings::model::recipients::AllowedRecipients;
+use tidings::model::subscription::{ContractName, Subscription, SubscriptionDraft};
 use tidings::model::target::{EmailTarget, Role, Target};
 
 use crate::pki::Authority;
@@ -98,7 +99,8 @@ pub(crate) fn event(data: &str) -> EventDraft {
 pub(crate) fn message(draft: EventDraft) -> Message {
     Message {
         id: LedgerId::parse(NOTIFICATION).unwrap(),
-        subscription: "crm-accounts".into(),
+        subscription: subscription("crm-accounts"),
+        number: None,
         event: Event { id: LedgerId::parse(EVENT).unwrap(), accepted: NOW, draft },
         attempt: 1,
         now: NOW,
@@ -119,4 +121,9 @@ pub(crate) async fn send_one(channel: &EmailChannel) -> Sent {
 /// What a mail client reads.
 pub(crate) fn parsed(message: &[u8]) -> Parsed<'_> {
     MessageParser::default().parse(message).unwrap()
+}
+
+fn subscription(id: &str) -> Arc<Subscription> {
+    let draft = SubscriptionDraft::new(id.into(), ContractName::Polling, "crm".into(), vec!["301".into()]);
+    Arc::new(draft.into_subscription(Timestamp::default(), Vec::new()))
 }

@@ -25,6 +25,7 @@ fn bounded() -> Setup {
                 Some(bounds(&["30*"], &["/crm", "urn:tidings:client:crm"], &["1001", "9*"]));
             auth.api_keys.push(ApiKeySettings {
                 id: "billing".into(),
+                organisation: None,
                 keys: vec![KeptKey { public: "billing1".to_owned(), secret: SecretHash::of(KEY.as_bytes()).into() }],
                 scopes: [scope::PUBLISH.to_owned()].into(),
                 terms: Terms { publish: Some(bounds(&["invoice"], &[], &[])), ..Terms::default() },

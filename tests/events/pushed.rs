@@ -9,7 +9,7 @@ use tidings::base::clock::Clock as _;
 use tidings::model::attempt::{Attempt, AttemptOutcome, Phases};
 use tidings::model::id::EndpointNumber;
 use tidings::model::subscription::{HoldReason, SubscriptionDraft};
-use tidings::model::target::{ContentMode, EmailTarget, Ordering, Role, Target, WebhookTarget};
+use tidings::model::target::{ContentMode, EmailTarget, Ordering, Role, Shape, Target, WebhookTarget};
 use tidings::store::{Claim, EndpointHold, Settle, Settlement, Standing, Store as _};
 
 use crate::support::client::Call;
@@ -26,6 +26,9 @@ async fn appliance() -> Appliance {
         content_mode: ContentMode::Structured,
         secrets: Vec::new(),
         asymmetric: true,
+        shape: Shape::CloudEvent,
+        basic: None,
+        retries: true,
     });
     let mail = |address: &str, role| {
         Target::Email(EmailTarget { address: address.to_owned(), role, template: None, locale: None })

@@ -22,7 +22,7 @@ use crate::wallet::{Credential, Scopes, wallet};
 /// The scope that a route asks for.
 const fn scope_of(access: Access) -> Option<&'static str> {
     match access {
-        Access::Public => None,
+        Access::Public | Access::Token => None,
         Access::Scope(scope) | Access::ScopeOrKey(scope) => Some(scope),
     }
 }

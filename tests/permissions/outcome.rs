@@ -28,8 +28,9 @@ pub(crate) enum Outcome {
 pub(crate) fn expected(access: Access, contract: &str, door: Door, credential: &Credential) -> Outcome {
     let (scope, takes_keys) = match access {
         Access::Public => return Outcome::LetIn,
-        Access::Scope(scope) => (scope, false),
-        Access::ScopeOrKey(scope) => (scope, true),
+        Access::Token => (None, false),
+        Access::Scope(scope) => (Some(scope), false),
+        Access::ScopeOrKey(scope) => (Some(scope), true),
     };
     // Where no keys are taken, X-API-KEY is a header like any other.
     let key = if takes_keys { &credential.key } else { &Shown::Nothing };
@@ -44,8 +45,10 @@ pub(crate) fn expected(access: Access, contract: &str, door: Door, credential: &
         Shown::Nothing | Shown::Illegible => Outcome::NoCredential,
         Shown::Bad => Outcome::BadCredential,
         Shown::Good(worth) if worth.contract.is_some_and(|only| only != contract) => Outcome::OtherContract,
-        Shown::Good(worth) if !worth.scopes.contains(scope) => Outcome::NoScope(scope),
-        Shown::Good(_) => Outcome::LetIn,
+        Shown::Good(worth) => match scope {
+            Some(scope) if !worth.scopes.contains(scope) => Outcome::NoScope(scope),
+            _ => Outcome::LetIn,
+        },
     }
 }
 

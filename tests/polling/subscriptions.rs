@@ -138,6 +138,7 @@ async fn an_id_that_an_api_gave_out_cannot_be_declared() {
         delivery: tidings::engine::DeliverySettings::default(),
         catalogue: appliance.engine.settings().catalogue.clone(),
         owners: std::collections::HashMap::new(),
+        profiles: std::collections::HashMap::new(),
         foreign: Vec::new(),
         declared: vec![declared(&id, "crm", &["404"]), declared("other", "crm", &["404"])],
     };

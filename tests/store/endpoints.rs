@@ -7,7 +7,7 @@ use redb::{ReadableDatabase, ReadableTable, TableDefinition};
 use tidings::base::seal::SealKey;
 use tidings::model::notification::State;
 use tidings::model::subscription::{HoldReason, Subscription};
-use tidings::model::target::{ContentMode, EmailTarget, Ordering, Role, SigningSecret, Target, WebhookTarget};
+use tidings::model::target::{ContentMode, EmailTarget, Ordering, Role, Shape, SigningSecret, Target, WebhookTarget};
 use tidings::store::redb::{Options, RedbStore, verify};
 use tidings::store::{Settle, Store, SubscriptionChange, TargetGroup};
 use zeroize::Zeroizing;
@@ -53,6 +53,9 @@ async fn a_target_comes_back_as_it_went_in() {
             content_mode: ContentMode::Binary,
             secrets,
             asymmetric: true,
+            shape: Shape::CloudEvent,
+            basic: None,
+            retries: true,
             ..webhook_target("https://example.com/hook?x=1", Ordering::Strict)
         }),
         email_target("ops@example.com"),

@@ -8,7 +8,7 @@ use tidings::model::attempt::{Attempt, AttemptOutcome, Phases};
 use tidings::model::id::{EndpointNumber, LedgerId, LedgerIdParts};
 use tidings::model::notification::{EndpointKind, State};
 use tidings::model::subscription::SubscriptionDraft;
-use tidings::model::target::{ContentMode, EmailTarget, Ordering, Role, Target, WebhookTarget};
+use tidings::model::target::{ContentMode, EmailTarget, Ordering, Role, Shape, Target, WebhookTarget};
 use tidings::store::{
     Claim, Claimed, EndpointHold, NewEvent, Settle, Settled, Settlement, Standing, Store, Story, SubscriptionChange,
     TargetGroup,
@@ -24,6 +24,9 @@ pub(crate) fn webhook_target(url: &str, ordering: Ordering) -> WebhookTarget {
         content_mode: ContentMode::Structured,
         secrets: Vec::new(),
         asymmetric: false,
+        shape: Shape::CloudEvent,
+        basic: None,
+        retries: true,
     }
 }
 

@@ -115,6 +115,11 @@ pub(crate) async fn publish(store: &dyn Store, id: Option<&str>, endpoints: &[En
 
 pub(crate) fn subscription_draft(id: &str) -> SubscriptionDraft {
     SubscriptionDraft {
+        filter: None,
+        expires_at: None,
+        holders: Vec::new(),
+        organisation: None,
+        profile: None,
         id: id.into(),
         contract: ContractName::Polling,
         client_id: "crm".into(),

@@ -36,6 +36,7 @@ use tidings::engine::{ClientLimits, DeliverySettings, Engine, EngineSettings, Fo
 use tidings::http::metrics::HttpMetrics;
 use tidings::http::settings::{ListenAddress, ServerSettings};
 use tidings::http::{Doorkeeper, Server, ServerParts};
+use tidings::model::affiliation::Affiliation;
 use tidings::model::catalogue::{Catalogue, EventType};
 use tidings::model::id::ClientId;
 use tidings::model::notification::ByKind;
@@ -116,6 +117,11 @@ pub(crate) fn event_type(id: &str) -> EventType {
 /// A declared subscription with a queue.
 pub(crate) fn declared(id: &str, client: &str, event_types: &[&str]) -> SubscriptionDraft {
     SubscriptionDraft {
+        filter: None,
+        expires_at: None,
+        holders: Vec::new(),
+        organisation: None,
+        profile: None,
         id: id.into(),
         contract: ContractName::Polling,
         client_id: client.into(),
@@ -324,6 +330,7 @@ fn engine_settings(setup: &Setup) -> EngineSettings {
     let hours = Duration::from_hours;
     let ttl = ByKind { poll: hours(6), webhook: hours(96), email: hours(96) };
     EngineSettings {
+        profiles: std::collections::HashMap::new(),
         catalogue: Catalogue::new(setup.closed, ttl, false, setup.event_types.clone()),
         owners: setup.clients.iter().map(|(id, _, own)| (ClientId::new(id), owners(own))).collect::<HashMap<_, _>>(),
         foreign: setup.foreign.clone(),
@@ -337,7 +344,10 @@ fn auth_settings(setup: &Setup) -> AuthSettings {
     let client = |(id, scopes, own): &(&str, &[&str], &[&str])| ClientSettings {
         secrets: vec![SecretHash::of(SECRET.as_bytes()).into()],
         scopes: scopes.iter().map(|&s| s.to_owned()).collect(),
-        owners: owners(own),
+        affiliation: Affiliation {
+            parties: own.iter().map(|&owner| owner.to_owned()).collect(),
+            ..Affiliation::default()
+        },
         ..ClientSettings::new(id)
     };
     let mut settings = AuthSettings::new(PUBLIC_URL, setup.clients.iter().map(client).collect());

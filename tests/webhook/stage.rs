@@ -17,7 +17,8 @@ use tidings::channel::{Channel as _, Message, Sent};
 use tidings::model::event::{Event, EventDraft};
 use tidings::model::id::{Epoch, LedgerId};
 use tidings::model::json::RawJson;
-use tidings::model::target::{ContentMode, Ordering, SigningSecret, Target, WebhookTarget};
+use tidings::model::subscription::{ContractName, Subscription, SubscriptionDraft};
+use tidings::model::target::{ContentMode, Ordering, Shape, SigningSecret, Target, WebhookTarget};
 
 /// Sunday, 22 November 2026.
 pub(crate) const NOW: &str = "2026-11-22T10:00:00.250Z";
@@ -123,6 +124,9 @@ pub(crate) fn webhook(url: &str) -> WebhookTarget {
         content_mode: ContentMode::Structured,
         secrets: vec![secret()],
         asymmetric: false,
+        shape: Shape::CloudEvent,
+        basic: None,
+        retries: true,
     }
 }
 
@@ -133,7 +137,8 @@ pub(crate) fn to(url: &str) -> Target {
 pub(crate) fn message() -> Message {
     Message {
         id: LedgerId::parse("0198f0c2-1111-7000-8000-000000040001").unwrap(),
-        subscription: "crm-accounts".into(),
+        subscription: subscription("crm-accounts"),
+        number: None,
         event: event(),
         attempt: 1,
         now: Timestamp::parse_rfc3339(NOW).unwrap(),
@@ -160,4 +165,9 @@ pub(crate) fn event() -> Event {
             data: Some(RawJson::parse(&Bytes::from_static(b"{ \"n\": 1.00 }")).unwrap()),
         },
     }
+}
+
+fn subscription(id: &str) -> Arc<Subscription> {
+    let draft = SubscriptionDraft::new(id.into(), ContractName::Polling, "crm".into(), vec!["301".into()]);
+    Arc::new(draft.into_subscription(Timestamp::default(), Vec::new()))
 }

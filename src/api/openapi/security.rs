@@ -33,18 +33,19 @@ impl Security {
                 vec![SecurityRequirement::new(CLIENT, [] as [&str; 0]), SecurityRequirement::default()]
             }
             Access::Public => Vec::new(),
-            Access::Scope(scope) => vec![self.token(scope)],
+            Access::Token => vec![self.token(None)],
+            Access::Scope(scope) => vec![self.token(Some(scope))],
             Access::ScopeOrKey(scope) => {
                 self.keys = true;
-                vec![self.token(scope), SecurityRequirement::new(KEY, [scope])]
+                vec![self.token(Some(scope)), SecurityRequirement::new(KEY, [scope])]
             }
         }
     }
 
-    fn token(&mut self, scope: &'static str) -> SecurityRequirement {
+    fn token(&mut self, scope: Option<&'static str>) -> SecurityRequirement {
         self.tokens = true;
-        self.scopes.insert(scope);
-        SecurityRequirement::new(TOKEN, [scope])
+        self.scopes.extend(scope);
+        SecurityRequirement::new(TOKEN, scope)
     }
 
     /// The schemes that were asked for, with their names; tokens are got at `token_url`.

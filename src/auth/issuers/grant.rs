@@ -10,8 +10,8 @@ use super::token::{Claims, Header};
 use crate::auth::confirmation::Confirmation;
 use crate::auth::principal::{Caller, Credential, Principal};
 use crate::base::clock::Timestamp;
+use crate::model::affiliation::Affiliation;
 use crate::model::id::{ClientId, MAX_NAME, is_name};
-use crate::model::owners::Owners;
 
 /// What a verified token says, within its issuer's bounds.
 pub(super) struct Grant {
@@ -77,12 +77,15 @@ fn principal(entry: &IssuerSettings, claims: &Claims) -> Result<Principal, Forei
     let client_id = client(entry, claims)?;
     let scopes = scopes(claims, &entry.claims.scope)?.filter(|scope| entry.scopes.stand_for(scope));
     let scopes: BTreeSet<String> = scopes.map(str::to_owned).collect();
+    let affiliation = affiliation(entry, claims)?;
     Ok(Principal::of(Caller {
         subject: subject(claims)?.unwrap_or_else(|| client_id.as_str().to_owned()),
         client_id,
         scopes,
         credential: Credential::ForeignToken { issuer: entry.issuer.clone() },
-        owners: Some(owners(entry, claims)?),
+        owners: Some(affiliation.owners()),
+        affiliation,
+        acts_for_any: BTreeSet::new(),
         contracts: entry.contracts.clone(),
         publish: None,
         token: None,
@@ -113,18 +116,26 @@ fn scopes<'c>(claims: &'c Claims, name: &str) -> Result<impl Iterator<Item = &'c
     Ok(claims.texts(name)?.into_iter().flat_map(str::split_ascii_whitespace))
 }
 
-/// The owners that the claims name, as far as the entry lets them. An owner with a comma or blanks around it is none:
-/// an event's audience could not name it, or would name another.
-fn owners(entry: &IssuerSettings, claims: &Claims) -> Result<Owners, ForeignDenied> {
+/// Whom the claims name, as far as the entry lets them. An owner with a comma or blanks around it is none: an event's
+/// audience could not name it, or would name another.
+fn affiliation(entry: &IssuerSettings, claims: &Claims) -> Result<Affiliation, ForeignDenied> {
     let ClaimNames { client_id: _, scope: _, parties, subscriber, group } = &entry.claims;
-    let mut owners = Vec::new();
-    for name in [parties, subscriber, group].into_iter().flatten() {
-        let named = claims.texts(name)?;
-        if named.iter().any(|owner| owner.is_empty() || owner.contains(',') || owner.trim() != *owner) {
-            return Err(ForeignDenied::Claim(name.clone()));
-        }
-        owners.extend(named.into_iter().map(str::to_owned));
+    Ok(Affiliation {
+        parties: owners(entry, claims, parties.as_deref())?,
+        subscriber: owners(entry, claims, subscriber.as_deref())?.into_iter().next(),
+        groups: owners(entry, claims, group.as_deref())?,
+        organisation: None,
+    })
+}
+
+/// The owners in the claim of this name, in order, each once.
+fn owners(entry: &IssuerSettings, claims: &Claims, name: Option<&str>) -> Result<Vec<String>, ForeignDenied> {
+    let Some(name) = name else { return Ok(Vec::new()) };
+    let named = claims.texts(name)?;
+    if named.iter().any(|owner| owner.is_empty() || owner.contains(',') || owner.trim() != *owner) {
+        return Err(ForeignDenied::Claim(name.to_owned()));
     }
-    let bounds = entry.owners.as_ref();
-    Ok(Owners::new(owners.into_iter().filter(|owner| bounds.is_none_or(|bounds| bounds.stand_for(owner)))))
+    let allowed = |owner: &&str| entry.owners.as_ref().is_none_or(|bounds| bounds.stand_for(owner));
+    let named: BTreeSet<_> = named.into_iter().filter(allowed).map(str::to_owned).collect();
+    Ok(named.into_iter().collect())
 }

@@ -43,7 +43,6 @@ mod tests {
 
     use super::*;
     use crate::base::ed25519::{PrivateKey, Signature};
-    use crate::model::target::{ContentMode, Ordering};
 
     const NOW: Timestamp = Timestamp::from_millis(1_614_265_330_000);
 
@@ -60,14 +59,7 @@ mod tests {
     }
 
     fn target(secrets: Vec<SigningSecret>, asymmetric: bool) -> WebhookTarget {
-        WebhookTarget {
-            url: "https://h/".to_owned(),
-            egress: "plant".to_owned(),
-            ordering: Ordering::Relaxed,
-            content_mode: ContentMode::Structured,
-            secrets,
-            asymmetric,
-        }
+        WebhookTarget { secrets, asymmetric, ..WebhookTarget::new("https://h/", "plant") }
     }
 
     fn secret(key: &str, not_before: Option<i64>, not_after: Option<i64>) -> SigningSecret {

@@ -101,7 +101,8 @@ impl Job {
     async fn send(&self, now: Timestamp) -> Sent {
         let message = Message {
             id: self.claimed.id,
-            subscription: self.spec.name.subscription.clone(),
+            subscription: Arc::clone(&self.spec.subscription),
+            number: self.claimed.number,
             event: self.claimed.event.clone(),
             attempt: self.claimed.attempts.saturating_add(1),
             now,

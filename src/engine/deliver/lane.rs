@@ -22,6 +22,7 @@ use crate::base::rate::Bucket;
 use crate::base::stop::Stop;
 use crate::model::id::EndpointNumber;
 use crate::model::notification::EndpointKind;
+use crate::model::subscription::Subscription;
 use crate::model::target::Target;
 
 /// How long it is waited for where the store or the program has failed.
@@ -34,6 +35,7 @@ const LONGEST_QUIET: Duration = Duration::from_hours(24);
 /// What an endpoint is at present: that can change while its lane runs.
 pub(super) struct Spec {
     pub name: EndpointName,
+    pub subscription: Arc<Subscription>,
     pub outlet: Arc<Outlet>,
     pub target: Arc<Target>,
     pub way: Way,

@@ -96,7 +96,7 @@ impl Lanes {
                 let Some(outlet) = self.outlets.get(endpoint.kind()) else { continue };
                 stays.insert(endpoint.number);
                 match self.board.lane(endpoint.number) {
-                    Some(lane) if !others && *lane.spec().target == endpoint.target => {}
+                    Some(lane) if !others && Arc::ptr_eq(&lane.spec().subscription, subscription) => {}
                     Some(lane) => lane.learn(spec(outlet, subscription, endpoint)),
                     None => {
                         let lane = Arc::new(Lane::new(&self.crew, spec(outlet, subscription, endpoint)));
@@ -133,7 +133,7 @@ impl Lanes {
     }
 }
 
-fn spec(outlet: &Arc<Outlet>, subscription: &Subscription, endpoint: &Endpoint) -> Spec {
+fn spec(outlet: &Arc<Outlet>, subscription: &Arc<Subscription>, endpoint: &Endpoint) -> Spec {
     let name = EndpointName {
         subscription: subscription.id.clone(),
         number: endpoint.number,
@@ -141,5 +141,6 @@ fn spec(outlet: &Arc<Outlet>, subscription: &Subscription, endpoint: &Endpoint) 
         place: endpoint.target.place(),
     };
     let way = outlet.gates.way(outlet.channel.shared(&endpoint.target));
-    Spec { name, outlet: Arc::clone(outlet), target: Arc::new(endpoint.target.clone()), way }
+    let (outlet, subscription) = (Arc::clone(outlet), Arc::clone(subscription));
+    Spec { name, subscription, outlet, target: Arc::new(endpoint.target.clone()), way }
 }

@@ -7,7 +7,8 @@ use redb::{ReadableTable, Table, WriteTransaction};
 
 use super::endpoint::EndpointMemory;
 use super::memory::Memory;
-use super::record::{self, EndpointRow, Meta, SubscriptionRow};
+use super::record::{self, EndpointRow, Meta};
+use super::subscription_row;
 use super::tables::{ENDPOINTS, SECRETS, STANDINGS, SUBSCRIPTIONS};
 use super::target_row::{seal_secrets, secrets_name};
 use super::writer::Writer;
@@ -87,7 +88,7 @@ impl Plan {
             SubscriptionChange::Create(draft) => self.create(draft, set, meta, now),
             SubscriptionChange::Update(draft) => {
                 let old = existing(set, &draft.id)?;
-                let new = Arc::new(self.update(&old, draft, meta));
+                let new = Arc::new(self.update(&old, draft, meta, now));
                 self.answered.push(Arc::clone(&new));
                 self.keep(new, set);
                 Ok(())
@@ -95,6 +96,15 @@ impl Plan {
             SubscriptionChange::Drain(id) => {
                 let old = existing(set, &id)?;
                 self.keep(Arc::new(Subscription { intake: Intake::Draining, ..Subscription::clone(&old) }), set);
+                Ok(())
+            }
+            SubscriptionChange::End(id) => {
+                let old = existing(set, &id)?;
+                if old.intake == Intake::Open {
+                    let ended =
+                        Subscription { intake: Intake::Ended, ended_at: Some(now), ..Subscription::clone(&old) };
+                    self.keep(Arc::new(ended), set);
+                }
                 Ok(())
             }
             SubscriptionChange::Hold(id, reason) => {
@@ -134,7 +144,7 @@ impl Plan {
 
     fn create(
         &mut self,
-        draft: SubscriptionDraft,
+        mut draft: SubscriptionDraft,
         set: &mut SubscriptionSet,
         meta: &mut Meta,
         now: Timestamp,
@@ -142,32 +152,9 @@ impl Plan {
         if set.get(draft.id.as_str()).is_some() {
             return Err(SubscribeError::Exists(draft.id));
         }
-        let SubscriptionDraft {
-            id,
-            contract,
-            client_id,
-            event_types,
-            created_by,
-            origin,
-            owners,
-            on_remove,
-            endpoints,
-        } = draft;
-        let endpoints = endpoints.into_iter().map(|target| self.new_endpoint(&id, target, meta)).collect();
-        let subscription = Arc::new(Subscription {
-            id,
-            contract,
-            client_id,
-            event_types,
-            created_by,
-            created_at: now,
-            origin,
-            intake: Intake::Open,
-            on_remove,
-            owners,
-            holds: Vec::new(),
-            endpoints,
-        });
+        let targets = std::mem::take(&mut draft.endpoints);
+        let endpoints = targets.into_iter().map(|target| self.new_endpoint(&draft.id, target, meta)).collect();
+        let subscription = Arc::new(draft.into_subscription(now, endpoints));
         self.answered.push(Arc::clone(&subscription));
         self.keep(subscription, set);
         Ok(())
@@ -181,41 +168,28 @@ impl Plan {
     }
 
     /// The subscription as declared now. Endpoints that are there still keep their numbers, and with them their queues.
-    fn update(&mut self, old: &Subscription, draft: SubscriptionDraft, meta: &mut Meta) -> Subscription {
-        let SubscriptionDraft {
-            id,
-            contract,
-            client_id,
-            event_types,
-            created_by,
-            origin,
-            owners,
-            on_remove,
-            endpoints,
-        } = draft;
-        let (mut left, mut now) = (old.endpoints.clone(), Vec::with_capacity(endpoints.len()));
-        for target in endpoints {
-            let kept = left.iter().position(|endpoint| endpoint.target.is_endpoint_of(&target));
-            now.push(match kept {
-                Some(at) => Endpoint { number: left.swap_remove(at).number, target },
-                None => self.new_endpoint(&id, target, meta),
-            });
+    fn update(
+        &mut self,
+        old: &Subscription,
+        mut draft: SubscriptionDraft,
+        meta: &mut Meta,
+        now: Timestamp,
+    ) -> Subscription {
+        let targets = std::mem::take(&mut draft.endpoints);
+        let mut left = old.endpoints.clone();
+        // Those that are as they were first: of several webhooks none takes the place of another.
+        let mut numbers: Vec<_> = targets.iter().map(|target| take(&mut left, |old| old == target)).collect();
+        for (number, target) in numbers.iter_mut().zip(&targets) {
+            *number = number.or_else(|| take(&mut left, |old| old.is_endpoint_of(target)));
         }
-        self.gone_endpoints.extend(left.into_iter().map(|endpoint| (id.clone(), endpoint)));
-        Subscription {
-            id,
-            contract,
-            client_id,
-            event_types,
-            created_by,
-            created_at: old.created_at,
-            origin,
-            intake: Intake::Open,
-            on_remove,
-            owners,
-            holds: old.holds.clone(),
-            endpoints: now,
-        }
+        let endpoints = targets.into_iter().zip(numbers).map(|(target, number)| match number {
+            Some(number) => Endpoint { number, target },
+            None => self.new_endpoint(&draft.id, target, meta),
+        });
+        let endpoints = endpoints.collect();
+        self.gone_endpoints.extend(left.into_iter().map(|endpoint| (draft.id.clone(), endpoint)));
+        let (created_at, holds) = (old.created_at, old.holds.clone());
+        Subscription { created_at, holds, ..draft.into_subscription(now, endpoints) }
     }
 
     fn keep(&mut self, subscription: Arc<Subscription>, set: &mut SubscriptionSet) {
@@ -241,7 +215,7 @@ impl Plan {
         }
         for subscription in self.kept.iter().filter(|s| set.get(s.id.as_str()).is_some_and(|last| Arc::ptr_eq(s, last)))
         {
-            let row = SubscriptionRow::new(subscription).encode();
+            let row = subscription_row::encode(subscription);
             subscriptions.insert(subscription.id.as_str(), row.as_slice()).map_err(storage)?;
             for endpoint in &subscription.endpoints {
                 keep_secrets(endpoint, &mut secrets, options)?;
@@ -280,6 +254,12 @@ fn keep_secrets(
         None => table.remove(name.as_str()).map(drop),
     }
     .map_err(storage)
+}
+
+/// Takes the first endpoint out whose target is so.
+fn take(endpoints: &mut Vec<Endpoint>, is_it: impl Fn(&Target) -> bool) -> Option<EndpointNumber> {
+    let at = endpoints.iter().position(|endpoint| is_it(&endpoint.target))?;
+    Some(endpoints.remove(at).number)
 }
 
 fn existing(set: &SubscriptionSet, id: &SubscriptionId) -> Result<Arc<Subscription>, SubscribeError> {

@@ -240,7 +240,7 @@ fn read(db: &Database, endpoint: EndpointNumber, entries: &[Entry]) -> Result<Ve
         let row = open.get((endpoint.0, position)).map_err(storage)?;
         let row = row.map(|row| OpenRow::decode(row.value())).transpose()?;
         let (tried, attempts) = row.map_or((0, 0), |row| (row.handouts, row.past.attempts));
-        Ok(Claimed { id, event, deadline: entry.deadline(), tried, attempts })
+        Ok(Claimed { id, event, deadline: entry.deadline(), tried, attempts, number: None })
     };
     entries.iter().map(claimed).collect()
 }

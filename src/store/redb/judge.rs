@@ -14,9 +14,10 @@ use super::course::{
     ANSWER_UNCONFIRMED, DEADLINE, OpenRow, OutcomeRow, POLLED, Past, Phase, QUEUE_FULL, SUBSCRIPTION_REMOVED,
 };
 use super::look::Unwritten;
-use super::record::{self, EndpointRow, Entrance, Group, Head, Meta, PageRow, SubscriptionRow};
+use super::record::{self, EndpointRow, Entrance, Group, Head, Meta, PageRow};
 use super::standing_row::StandingRow;
 use super::storage;
+use super::subscription_row;
 use super::tables::{ATTEMPTS, ENDPOINTS, OPEN, OUTCOMES, PAGES, PageAt, STANDINGS, SUBSCRIPTIONS};
 use crate::base::clock::Timestamp;
 use crate::model::id::SubscriptionId;
@@ -169,8 +170,7 @@ impl Judge {
 
     fn read_hold(&self, subscription: &str) -> Result<Option<HoldReason>, StoreError> {
         let Some(row) = self.subscriptions.get(subscription).map_err(storage)? else { return Ok(None) };
-        let row = SubscriptionRow::decode(row.value())?;
-        Ok(row.into_subscription(subscription)?.holds.first().map(|hold| hold.reason))
+        Ok(subscription_row::decode(subscription, row.value())?.holds.first().map(|hold| hold.reason))
     }
 
     /// Where the notification of the event at `position` for the endpoint `number` of `group` stands; `None` if the

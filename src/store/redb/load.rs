@@ -12,8 +12,9 @@ use super::endpoint::EndpointMemory;
 use super::memory::Memory;
 use super::page_keys::{KeptPage, PageKey, page_key};
 use super::queue::Entry;
-use super::record::{self, EventRow, Head, Meta, PageRow, SubscriptionRow};
+use super::record::{self, EventRow, Head, Meta, PageRow};
 use super::standing_row::StandingRow;
+use super::subscription_row;
 use super::tables::{
     ENDPOINTS, EVENTS, HEADS, META, OPEN, OUTCOMES, PAGES, POLLED, PageAt, SECRETS, STANDINGS, SUBSCRIPTIONS, TALLIES,
 };
@@ -94,8 +95,7 @@ pub(super) fn read_subscriptions(
     let secrets = read.open_table(SECRETS).map_err(storage)?;
     for row in read.open_table(SUBSCRIPTIONS).map_err(storage)?.iter().map_err(storage)? {
         let (id, row) = row.map_err(storage)?;
-        let row = SubscriptionRow::decode(row.value())?;
-        let mut subscription = row.into_subscription(id.value())?;
+        let mut subscription = subscription_row::decode(id.value(), row.value())?;
         for endpoint in &mut subscription.endpoints {
             if let Some(seal) = seal {
                 open_secrets(endpoint, seal, &secrets)?;

@@ -52,6 +52,7 @@ mod runs;
 mod settle;
 mod settlement;
 mod standing_row;
+mod subscription_row;
 mod survey;
 mod sweep;
 mod tables;

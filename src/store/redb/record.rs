@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use serde_bytes::Bytes;
 
 use super::runs::Runs;
-use super::target_row::TargetRow;
 use crate::base::clock::Timestamp;
 use crate::base::trace::TraceContext;
 use crate::model::event::{Event, EventDraft, EventTime, Extension};
@@ -17,7 +16,7 @@ use crate::model::id::{ClientId, EndpointNumber, Epoch, EventTypeId, LedgerId, L
 use crate::model::json::RawJson;
 use crate::model::notification::{EndpointKind, State, Sums};
 use crate::model::owners::Owners;
-use crate::model::subscription::{ContractName, Endpoint, Hold, HoldReason, Intake, OnRemove, Origin, Subscription};
+use crate::model::subscription::HoldReason;
 use crate::store::StoreError;
 
 /// The version of the layout as a whole: raised when an older release could not read the file any more. 2 has endpoints
@@ -27,9 +26,8 @@ pub(super) const FORMAT: u32 = 3;
 /// The version that a kind of record has in this release where it is not said otherwise.
 const RECORD: u8 = 1;
 
-/// The version of the rows of subscriptions and endpoints, and what they are called in errors.
-const OF_SUBSCRIPTIONS: u8 = 2;
-const SUBSCRIPTION: &str = "a subscription";
+/// The version of the rows of endpoints, and what they are called in errors.
+const OF_ENDPOINTS: u8 = 2;
 const ENDPOINT: &str = "an endpoint";
 
 /// The record's bytes.
@@ -465,133 +463,12 @@ impl EndpointRow {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
         match bytes.first() {
             Some(&older::VERSION) => older::endpoint(bytes),
-            _ => decode_as(OF_SUBSCRIPTIONS, bytes, ENDPOINT),
+            _ => decode_as(OF_ENDPOINTS, bytes, ENDPOINT),
         }
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {
-        encode_as(OF_SUBSCRIPTIONS, self)
-    }
-}
-
-/// A subscription.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct SubscriptionRow {
-    contract: u8,
-    client_id: String,
-    event_types: Vec<String>,
-    created_by: String,
-    created_at: i64,
-    declared: bool,
-    draining: bool,
-    on_remove: u8,
-    owners: Option<Vec<String>>,
-    /// Reason and since when.
-    holds: Vec<(u8, i64)>,
-    endpoints: Vec<(u32, TargetRow)>,
-}
-
-impl SubscriptionRow {
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
-        match bytes.first() {
-            Some(&older::VERSION) => older::subscription(bytes),
-            _ => decode_as(OF_SUBSCRIPTIONS, bytes, SUBSCRIPTION),
-        }
-    }
-
-    pub(super) fn encode(&self) -> Vec<u8> {
-        encode_as(OF_SUBSCRIPTIONS, self)
-    }
-
-    pub(super) fn new(subscription: &Subscription) -> Self {
-        let Subscription {
-            id: _,
-            contract,
-            client_id,
-            event_types,
-            created_by,
-            created_at,
-            origin,
-            intake,
-            on_remove,
-            owners,
-            holds,
-            endpoints,
-        } = subscription;
-        Self {
-            contract: match contract {
-                ContractName::Polling => 0,
-            },
-            client_id: client_id.as_str().to_owned(),
-            event_types: event_types.iter().map(|t| t.as_str().to_owned()).collect(),
-            created_by: created_by.clone(),
-            created_at: created_at.as_millis(),
-            declared: *origin == Origin::Configuration,
-            draining: *intake == Intake::Draining,
-            on_remove: match on_remove {
-                OnRemove::Drain => 0,
-                OnRemove::Fail => 1,
-                OnRemove::Drop => 2,
-            },
-            owners: owners.as_ref().map(|owners| owners.iter().map(str::to_owned).collect()),
-            holds: holds.iter().map(|hold| (hold_to_byte(hold.reason), hold.since.as_millis())).collect(),
-            endpoints: endpoints.iter().map(|e| (e.number.0, TargetRow::new(&e.target))).collect(),
-        }
-    }
-
-    pub(super) fn into_subscription(self, id: &str) -> Result<Subscription, StoreError> {
-        let Self {
-            contract,
-            client_id,
-            event_types,
-            created_by,
-            created_at,
-            declared,
-            draining,
-            on_remove,
-            owners,
-            holds,
-            endpoints,
-        } = self;
-        let contract = match contract {
-            0 => ContractName::Polling,
-            other => {
-                return Err(StoreError::Corrupt {
-                    detail: format!("subscription {id}: contract {other} is not known"),
-                });
-            }
-        };
-        Ok(Subscription {
-            id: id.into(),
-            contract,
-            client_id: ClientId::new(&client_id),
-            event_types: event_types.iter().map(|t| EventTypeId::new(t)).collect(),
-            created_by,
-            created_at: Timestamp::from_millis(created_at),
-            origin: if declared { Origin::Configuration } else { Origin::Api },
-            intake: if draining { Intake::Draining } else { Intake::Open },
-            on_remove: match on_remove {
-                0 => OnRemove::Drain,
-                1 => OnRemove::Fail,
-                2 => OnRemove::Drop,
-                other => {
-                    return Err(StoreError::Corrupt {
-                        detail: format!("subscription {id}: removal {other} is not known"),
-                    });
-                }
-            },
-            owners: owners.map(Owners::new),
-            holds: holds
-                .into_iter()
-                .map(|(reason, since)| {
-                    Ok(Hold { reason: hold_from_byte(reason)?, since: Timestamp::from_millis(since) })
-                })
-                .collect::<Result<_, StoreError>>()?,
-            endpoints: endpoints
-                .into_iter()
-                .map(|(number, row)| Endpoint { number: EndpointNumber(number), target: row.into_target() })
-                .collect(),
-        })
+        encode_as(OF_ENDPOINTS, self)
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn variables(wanted: &Wanted<'_>, zone: &TimeZone) -> Variables {
     variables.extend([
         ("event_id", Value::from(message.event.id.to_string())),
         ("notification_id", Value::from(message.id.to_string())),
-        ("subscription", Value::from(message.subscription.as_str())),
+        ("subscription", Value::from(message.subscription.id.as_str())),
         ("address", Value::from(address)),
         ("locale", Value::from(locale.unwrap_or(default_locale))),
     ]);

@@ -1,6 +1,7 @@
 //! Trying every template before any mail is sent: what `tidings check` says of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use minijinja::{Error, ErrorKind, Value};
 
@@ -14,6 +15,7 @@ use crate::channel::Message;
 use crate::model::event::{Event, EventDraft};
 use crate::model::id::{Epoch, LedgerId, LedgerIdParts, Position};
 use crate::model::json::RawJson;
+use crate::model::subscription::{ContractName, Subscription, SubscriptionDraft};
 
 /// What the engine itself gives to a template, besides its functions.
 const GIVEN: [&str; 4] = ["loop", "self", "super", "caller"];
@@ -134,12 +136,19 @@ fn sample_message(name: &str, sample: Option<&RawJson>) -> Message {
     };
     Message {
         id: id(1),
-        subscription: "sample".into(),
+        subscription: sample_subscription(name),
+        number: None,
         event: Event { id: id(0), accepted: SAMPLE_TIME, draft },
         attempt: 1,
         now: SAMPLE_TIME,
         epoch: Epoch::default(),
     }
+}
+
+fn sample_subscription(event_type: &str) -> Arc<Subscription> {
+    let types = vec![event_type.into()];
+    let draft = SubscriptionDraft::new("sample".into(), ContractName::Polling, "sample".into(), types);
+    Arc::new(draft.into_subscription(SAMPLE_TIME, Vec::new()))
 }
 
 /// What it means that a file could not be rendered.
