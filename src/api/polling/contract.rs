@@ -15,6 +15,7 @@ use crate::api::media_type::MediaType;
 use crate::api::metrics::ApiMetrics;
 use crate::api::openapi::{self, Served};
 use crate::api::prefer;
+use crate::api::unknown_members::note_ignored;
 use crate::auth::{Principal, scope};
 use crate::engine::{Admission, AnswerWatch, Engine, IdempotencyKey, PollRequest, SubscribeRequest};
 use crate::http::contract::{Access, BodyRule, Contract, Delivery, Refusal, Request, Response, Route, Trace, Verb};
@@ -26,10 +27,6 @@ pub(super) const MAX_SIZE: usize = 1000;
 
 /// Its name in metrics and logs.
 const NAME: &str = "polling";
-
-/// Names of ignored members that one request puts into the log at most, and how many characters of each.
-const MAX_LOGGED: usize = 16;
-const MAX_LOGGED_CHARACTERS: usize = 64;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Operation {
@@ -115,7 +112,7 @@ impl PollingContract {
         }
         let create::Create { event_types, client_id, unknown } =
             create::parse(&request.body, self.settings.unknown_members)?;
-        self.note_ignored(&unknown, &request.id);
+        note_ignored(&unknown, &self.ignored_members, &request.id);
         let asked = SubscribeRequest {
             contract: ContractName::Polling,
             // Owners are the client's own (design.md, "Nouns"): nobody lends another client theirs.
@@ -189,15 +186,6 @@ impl PollingContract {
         let size = if digits { text.parse().ok() } else { None };
         size.filter(|size| (1..=MAX_SIZE).contains(size))
             .ok_or_else(|| format!("size: must be a whole number from 1 to {MAX_SIZE}"))
-    }
-
-    fn note_ignored(&self, unknown: &[String], request_id: &str) {
-        if !unknown.is_empty() {
-            self.ignored_members.inc_by(unknown.len() as u64);
-            let cut = |name: &String| name.chars().take(MAX_LOGGED_CHARACTERS).collect::<String>();
-            let members: Vec<_> = unknown.iter().take(MAX_LOGGED).map(cut).collect();
-            tracing::info!(request_id, count = unknown.len(), ?members, "unknown members of a body were ignored");
-        }
     }
 }
 

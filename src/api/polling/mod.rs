@@ -15,15 +15,7 @@ use std::time::Duration;
 
 pub use self::contract::PollingContract;
 pub use self::openapi::document;
-
-/// What becomes of members of a body that nobody knows (contracts/README.md).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnknownMembers {
-    /// They are ignored, counted and logged by name.
-    Ignore,
-    /// They are refused with 400.
-    Refuse,
-}
+pub use crate::api::unknown_members::UnknownMembers;
 
 /// `[api.polling]`
 #[derive(Clone, Debug)]
