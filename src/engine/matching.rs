@@ -68,7 +68,7 @@ fn groups(mut found: ByKind<Vec<EndpointNumber>>, catalogue: &Catalogue, event_t
         let mut endpoints = std::mem::take(found.get_mut(kind));
         if !endpoints.is_empty() {
             endpoints.sort_unstable();
-            groups.push(TargetGroup { kind, ttl: catalogue.ttl(event_type.as_str(), kind), endpoints });
+            groups.push(TargetGroup { kind, ttl: catalogue.ttl(event_type.as_str(), kind), endpoints, from: None });
         }
     }
     groups

@@ -15,6 +15,7 @@ mod admission;
 mod clients;
 mod conditions;
 mod deliver;
+mod erase;
 mod health;
 mod lease;
 mod limits;
@@ -25,6 +26,7 @@ mod provision;
 mod publish;
 mod subscribe;
 mod sweep;
+mod webhook_domains;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -47,7 +49,7 @@ pub use self::operator::{
 };
 pub use self::poll::{AnswerWatch, MAX_PAGE_BYTES, PollError, PollRequest, Polled};
 pub use self::provision::{ProvisionError, Provisioned, foresee};
-pub use self::publish::{Objection, PublishError, Refused};
+pub use self::publish::{Directed, DirectedError, Objection, PublishError, Refused, Route};
 pub use self::subscribe::{
     ChangeError, ReadError, SubscribeRequest, SubscriptionRefused, SubscriptionView, UnsubscribeError,
 };
@@ -63,7 +65,7 @@ use crate::store::Store;
 /// What the use cases are asked with and answer with, as the contracts see it.
 pub use crate::store::{
     ClockDoubt, EndpointHold, Handed, HandedOut, IdempotencyKey, KeptAttempt, Leased, LookCursor, Looked, NotDone,
-    NotificationView, QueueStatus, Receipt, Round, Standing, StoreError, Story, Suppression,
+    NotificationView, QueueStatus, Receipt, Repeated, Repeats, Round, Standing, StoreError, Story, Suppression,
 };
 
 /// What the use cases are told by the files.

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use super::matching::{Matched, match_event, match_own};
 use super::{Engine, EngineSettings, Receipt, StoreError};
+use crate::base::clock::Timestamp;
 use crate::model::catalogue::Catalogue;
 use crate::model::condition::is_own;
-use crate::model::event::EventDraft;
+use crate::model::event::{EventDraft, Identity};
 use crate::model::id::{MAX_TARGETS, SubscriptionId};
+use crate::model::notification::EndpointKind;
 use crate::model::subscription::SubscriptionSet;
-use crate::store::{Append, AppendError, NewEvent, Room};
+use crate::store::{Append, AppendError, NewEvent, Repeats, Room, TargetGroup};
 
 /// How often a batch is matched before it is given up: each further time means that the subscriptions changed between
 /// matching and the transaction.
@@ -77,6 +79,39 @@ pub enum PublishError {
     Store(#[from] StoreError),
 }
 
+/// An event for those who are named, and not for who wants its type (contracts/trigger.md).
+#[derive(Clone, Debug)]
+pub struct Directed {
+    /// The event.
+    pub draft: EventDraft,
+    /// What makes a repeat of it; `None`: nothing does.
+    pub identity: Option<Identity>,
+    /// Which repeats are recognised.
+    pub repeats: Repeats,
+}
+
+/// One whom a [`Directed`] event is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// The subscription; of one that is not there nothing is told.
+    pub subscription: SubscriptionId,
+    /// The kind of its endpoints that get it: all of that kind that take events.
+    pub kind: EndpointKind,
+    /// When they get it at the earliest ([`TargetGroup::from`]).
+    pub from: Option<Timestamp>,
+}
+
+/// Why a [`Directed`] event was not stored.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum DirectedError<E> {
+    /// Nobody can be named for it.
+    #[error("nobody can be named for it")]
+    Route(E),
+    /// It could not be stored.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+}
+
 impl Engine {
     /// Stores `drafts` and fans them out, all or none; answers in their order once they are on disk.
     pub async fn publish(&self, drafts: Vec<EventDraft>) -> Result<Vec<Receipt>, PublishError> {
@@ -104,9 +139,35 @@ impl Engine {
             let mut matched = match_own(draft, about, set, &settings);
             matched.targets.iter_mut().for_each(|target| target.ttl = target.ttl.saturating_add(ahead));
             let event = new_event(0, draft, matched)?;
-            Ok(Append { matched_against: set.version(), events: vec![event], own: true })
+            Ok(Append { matched_against: set.version(), events: vec![event], own: true, keep: None })
         })
         .await
+    }
+
+    /// Stores an event for those whom `route` names, whatever the subscriptions want, and answers once it is on disk: it is
+    /// told once more where the subscriptions change meanwhile. The catalogue has no say but in how long it lives.
+    pub async fn publish_to<E>(
+        &self,
+        directed: &Directed,
+        route: impl Fn(&SubscriptionSet) -> Result<Vec<Route>, E>,
+    ) -> Result<Receipt, DirectedError<E>> {
+        let _settings_stay = self.matching.read().await;
+        let settings = self.settings();
+        for _ in 0..MATCHINGS {
+            let set = self.store.subscriptions();
+            let routes = route(&set).map_err(DirectedError::Route)?;
+            let event = directed_event(directed, &routes, &set, &settings.catalogue);
+            let append = Append { matched_against: set.version(), events: vec![event], own: false, keep: None };
+            match self.store.append(append).await {
+                Err(AppendError::Stale) => {}
+                Ok(receipts) => {
+                    let receipt = receipts.into_iter().next();
+                    return receipt.ok_or(DirectedError::Publish(PublishError::Unsettled));
+                }
+                Err(error) => return Err(DirectedError::Publish(error.into())),
+            }
+        }
+        Err(DirectedError::Publish(PublishError::Unsettled))
     }
 
     /// Stores what `matched` makes of the subscriptions as they are, again and again until they hold still.
@@ -156,7 +217,7 @@ fn check(drafts: &[EventDraft], catalogue: &Catalogue) -> Result<(), PublishErro
 fn match_all(drafts: &[EventDraft], set: &SubscriptionSet, settings: &EngineSettings) -> Result<Append, PublishError> {
     let matched = |draft| match_event(draft, set, settings);
     let events = drafts.iter().enumerate().map(|(index, draft)| new_event(index, draft, matched(draft)));
-    Ok(Append { matched_against: set.version(), events: events.collect::<Result<_, _>>()?, own: false })
+    Ok(Append { matched_against: set.version(), events: events.collect::<Result<_, _>>()?, own: false, keep: None })
 }
 
 fn new_event(index: usize, draft: &EventDraft, matched: Matched) -> Result<NewEvent, PublishError> {
@@ -166,9 +227,28 @@ fn new_event(index: usize, draft: &EventDraft, matched: Matched) -> Result<NewEv
     Ok(NewEvent {
         draft: draft.clone(),
         identity: draft.identity(),
+        repeats: Repeats::Strict,
         matched: matched.subscriptions,
         targets: matched.targets,
     })
+}
+
+/// The event for the endpoints that `routes` name.
+fn directed_event(directed: &Directed, routes: &[Route], set: &SubscriptionSet, catalogue: &Catalogue) -> NewEvent {
+    let Directed { draft, identity, repeats } = directed;
+    let (mut targets, mut matched) = (Vec::new(), 0);
+    for Route { subscription, kind, from } in routes {
+        let endpoints = set.get(subscription.as_str()).into_iter().flat_map(|s| &s.endpoints);
+        let wanted = endpoints.filter(|endpoint| endpoint.kind() == *kind && endpoint.target.takes_events());
+        let mut endpoints: Vec<_> = wanted.map(|endpoint| endpoint.number).collect();
+        if !endpoints.is_empty() {
+            endpoints.sort_unstable();
+            let ttl = catalogue.ttl(draft.event_type.as_str(), *kind);
+            targets.push(TargetGroup { kind: *kind, ttl, endpoints, from: *from });
+            matched += 1;
+        }
+    }
+    NewEvent { draft: draft.clone(), identity: *identity, repeats: *repeats, matched, targets }
 }
 
 /// Whether only the appliance itself makes events of this type (contracts/events.md).

@@ -102,12 +102,20 @@ pub enum HoldReason {
     EndpointDisabled,
     /// Of one endpoint: none of the secrets that its requests are signed with is valid now.
     SecretExpired,
+    /// Of one notification: it is outside its customer's hours.
+    OutsideHours,
 }
 
 impl HoldReason {
     /// All of them, those of a whole subscription first.
-    pub const ALL: [Self; 5] =
-        [Self::Paused, Self::ClientRemoved, Self::CircuitOpen, Self::EndpointDisabled, Self::SecretExpired];
+    pub const ALL: [Self; 6] = [
+        Self::Paused,
+        Self::ClientRemoved,
+        Self::CircuitOpen,
+        Self::EndpointDisabled,
+        Self::SecretExpired,
+        Self::OutsideHours,
+    ];
 
     /// The name in answers and metrics.
     #[must_use]
@@ -118,6 +126,7 @@ impl HoldReason {
             Self::CircuitOpen => "circuit-open",
             Self::EndpointDisabled => "endpoint-disabled",
             Self::SecretExpired => "secret-expired",
+            Self::OutsideHours => "outside-hours",
         }
     }
 }

@@ -16,6 +16,8 @@ pub struct SubscriptionSet {
     version: SetVersion,
     by_id: HashMap<SubscriptionId, Arc<Subscription>>,
     by_type: HashMap<EventTypeId, Wanting>,
+    /// Those with a profile: by the name of a key, and its value.
+    by_key: HashMap<String, HashMap<String, Vec<Arc<Subscription>>>>,
 }
 
 /// The subscriptions that want events of one type, and where each of them is: thousands may want the same.
@@ -84,7 +86,22 @@ impl SubscriptionSet {
                 self.by_type.entry(event_type.clone()).or_default().add(&subscription);
             }
         }
+        for (name, value) in subscription.profile.iter().flat_map(|profile| &profile.keys) {
+            let values = self.by_key.entry(name.clone()).or_default();
+            values.entry(value.clone()).or_default().push(Arc::clone(&subscription));
+        }
         self.by_id.insert(subscription.id.clone(), subscription);
+    }
+
+    /// The customers of `organisation` whose key `name` is `value`, in no order.
+    pub fn customers<'a>(
+        &'a self,
+        organisation: Option<&'a str>,
+        name: &str,
+        value: &str,
+    ) -> impl Iterator<Item = &'a Arc<Subscription>> + use<'a> {
+        let found = self.by_key.get(name).and_then(|values| values.get(value));
+        found.into_iter().flatten().filter(move |customer| customer.organisation.as_deref() == organisation)
     }
 
     /// Makes this set a later version than `earlier`, where it was read anew: what was matched before is matched again.
@@ -104,7 +121,23 @@ impl SubscriptionSet {
                 }
             }
         }
+        for (name, value) in subscription.profile.iter().flat_map(|profile| &profile.keys) {
+            self.forget_key(name, value, id);
+        }
         Some(subscription)
+    }
+
+    fn forget_key(&mut self, name: &str, value: &str, id: &SubscriptionId) {
+        let Some(values) = self.by_key.get_mut(name) else { return };
+        if let Some(customers) = values.get_mut(value) {
+            customers.retain(|customer| customer.id != *id);
+            if customers.is_empty() {
+                values.remove(value);
+            }
+        }
+        if values.is_empty() {
+            self.by_key.remove(name);
+        }
     }
 }
 

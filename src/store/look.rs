@@ -83,6 +83,8 @@ pub struct NotificationView {
     pub leased_until: Option<Timestamp>,
     /// 1, and one more for each retry or replay.
     pub round: u32,
+    /// Its number among those of its receiver, where it is counted (see [`super::Claimed::number`]).
+    pub number: Option<u64>,
 }
 
 /// The whole story of a notification.
@@ -98,6 +100,17 @@ pub struct Story {
     pub rounds: Vec<Round>,
     /// Where it is sent: what has been tried, and when the next try is due.
     pub push: PushView,
+    /// How often its event was repeated ([`super::Repeats::Loose`]), and when last.
+    pub repeated: Option<Repeated>,
+}
+
+/// Repeats of an event that were recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeated {
+    /// How many.
+    pub times: u64,
+    /// When the last of them came.
+    pub last: Timestamp,
 }
 
 /// One time that a notification was handed out.

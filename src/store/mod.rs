@@ -27,7 +27,7 @@ use async_trait::async_trait;
 pub use self::health::{ClockDoubt, Room};
 pub use self::lease::{Lease, Leased};
 pub use self::look::{
-    Act, Action, HandedOut, LOOK_RECORDS, Look, LookCursor, Looked, NotDone, NotificationView, Round, Story,
+    Act, Action, HandedOut, LOOK_RECORDS, Look, LookCursor, Looked, NotDone, NotificationView, Repeated, Round, Story,
 };
 pub use self::metrics::StoreMetrics;
 pub use self::push::{
@@ -52,6 +52,8 @@ pub struct StoreSettings {
     pub duplicate_window: Duration,
     /// `events.duplicate_events`: how many identities are remembered at most.
     pub duplicate_events: usize,
+    /// `api.trigger.repeat_window`: how long identities are remembered besides, see [`Repeats::Loose`].
+    pub repeat_window: Duration,
     /// `events.history`: how long ended notifications and their bodies can be looked up.
     pub history: Duration,
     /// `events.history_max`: bytes of bodies beyond which the oldest ended ones go early.
@@ -66,6 +68,14 @@ pub struct StoreSettings {
     pub page_key_lifetime: Duration,
 }
 
+impl StoreSettings {
+    /// How long identities are remembered.
+    #[must_use]
+    pub fn identities_kept_for(&self) -> Duration {
+        self.duplicate_window.max(self.repeat_window)
+    }
+}
+
 impl Default for StoreSettings {
     fn default() -> Self {
         Self {
@@ -73,6 +83,7 @@ impl Default for StoreSettings {
             queue_total: 5_000_000,
             duplicate_window: Duration::from_hours(24),
             duplicate_events: 1_000_000,
+            repeat_window: Duration::from_mins(20),
             history: Duration::from_hours(7 * 24),
             history_max: 2 << 30,
             disk_reserve: 256 << 20,
@@ -92,6 +103,23 @@ pub struct TargetGroup {
     pub ttl: Duration,
     /// The endpoints in ascending order, each once; not empty.
     pub endpoints: Vec<EndpointNumber>,
+    /// When the first of them may be handed out or sent, where that is not at once (a customer's hours): until then they
+    /// are [`HoldReason::OutsideHours`], and `ttl` begins then. An event that expires before it is handed out to nobody.
+    pub from: Option<Timestamp>,
+}
+
+/// Which events are the same as one before, of those with an identity: nothing is stored for a repeat, and it is
+/// answered as the first was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Repeats {
+    /// Those with its fingerprint, within [`StoreSettings::duplicate_window`]. If their contents differ, that is
+    /// [`AppendError::Conflict`].
+    #[default]
+    Strict,
+    /// Those with its fingerprint, within this window (zero: none is), but where both have a content that is not all zeros
+    /// and these differ: then it is another event. Never a conflict (contracts/trigger.md, where the content is the
+    /// trace). No window is longer than [`StoreSettings::repeat_window`] and [`StoreSettings::duplicate_window`] are.
+    Loose(Duration),
 }
 
 /// One event to be stored and fanned out.
@@ -101,6 +129,8 @@ pub struct NewEvent {
     pub draft: EventDraft,
     /// What makes a repeat of it; see [`EventDraft::identity`].
     pub identity: Option<Identity>,
+    /// Which repeats of it there are.
+    pub repeats: Repeats,
     /// How many subscriptions it matched.
     pub matched: u32,
     /// Where it goes; at most [`crate::model::id::MAX_TARGETS`] endpoints in all.
@@ -117,6 +147,9 @@ pub struct Append {
     /// Whether they are the appliance's own, few and small, which tell of what is wrong: neither `limits.queue_total`
     /// nor a low disk refuses them, until no more than a quarter of `limits.disk_reserve` is left.
     pub own: bool,
+    /// A condition that is kept with them, in the place of the one with the same name and subject: so that what is told
+    /// once is told exactly once, whatever interrupts it. Kept also where all of them are repeats.
+    pub keep: Option<KeptCondition>,
 }
 
 /// What became of one event of an [`Append`].
@@ -267,6 +300,10 @@ pub enum SubscriptionChange {
     Remove(SubscriptionId),
     /// Ends it: what waits has failed, however much it is, at once.
     Fail(SubscriptionId),
+    /// Ends it as [`Self::Remove`] does, and erases what was sent: of the events that only it got all but type, source,
+    /// ids and times, and what was answered to their attempts. The sweep does that, in bounded steps; see
+    /// [`Swept::erasing`].
+    Erase(SubscriptionId),
     /// Ends it if it takes in nothing more, and nothing waits or is on its way; if not, it stays. No matter if it is not
     /// there.
     RemoveDrained(SubscriptionId),
@@ -312,6 +349,8 @@ pub struct Swept {
     pub removed: u64,
     /// Whether there is more to do at once.
     pub more: bool,
+    /// Whether something of what [`SubscriptionChange::Erase`] was asked for is still there.
+    pub erasing: bool,
 }
 
 /// Figures for metrics and readiness.
@@ -474,6 +513,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets a condition that has ended.
     async fn end_condition(&self, name: &str, subject: &str) -> Result<(), StoreError>;
+
+    /// The domains that webhooks of a subscriber may be in, in order (contracts/registrations.md).
+    async fn webhook_domains(&self, subscriber: &str) -> Result<Vec<String>, StoreError>;
+
+    /// Adds one; answers whether it was not there.
+    async fn add_webhook_domain(&self, subscriber: &str, domain: &str) -> Result<bool, StoreError>;
+
+    /// Takes one away; answers whether it was there.
+    async fn remove_webhook_domain(&self, subscriber: &str, domain: &str) -> Result<bool, StoreError>;
 
     /// Cancels notifications or begins new rounds of them, in one transaction; answers for each, in order.
     async fn act(&self, act: Act) -> Result<Vec<Result<(), NotDone>>, StoreError>;

@@ -123,7 +123,7 @@ async fn an_endpoint_that_stays_keeps_what_waits_and_of_one_that_goes_it_is_canc
     let [queue, hook, a, b] = endpoints(&*store, "s", targets).await[..] else { panic!("four were asked for") };
     for n in 0..4 {
         let mut event = event_for(draft(Some(&n.to_string()), "301"), &[queue], HOUR);
-        let group = |kind, endpoints| TargetGroup { kind, ttl: HOUR, endpoints };
+        let group = |kind, endpoints| TargetGroup { kind, ttl: HOUR, endpoints, from: None };
         event.targets.push(group(tidings::model::notification::EndpointKind::Webhook, vec![hook]));
         event.targets.push(group(tidings::model::notification::EndpointKind::Email, vec![a, b]));
         append(&*store, vec![event]).await.unwrap();

@@ -95,7 +95,12 @@ async fn what_was_matched_before_a_fault_is_matched_again() {
         }
         faults.mend();
         recovered(&*store).await;
-        let append = Append { matched_against, events: vec![event_for(draft(None, "301"), &[a, b], HOUR)], own: false };
+        let append = Append {
+            matched_against,
+            events: vec![event_for(draft(None, "301"), &[a, b], HOUR)],
+            own: false,
+            keep: None,
+        };
         assert!(matches!(store.append(append).await, Err(AppendError::Stale)), "after {operations}");
         store.close().await;
         assert_eq!(verify(&subject.path(), &(Arc::new(|_| {}) as _)).unwrap().findings, Vec::<String>::new());

@@ -21,6 +21,7 @@ mod older;
 mod own;
 mod pages;
 mod redb;
+mod repeats;
 mod room;
 mod rows;
 mod rules;

@@ -132,7 +132,7 @@ async fn an_earlier_program_is_told_that_the_file_is_newer() {
     // The record's version, and the format behind it.
     assert_eq!(state[..2], [1, 3]);
     let tables: Vec<String> = read.list_tables().unwrap().map(|table| table.name().to_owned()).collect();
-    for expected in ["attempts", "standings", "suppressed", "conditions"] {
+    for expected in ["attempts", "standings", "suppressed", "conditions", "numbers", "repeats", "erasing"] {
         assert!(tables.contains(&expected.to_owned()), "{tables:?}");
     }
 }

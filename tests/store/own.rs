@@ -8,7 +8,7 @@ use super::subject::*;
 
 async fn append_own(store: &dyn Store, events: Vec<NewEvent>) -> Result<Vec<Receipt>, AppendError> {
     let matched_against = store.subscriptions().version();
-    store.append(Append { matched_against, events, own: true }).await
+    store.append(Append { matched_against, events, own: true, keep: None }).await
 }
 
 #[tokio::test]

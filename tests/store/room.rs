@@ -290,7 +290,7 @@ async fn what_tells_of_a_low_disk_is_stored_on_it() {
         let event = || vec![event_for(draft(None, "301"), &[], HOUR)];
         assert!(matches!(append(&*store, event()).await, Err(AppendError::NoRoom(_))), "{free}");
         let matched_against = store.subscriptions().version();
-        let own = store.append(Append { matched_against, events: event(), own: true }).await;
+        let own = store.append(Append { matched_against, events: event(), own: true, keep: None }).await;
         assert_eq!(own.is_ok(), taken, "{free}: {own:?}");
     }
 }

@@ -53,7 +53,7 @@ pub(crate) async fn webhook(store: &dyn Store, id: &str) -> EndpointNumber {
 /// An event for these webhooks, which lives for `ttl`.
 pub(crate) fn sent_event(name: &str, endpoints: &[EndpointNumber], ttl: Duration) -> NewEvent {
     let event = event_for(draft(Some(name), "301"), endpoints, ttl);
-    let targets = vec![TargetGroup { kind: EndpointKind::Webhook, ttl, endpoints: endpoints.to_vec() }];
+    let targets = vec![TargetGroup { kind: EndpointKind::Webhook, ttl, endpoints: endpoints.to_vec(), from: None }];
     NewEvent { targets, ..event }
 }
 

@@ -16,7 +16,7 @@ use tidings::model::subscription::{ContractName, OnRemove, Origin, Subscription,
 use tidings::model::target::Target;
 use tidings::store::redb::{Faults, Options, RedbStore};
 use tidings::store::{
-    Append, AppendError, IdempotencyKey, Lease, NewEvent, Page, Receipt, Store, StoreMetrics, StoreSettings,
+    Append, AppendError, IdempotencyKey, Lease, NewEvent, Page, Receipt, Repeats, Store, StoreMetrics, StoreSettings,
     SubscriptionChange, Take, TargetGroup,
 };
 
@@ -97,14 +97,14 @@ pub(crate) fn event_for(draft: EventDraft, endpoints: &[EndpointNumber], ttl: Du
     let targets = if endpoints.is_empty() {
         Vec::new()
     } else {
-        vec![TargetGroup { kind: EndpointKind::Poll, ttl, endpoints: endpoints.to_vec() }]
+        vec![TargetGroup { kind: EndpointKind::Poll, ttl, endpoints: endpoints.to_vec(), from: None }]
     };
-    NewEvent { draft, identity, matched: u32::try_from(endpoints.len()).unwrap(), targets }
+    NewEvent { draft, identity, repeats: Repeats::Strict, matched: u32::try_from(endpoints.len()).unwrap(), targets }
 }
 
 pub(crate) async fn append(store: &dyn Store, events: Vec<NewEvent>) -> Result<Vec<Receipt>, AppendError> {
     let matched_against = store.subscriptions().version();
-    store.append(Append { matched_against, events, own: false }).await
+    store.append(Append { matched_against, events, own: false, keep: None }).await
 }
 
 /// Stores one event for these queues and answers its receipt.

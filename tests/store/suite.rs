@@ -234,8 +234,12 @@ async fn an_append_matched_against_an_older_set_is_refused() {
     let store = subject.open();
     let old = store.subscriptions().version();
     let queue = queue(&*store, "s").await;
-    let stale =
-        Append { matched_against: old, events: vec![event_for(draft(None, "301"), &[queue], HOUR)], own: false };
+    let stale = Append {
+        matched_against: old,
+        events: vec![event_for(draft(None, "301"), &[queue], HOUR)],
+        own: false,
+        keep: None,
+    };
     assert!(matches!(store.append(stale).await, Err(AppendError::Stale)));
     assert_eq!(store.figures().accepted, 0);
 }

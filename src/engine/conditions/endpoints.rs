@@ -27,8 +27,8 @@ fn of_endpoint(store: &dyn Store, subscription: &Subscription, endpoint: &Endpoi
         HoldReason::CircuitOpen => view.failing(),
         HoldReason::SecretExpired => view.unsigned(),
         HoldReason::EndpointDisabled => view.disabled(),
-        // These hold subscriptions, by somebody's wish.
-        HoldReason::Paused | HoldReason::ClientRemoved => return None,
+        // These hold subscriptions, by somebody's wish, or single notifications.
+        HoldReason::Paused | HoldReason::ClientRemoved | HoldReason::OutsideHours => return None,
     };
     Some(Finding {
         condition,

@@ -3,10 +3,11 @@
 use hashbrown::HashMap;
 use parking_lot::RwLockWriteGuard;
 use redb::{ReadableTable, WriteTransaction};
+use serde::{Deserialize, Serialize};
 
 use super::memory::Memory;
 use super::record::{self, Entrance, EventRow, Group, Head};
-use super::tables::EVENTS;
+use super::tables::{EVENTS, REPEATS};
 use super::writer::GroupTables;
 use super::{Shared, storage};
 use crate::base::clock::Timestamp;
@@ -14,8 +15,11 @@ use crate::model::event::Identity;
 use crate::model::id::{EndpointNumber, Position};
 use crate::model::notification::{ByKind, EndpointKind};
 use crate::model::subscription::SetVersion;
-use crate::store::{Append, AppendError, NewEvent, Receipt, StoreError, StoreSettings, TargetGroup};
+use crate::store::{
+    Append, AppendError, KeptCondition, NewEvent, Receipt, Repeated, Repeats, StoreError, StoreSettings, TargetGroup,
+};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// An append whose bodies have been encoded, outside the writer.
 pub(super) struct Prepared {
@@ -23,10 +27,12 @@ pub(super) struct Prepared {
     events: Vec<PreparedEvent>,
     /// See [`Append::own`].
     pub(super) own: bool,
+    keep: Option<KeptCondition>,
 }
 
 struct PreparedEvent {
     identity: Option<Identity>,
+    repeats: Repeats,
     matched: u32,
     expiry: Option<Timestamp>,
     targets: Vec<TargetGroup>,
@@ -35,9 +41,9 @@ struct PreparedEvent {
 
 impl Prepared {
     pub(super) fn new(append: Append) -> Self {
-        let Append { matched_against, events, own } = append;
+        let Append { matched_against, events, own, keep } = append;
         let events = events.into_iter().map(PreparedEvent::new).collect();
-        Self { matched_against, events, own }
+        Self { matched_against, events, own, keep }
     }
 
     /// How many events it has.
@@ -53,8 +59,32 @@ impl Prepared {
 
 impl PreparedEvent {
     fn new(event: NewEvent) -> Self {
-        let NewEvent { draft, identity, matched, targets } = event;
-        Self { identity, matched, expiry: draft.expiry, targets, body: record::encode_body(&draft) }
+        let NewEvent { draft, identity, repeats, matched, targets } = event;
+        Self { identity, repeats, matched, expiry: draft.expiry, targets, body: record::encode_body(&draft) }
+    }
+}
+
+/// How often an event was repeated, and when last, in milliseconds.
+#[derive(Serialize, Deserialize)]
+pub(super) struct RepeatsRow(u64, i64);
+
+impl RepeatsRow {
+    pub(super) const fn into_repeated(self) -> Repeated {
+        Repeated { times: self.0, last: Timestamp::from_millis(self.1) }
+    }
+}
+
+impl GroupTables<'_> {
+    /// Notes a repeat of the event at `position`.
+    fn count_repeat(&self, position: u64, now: Timestamp) -> Result<(), StoreError> {
+        let mut repeats = self.write.open_table(REPEATS).map_err(storage)?;
+        let before = match repeats.get(position).map_err(storage)? {
+            Some(row) => record::decode::<RepeatsRow>(row.value(), "the repeats of an event")?.0,
+            None => 0,
+        };
+        let row = RepeatsRow(before.saturating_add(1), now.as_millis());
+        repeats.insert(position, record::encode(&row).as_slice()).map_err(storage)?;
+        Ok(())
     }
 }
 
@@ -73,7 +103,8 @@ struct StoredEvent {
 /// What earlier appends of the same group have brought, which memory does not know yet.
 #[derive(Default)]
 pub(super) struct Overlay {
-    identities: HashMap<[u8; 16], ([u8; 16], Receipt)>,
+    /// With the first answers.
+    identities: Seen<Receipt>,
     queued: u64,
     /// Events in the group: no queue grows by more.
     events: u64,
@@ -110,11 +141,14 @@ pub(super) fn run(
         return Err(AppendError::Stale);
     }
     let now = Timestamp::from_millis(meta.ledger_time);
-    let repeats = find_repeats(append, overlay, memory, tables, now.minus(settings.duplicate_window))?;
+    let repeats = find_repeats(append, overlay, memory, tables, (now, settings.duplicate_window))?;
     if !append.own {
         check_room(append, &repeats, overlay, memory, settings, now)?;
     }
 
+    if let Some(condition) = &append.keep {
+        tables.keep_condition(condition)?;
+    }
     let mut stored = Stored { receipts: Vec::with_capacity(append.events.len()), events: Vec::new(), duplicates: 0 };
     for (event, repeat) in append.events.iter_mut().zip(repeats) {
         let receipt = match repeat {
@@ -125,38 +159,47 @@ pub(super) fn run(
                 store(event, head, overlay, tables, meta, &mut stored.events)?
             }
         };
-        stored.duplicates += u64::from(receipt.duplicate);
+        if receipt.duplicate {
+            stored.duplicates += 1;
+            if matches!(event.repeats, Repeats::Loose(_)) {
+                tables.count_repeat(receipt.id.parts().position.get(), now)?;
+            }
+        }
         stored.receipts.push(receipt);
     }
     Ok(stored)
 }
 
+/// What each event is a repeat of, if it is one. `duplicate_window`: for those that are [`Repeats::Strict`].
 fn find_repeats(
     append: &Prepared,
     overlay: &Overlay,
     memory: &Memory,
     tables: &GroupTables<'_>,
-    since: Timestamp,
+    (now, duplicate_window): (Timestamp, Duration),
 ) -> Result<Vec<Repeat>, AppendError> {
-    let mut own: HashMap<[u8; 16], (usize, [u8; 16])> = HashMap::new();
+    let mut own = Seen::default();
     let mut repeats = Vec::with_capacity(append.events.len());
     for (index, event) in append.events.iter().enumerate() {
-        let Some(identity) = &event.identity else {
+        let Some(identity) = event.identity.filter(|_| event.repeats != Repeats::Loose(Duration::ZERO)) else {
             repeats.push(Repeat::No);
             continue;
         };
-        let known = match own.get(&identity.fingerprint) {
-            Some((first, content)) => Some((*content, Repeat::Of(*first))),
-            None => match overlay.identities.get(&identity.fingerprint) {
-                Some((content, receipt)) => Some((*content, Repeat::Known(receipt.clone()))),
-                None => stored_identity(identity, memory, tables, since)?,
-            },
+        let known = if let Some((content, first)) = own.find(&identity, event.repeats) {
+            Some((content, Repeat::Of(*first)))
+        } else if let Some((content, receipt)) = overlay.identities.find(&identity, event.repeats) {
+            Some((content, Repeat::Known(receipt.clone())))
+        } else {
+            let window = if let Repeats::Loose(window) = event.repeats { window } else { duplicate_window };
+            stored_identity(&identity, event.repeats, memory, tables, now.minus(window))?
         };
         match known {
-            Some((content, _)) if content != identity.content => return Err(AppendError::Conflict { index }),
+            Some((content, _)) if event.repeats == Repeats::Strict && content != identity.content => {
+                return Err(AppendError::Conflict { index });
+            }
             Some((_, repeat)) => repeats.push(repeat),
             None => {
-                own.insert(identity.fingerprint, (index, identity.content));
+                own.add(identity, event.repeats, index);
                 repeats.push(Repeat::No);
             }
         }
@@ -164,9 +207,51 @@ fn find_repeats(
     Ok(repeats)
 }
 
-/// The remembered event with this identity, confirmed by its row.
+/// Identities that are not in memory yet, each with something.
+struct Seen<T> {
+    strict: HashMap<[u8; 16], ([u8; 16], T)>,
+    /// Those of [`Repeats::Loose`]: of these several may have one fingerprint, and there are few.
+    loose: Vec<(Identity, T)>,
+}
+
+impl<T> Default for Seen<T> {
+    fn default() -> Self {
+        Self { strict: HashMap::new(), loose: Vec::new() }
+    }
+}
+
+impl<T> Seen<T> {
+    fn add(&mut self, identity: Identity, repeats: Repeats, with: T) {
+        match repeats {
+            Repeats::Strict => drop(self.strict.insert(identity.fingerprint, (identity.content, with))),
+            Repeats::Loose(_) => self.loose.push((identity, with)),
+        }
+    }
+
+    /// The content of the one that is repeated, and what it is with.
+    fn find(&self, identity: &Identity, repeats: Repeats) -> Option<([u8; 16], &T)> {
+        if repeats == Repeats::Strict {
+            return self.strict.get(&identity.fingerprint).map(|(content, with)| (*content, with));
+        }
+        let is_it = |(earlier, _): &&(Identity, T)| {
+            earlier.fingerprint == identity.fingerprint && repeats.is_repeat(&identity.content, &earlier.content)
+        };
+        self.loose.iter().find(is_it).map(|(earlier, with)| (earlier.content, with))
+    }
+}
+
+impl Repeats {
+    /// Whether an event with `content` repeats, or contradicts, an earlier one with the same fingerprint.
+    fn is_repeat(self, content: &[u8; 16], earlier: &[u8; 16]) -> bool {
+        const NOTHING: [u8; 16] = [0; 16];
+        self == Self::Strict || content == earlier || *content == NOTHING || *earlier == NOTHING
+    }
+}
+
+/// The remembered event with this identity, confirmed by its row: of those that it repeats.
 fn stored_identity(
     identity: &Identity,
+    repeats: Repeats,
     memory: &Memory,
     tables: &GroupTables<'_>,
     since: Timestamp,
@@ -175,6 +260,7 @@ fn stored_identity(
         let Some(head) = tables.head(position)? else { continue };
         if let Some((fingerprint, content)) = head.identity
             && fingerprint == identity.fingerprint
+            && repeats.is_repeat(&identity.content, &content)
         {
             return Ok(Some((content, Repeat::Known(receipt(position, &head)))));
         }
@@ -276,7 +362,7 @@ fn store(
     meta.created += head.groups.iter().map(|g| g.endpoints.len() as u64).sum::<u64>();
     let receipt = receipt(position.get(), &head);
     if let Some((fingerprint, content)) = head.identity {
-        overlay.identities.insert(fingerprint, (content, receipt.clone()));
+        overlay.identities.add(Identity { fingerprint, content }, event.repeats, receipt.clone());
     }
     events.push(StoredEvent { position, head });
     Ok(receipt)
@@ -355,6 +441,6 @@ fn queue_group(group: &Group, position: Position, size: u32, memory: &mut Memory
 
 /// Forgets identities that are too old or too many.
 pub(super) fn forget(memory: &mut Memory, settings: &StoreSettings, meta: &record::Meta) {
-    let since = Timestamp::from_millis(meta.ledger_time).minus(settings.duplicate_window);
+    let since = Timestamp::from_millis(meta.ledger_time).minus(settings.identities_kept_for());
     memory.identities.forget(since, settings.duplicate_events);
 }

@@ -131,7 +131,9 @@ impl Plan {
                 self.remove(id, set)
             }
             // That there is nothing in it has been looked at.
-            SubscriptionChange::Remove(id) | SubscriptionChange::RemoveDrained(id) => self.remove(id, set),
+            SubscriptionChange::Remove(id) | SubscriptionChange::Erase(id) | SubscriptionChange::RemoveDrained(id) => {
+                self.remove(id, set)
+            }
         }
     }
 

@@ -113,7 +113,7 @@ fn read_older_identities(
     settings: &StoreSettings,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let since = now.minus(settings.duplicate_window);
+    let since = now.minus(settings.identities_kept_for());
     let mut older = Vec::new();
     let heads = read.open_table(HEADS).map_err(storage)?;
     for row in heads.range(..memory.meta.settled_to).map_err(storage)?.rev() {
@@ -140,7 +140,7 @@ fn read_heads(
     now: Timestamp,
     progress: &Progress,
 ) -> Result<(), StoreError> {
-    let since = now.minus(settings.duplicate_window);
+    let since = now.minus(settings.identities_kept_for());
     let mut count = 0_u64;
     let from = memory.meta.settled_to;
     let filed_to = memory.meta.filed_to;

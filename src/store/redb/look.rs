@@ -3,16 +3,19 @@
 use hashbrown::HashSet;
 use redb::{Database, ReadOnlyTable, ReadTransaction, ReadableDatabase};
 
+use super::append::RepeatsRow;
 use super::course::Past;
 use super::courses::CourseKey;
 use super::judge::{Judge, OwnRow, Standing};
 use super::record::{self, EventRow, Group, Head};
-use super::tables::{EVENTS, HEADS, PageAt};
+use super::tables::{EVENTS, HEADS, PageAt, REPEATS};
 use super::{Shared, storage};
 use crate::base::clock::Timestamp;
 use crate::model::id::{EndpointNumber, EventTypeId, LedgerId, Position, SubscriptionId};
 use crate::model::notification::{EndpointKind, State};
-use crate::store::{HandedOut, LOOK_RECORDS, Look, LookCursor, Looked, NotificationView, PushView, StoreError, Story};
+use crate::store::{
+    HandedOut, LOOK_RECORDS, Look, LookCursor, Looked, NotificationView, PushView, Repeated, StoreError, Story,
+};
 
 type Rows = ReadOnlyTable<u64, &'static [u8]>;
 
@@ -257,6 +260,7 @@ fn view(
         handouts,
         leased_until,
         round: row.past().rounds_before.saturating_add(1),
+        number: None,
     })
 }
 
@@ -288,7 +292,15 @@ pub(super) fn story(
     let event_type = event.as_ref().map(|event| event.draft.event_type.clone());
     let view = view((position, id.parts().target, number), &head, group, standing, subscription, event_type)?;
     let handed_out = handed_out(&judge, &past, number)?;
-    Ok(Some(Story { view, event, handed_out, rounds: past.rounds()?, push }))
+    Ok(Some(Story { view, event, handed_out, rounds: past.rounds()?, push, repeated: repeated(&read, position)? }))
+}
+
+/// How often the event was repeated.
+fn repeated(read: &ReadTransaction, position: u64) -> Result<Option<Repeated>, StoreError> {
+    let repeats = read.open_table(REPEATS).map_err(storage)?;
+    let Some(row) = repeats.get(position).map_err(storage)? else { return Ok(None) };
+    let row: RepeatsRow = record::decode(row.value(), "the repeats of an event")?;
+    Ok(Some(row.into_repeated()))
 }
 
 /// The times that it was handed out, as far as their pages are still there.

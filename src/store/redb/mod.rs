@@ -79,7 +79,7 @@ pub use self::backend::Faults;
 use self::claims::Claims;
 use self::look::Unwritten;
 use self::memory::{Memory, Pending};
-use self::notes::Note;
+use self::notes::{DomainNote, Note};
 use self::open::Opened;
 pub use self::open::{CACHE_BYTES, OpenError, Opening, Progress};
 use self::record::Meta;
@@ -286,6 +286,11 @@ impl RedbStore {
         answer.await.map_err(|_| StoreError::Closed)
     }
 
+    async fn note_domain(&self, subscriber: &str, domain: &str, there: bool) -> Result<bool, StoreError> {
+        let note = DomainNote { subscriber: subscriber.to_owned(), domain: domain.to_owned(), there };
+        self.submit(|reply| Operation::Domain { note, reply }).await?
+    }
+
     /// Runs `read` where blocking is allowed.
     async fn reading<T: Send + 'static>(
         &self,
@@ -482,6 +487,19 @@ impl Store for RedbStore {
     async fn end_condition(&self, name: &str, subject: &str) -> Result<(), StoreError> {
         let note = Note::ConditionEnd { name: name.to_owned(), subject: subject.to_owned() };
         self.submit(|reply| Operation::Note { note, reply }).await?
+    }
+
+    async fn webhook_domains(&self, subscriber: &str) -> Result<Vec<String>, StoreError> {
+        let subscriber = subscriber.to_owned();
+        self.reading(move |db| notes::domains(db, &subscriber)).await
+    }
+
+    async fn add_webhook_domain(&self, subscriber: &str, domain: &str) -> Result<bool, StoreError> {
+        self.note_domain(subscriber, domain, true).await
+    }
+
+    async fn remove_webhook_domain(&self, subscriber: &str, domain: &str) -> Result<bool, StoreError> {
+        self.note_domain(subscriber, domain, false).await
     }
 
     async fn act(&self, act: Act) -> Result<Vec<Result<(), NotDone>>, StoreError> {

@@ -13,8 +13,8 @@ use super::backend::GrowingFile;
 use super::memory::Memory;
 use super::record::{FORMAT, Meta};
 use super::tables::{
-    ATTEMPTS, CONDITIONS, ENDPOINTS, EVENTS, HEADS, OPEN, OUTCOMES, PAGES, POLLED, SECRETS, SETTLED, STANDINGS,
-    SUBSCRIPTIONS, SUPPRESSED, TALLIES,
+    ATTEMPTS, CONDITIONS, ENDPOINTS, ERASING, EVENTS, HEADS, NUMBERS, OPEN, OUTCOMES, PAGES, POLLED, REPEATS, SECRETS,
+    SETTLED, STANDINGS, SUBSCRIPTIONS, SUPPRESSED, TALLIES, WEBHOOK_DOMAINS,
 };
 use super::writer::write_meta;
 use super::{Options, load, storage};
@@ -173,7 +173,7 @@ pub(super) fn refuse_newer(db: &Database, path: &Path) -> Result<(), OpenError> 
 }
 
 /// How many tables there are, META among them.
-const TABLES: usize = 16;
+const TABLES: usize = 20;
 
 /// Makes the tables that a file has not; answers the state of any.
 fn create_tables(db: &Database) -> Result<Meta, StoreError> {
@@ -201,6 +201,10 @@ fn create_tables(db: &Database) -> Result<Meta, StoreError> {
     write.open_table(STANDINGS).map_err(storage)?;
     write.open_table(SUPPRESSED).map_err(storage)?;
     write.open_table(CONDITIONS).map_err(storage)?;
+    write.open_table(NUMBERS).map_err(storage)?;
+    write.open_table(REPEATS).map_err(storage)?;
+    write.open_table(ERASING).map_err(storage)?;
+    write.open_table(WEBHOOK_DOMAINS).map_err(storage)?;
     // An earlier release had fewer tables, and could not read what this one writes.
     let meta = known.map_or_else(Meta::new, |meta| Meta { format: FORMAT, ..meta });
     write_meta(&write, &meta)?;

@@ -20,8 +20,9 @@ use crate::model::subscription::HoldReason;
 use crate::store::StoreError;
 
 /// The version of the layout as a whole: raised when an older release could not read the file any more. 2 has endpoints
-/// that are sent to, 3 subscriptions that say what becomes of what waits when they are declared no more.
-pub(super) const FORMAT: u32 = 3;
+/// that are sent to, 3 subscriptions that say what becomes of what waits when they are declared no more, 4 subscriptions of
+/// all contracts and numbers of their notifications.
+pub(super) const FORMAT: u32 = 4;
 
 /// The version that a kind of record has in this release where it is not said otherwise.
 const RECORD: u8 = 1;
@@ -479,6 +480,7 @@ pub(super) const fn hold_to_byte(reason: HoldReason) -> u8 {
         HoldReason::CircuitOpen => 2,
         HoldReason::EndpointDisabled => 3,
         HoldReason::SecretExpired => 4,
+        HoldReason::OutsideHours => 5,
     }
 }
 

@@ -15,7 +15,9 @@ use super::courses::Attempts;
 use super::lapse::{self, Lapsed};
 use super::memory::Memory;
 use super::record::{self, Entrance, EventRow, Head, Meta, PageRow, Tally};
-use super::tables::{ATTEMPTS, ENDPOINTS, EVENTS, HEADS, OUTCOMES, PAGES, POLLED, PageAt, SETTLED, STANDINGS, TALLIES};
+use super::tables::{
+    ATTEMPTS, ENDPOINTS, EVENTS, HEADS, OUTCOMES, PAGES, POLLED, PageAt, REPEATS, SETTLED, STANDINGS, TALLIES,
+};
 use super::writer::{RELEASED_AT_ONCE, Writer};
 use super::{append, settle, storage, take};
 use crate::base::clock::Timestamp;
@@ -80,14 +82,14 @@ pub(super) fn run(writer: &mut Writer) -> Result<Swept, StoreError> {
     take::forget(&mut memory, &settings, &meta);
     // What was forgotten may have kept rows that can go now.
     let more = step.more || left || due || lapse::is_due(&memory);
-    Ok(Swept { expired: released + expired, removed: step.removed, more })
+    Ok(Swept { expired: released + expired, removed: step.removed, more, erasing: false })
 }
 
 /// Whether time has brought something to memory.
 fn is_due(memory: &Memory, settings: &StoreSettings, now: Timestamp) -> bool {
     memory.has_ended_leases(now)
         || memory.endpoints.values().any(|e| e.queue.may_have_expired(now) || e.again.may_have_expired(now))
-        || memory.identities.has_older(now.minus(settings.duplicate_window))
+        || memory.identities.has_older(now.minus(settings.identities_kept_for()))
         || memory.page_keys.has_older(now.minus(settings.page_key_lifetime))
 }
 
@@ -297,6 +299,8 @@ impl Step {
         let end = heads_end(first_body, memory).min(meta.settled_to);
         self.remove_heads(&mut write.open_table(HEADS).map_err(storage)?, memory, end)?;
         settled.retain_in(..end, |_, _| false).map_err(storage)?;
+        let mut repeats = write.open_table(REPEATS).map_err(storage)?;
+        repeats.retain_in(..self.heads_from, |position, _| memory.open.contains_key(&position)).map_err(storage)?;
         Ok(())
     }
 

@@ -67,5 +67,19 @@ pub(super) const TALLIES: TableDefinition<u32, &[u8]> = TableDefinition::new("ta
 /// Position → the ledger's time at which everything below it had ended. One row a minute at most.
 pub(super) const SETTLED: TableDefinition<u64, i64> = TableDefinition::new("settled");
 
+/// Receiver (a hash of what it is) → the last number that was given out to it. It stays whatever becomes of
+/// subscriptions: one that is made anew counts on. A restore into a new file raises each by a million, as nobody knows
+/// what was given out after the backup (contracts/management.md, "The webhook").
+pub(super) const NUMBERS: TableDefinition<&[u8; 16], u64> = TableDefinition::new("numbers");
+
+/// Position → how often the event was repeated, where that is told; it goes with its head.
+pub(super) const REPEATS: TableDefinition<u64, &[u8]> = TableDefinition::new("repeats");
+
+/// Endpoint → the position from which on the sweep still has to erase what was sent to it. Endpoints of one subscription.
+pub(super) const ERASING: TableDefinition<u32, u64> = TableDefinition::new("erasing");
+
+/// (subscriber, domain): where webhooks of the subscriber may be.
+pub(super) const WEBHOOK_DOMAINS: TableDefinition<(&str, &str), ()> = TableDefinition::new("webhook_domains");
+
 /// Name → sealed secret.
 pub(super) const SECRETS: TableDefinition<&str, &[u8]> = TableDefinition::new("secrets");

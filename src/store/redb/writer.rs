@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::append::{self, Prepared, Stored};
 use super::courses::Courses;
 use super::memory::{Memory, Pending};
-use super::notes::{self, Note};
+use super::notes::{self, DomainNote, Note};
 use super::open::Opened;
 use super::pin::Unread;
 use super::record::{self, Head, Meta};
@@ -27,8 +27,8 @@ use crate::base::clock::Timestamp;
 use crate::model::id::EndpointNumber;
 use crate::model::subscription::Subscription;
 use crate::store::{
-    Act, AppendError, Receipt, Settled, Settlement, Standing, StoreError, SubscribeError, SubscriptionChange, Swept,
-    Take,
+    Act, AppendError, KeptCondition, Receipt, Settled, Settlement, Standing, StoreError, SubscribeError,
+    SubscriptionChange, Swept, Take,
 };
 
 /// How long the writer waits for something to do before it makes the next start quick.
@@ -69,6 +69,7 @@ pub(super) enum Operation {
     Settle { settlement: Box<Settlement>, reply: Answer<Result<Settled, StoreError>> },
     Stand { endpoint: EndpointNumber, standing: Box<Standing>, reply: Answer<Result<(), StoreError>> },
     Note { note: Note, reply: Answer<Result<(), StoreError>> },
+    Domain { note: DomainNote, reply: Answer<Result<bool, StoreError>> },
     Lease { order: Box<lease::Order>, reply: Answer<Result<lease::Answer, StoreError>> },
     Change { changes: Vec<SubscriptionChange>, reply: Answer<Result<Vec<Arc<Subscription>>, SubscribeError>> },
     KeepSecret { name: String, value: Vec<u8>, reply: Answer<Result<Vec<u8>, StoreError>> },
@@ -267,6 +268,10 @@ impl Writer {
             }
             Operation::Note { note, reply } => {
                 let result = notes::run(self, &note);
+                let _ = reply.send(result);
+            }
+            Operation::Domain { note, reply } => {
+                let result = notes::note_domain(self, &note);
                 let _ = reply.send(result);
             }
             Operation::Act { act, reply } => {
@@ -504,7 +509,7 @@ fn last_polls(pending: &Pending, memory: &Memory) -> Vec<(u32, Timestamp)> {
 
 /// The tables that a group writes to.
 pub(super) struct GroupTables<'txn> {
-    write: &'txn WriteTransaction,
+    pub(super) write: &'txn WriteTransaction,
     pub(super) events: Table<'txn, u64, &'static [u8]>,
     pages: Option<Table<'txn, PageAt, &'static [u8]>>,
     standings: Option<Table<'txn, u32, &'static [u8]>>,
@@ -531,6 +536,11 @@ impl<'txn> GroupTables<'txn> {
             Some(standings) => Ok(standings),
             empty => Ok(empty.insert(self.write.open_table(STANDINGS).map_err(storage)?)),
         }
+    }
+
+    /// Keeps a condition with what else the group brings.
+    pub(super) fn keep_condition(&self, condition: &KeptCondition) -> Result<(), StoreError> {
+        notes::keep_condition(self.write, condition)
     }
 
     /// The head of an event; `None` if it is not there any more.

@@ -87,6 +87,7 @@ impl Notification {
             handouts,
             leased_until,
             round,
+            number: _,
         } = view;
         Self {
             id: id.to_string(),
