@@ -130,7 +130,7 @@ async fn an_earlier_program_is_told_that_the_file_is_newer() {
     let read = db.begin_read().unwrap();
     let state = read.open_table(table::<&str, &[u8]>("meta")).unwrap().get("state").unwrap().unwrap().value().to_vec();
     // The record's version, and the format behind it.
-    assert_eq!(state[..2], [1, 3]);
+    assert_eq!(state[..2], [1, 4]);
     let tables: Vec<String> = read.list_tables().unwrap().map(|table| table.name().to_owned()).collect();
     for expected in ["attempts", "standings", "suppressed", "conditions", "numbers", "repeats", "erasing"] {
         assert!(tables.contains(&expected.to_owned()), "{tables:?}");

@@ -46,6 +46,7 @@ pub(super) struct RowCounts {
     pub(super) cancelled: u64,
     pub(super) waiting: u64,
     pub(super) leased: u64,
+    pub(super) held: u64,
 }
 
 /// Where one notification stands.
@@ -58,6 +59,8 @@ pub(super) enum Standing {
     },
     /// Its lease runs.
     Leased,
+    /// Nobody may have it before its time.
+    Held,
     /// It has ended.
     Ended(State),
 }
@@ -85,8 +88,9 @@ impl Known {
     /// What the row of an open notification says.
     fn open(&self, row: &OpenRow, now: Timestamp) -> Standing {
         match (row.phase(self.removed.as_ref().map_or(now, |removed| removed.time)), &self.removed) {
-            (Phase::Leased | Phase::Waiting, Some(removed)) => Standing::Ended(row.ends_as(removed.ends)),
+            (Phase::Leased | Phase::Held | Phase::Waiting, Some(removed)) => Standing::Ended(row.ends_as(removed.ends)),
             (Phase::Leased, None) => Standing::Leased,
+            (Phase::Held, None) => Standing::Held,
             (Phase::Waiting, None) => Standing::Waiting { open: true },
             (Phase::Expired(_), _) => Standing::Ended(row.ends_as(State::Expired)),
             (Phase::Abandoned(_), _) => Standing::Ended(row.ends_as(State::Failed)),
@@ -99,6 +103,7 @@ impl Known {
         match standing {
             Standing::Waiting { .. } => rows.waiting += 1,
             Standing::Leased => rows.leased += 1,
+            Standing::Held => rows.held += 1,
             Standing::Ended(State::Delivered) => rows.delivered += 1,
             Standing::Ended(State::Consumed) => rows.consumed += 1,
             Standing::Ended(State::Failed) => rows.failed += 1,
@@ -109,9 +114,9 @@ impl Known {
 
     /// What has ended, in all, and how many were made.
     pub(super) fn tally(&self) -> Result<Tally, StoreError> {
-        let RowCounts { created, delivered, consumed, failed, cancelled, waiting, leased } = self.rows;
+        let RowCounts { created, delivered, consumed, failed, cancelled, waiting, leased, held } = self.rows;
         let consumed = consumed + self.taken;
-        let others = delivered + consumed + failed + cancelled + waiting + leased;
+        let others = delivered + consumed + failed + cancelled + waiting + leased + held;
         let expired = created.checked_sub(others).ok_or_else(|| {
             let detail = format!(
                 "subscription {}: {} notifications were taken, but only {created} made",
@@ -233,7 +238,7 @@ pub(super) fn heads_from(
 ) -> Result<(), StoreError> {
     for row in heads.range(from..).map_err(super::storage)? {
         let (position, row) = row.map_err(super::storage)?;
-        each(position.value(), record::decode(row.value(), "an event's head")?)?;
+        each(position.value(), Head::decode(row.value())?)?;
     }
     for row in events.range(from.max(filed_to)..).map_err(super::storage)? {
         let (position, row) = row.map_err(super::storage)?;

@@ -5,14 +5,18 @@ use parking_lot::RwLockWriteGuard;
 use redb::{ReadableTable, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
+use super::course::{Granted, OpenRow};
+use super::leases::Leased;
 use super::memory::Memory;
+use super::queue::Entry;
+use super::receivers::ReceiverKey;
 use super::record::{self, Entrance, EventRow, Group, Head};
 use super::tables::{EVENTS, REPEATS};
 use super::writer::GroupTables;
 use super::{Shared, storage};
 use crate::base::clock::Timestamp;
 use crate::model::event::Identity;
-use crate::model::id::{EndpointNumber, Position};
+use crate::model::id::{EndpointNumber, EventTypeId, Position};
 use crate::model::notification::{ByKind, EndpointKind};
 use crate::model::subscription::SetVersion;
 use crate::store::{
@@ -35,6 +39,7 @@ struct PreparedEvent {
     repeats: Repeats,
     matched: u32,
     expiry: Option<Timestamp>,
+    event_type: EventTypeId,
     targets: Vec<TargetGroup>,
     body: Vec<u8>,
 }
@@ -60,7 +65,8 @@ impl Prepared {
 impl PreparedEvent {
     fn new(event: NewEvent) -> Self {
         let NewEvent { draft, identity, repeats, matched, targets } = event;
-        Self { identity, repeats, matched, expiry: draft.expiry, targets, body: record::encode_body(&draft) }
+        let body = record::encode_body(&draft);
+        Self { identity, repeats, matched, expiry: draft.expiry, event_type: draft.event_type, targets, body }
     }
 }
 
@@ -79,7 +85,8 @@ impl GroupTables<'_> {
     fn count_repeat(&self, position: u64, now: Timestamp) -> Result<(), StoreError> {
         let mut repeats = self.write.open_table(REPEATS).map_err(storage)?;
         let before = match repeats.get(position).map_err(storage)? {
-            Some(row) => record::decode::<RepeatsRow>(row.value(), "the repeats of an event")?.0,
+            // It is told, and nothing depends on it.
+            Some(row) => record::decode::<RepeatsRow>(row.value(), "the repeats of an event").map_or(0, |row| row.0),
             None => 0,
         };
         let row = RepeatsRow(before.saturating_add(1), now.as_millis());
@@ -98,6 +105,8 @@ pub(super) struct Stored {
 struct StoredEvent {
     position: Position,
     head: Head,
+    /// Until when the notifications of its groups are held; empty where none are.
+    held: Vec<Option<Timestamp>>,
 }
 
 /// What earlier appends of the same group have brought, which memory does not know yet.
@@ -108,11 +117,18 @@ pub(super) struct Overlay {
     queued: u64,
     /// Events in the group: no queue grows by more.
     events: u64,
+    /// The last numbers that were given out.
+    numbers: HashMap<ReceiverKey, u64>,
     /// Only of endpoints whose queue the group could fill.
     queued_to: HashMap<u32, u64>,
 }
 
 impl Overlay {
+    /// The last numbers that were given out.
+    pub(super) const fn numbers(&mut self) -> &mut HashMap<ReceiverKey, u64> {
+        &mut self.numbers
+    }
+
     /// For a group of so many events.
     pub(super) fn new(events: usize) -> Self {
         Self { events: events as u64, ..Self::default() }
@@ -155,8 +171,11 @@ pub(super) fn run(
             Repeat::Known(receipt) => Receipt { duplicate: true, ..receipt },
             Repeat::Of(index) => Receipt { duplicate: true, ..stored.receipts[index].clone() },
             Repeat::No => {
-                let head = head(event, overlay, memory, settings, meta.epoch, now);
-                store(event, head, overlay, tables, meta, &mut stored.events)?
+                let (mut head, held) = head(event, overlay, memory, settings, meta.epoch, now);
+                if !memory.receivers.is_empty() {
+                    head.numbers = overlay.number(&head, &event.event_type, &memory.receivers, tables)?;
+                }
+                store(event, (head, held), overlay, tables, meta, &mut stored.events)?
             }
         };
         if receipt.duplicate {
@@ -301,10 +320,13 @@ fn head(
     settings: &StoreSettings,
     epoch: u16,
     now: Timestamp,
-) -> Head {
+) -> (Head, Vec<Option<Timestamp>>) {
     let mut groups = Vec::with_capacity(event.targets.len());
+    let mut held = Vec::new();
     for target in &event.targets {
-        let deadline = event.expiry.map_or(now.plus(target.ttl), |expiry| now.plus(target.ttl).min(expiry));
+        let from = target.from.filter(|from| *from > now);
+        let latest = from.unwrap_or(now).plus(target.ttl);
+        let deadline = event.expiry.map_or(latest, |expiry| latest.min(expiry));
         let (mut queued, mut full) = (Vec::with_capacity(target.endpoints.len()), Vec::new());
         for &EndpointNumber(number) in &target.endpoints {
             let into = if overlay.has_room(number, memory, settings, now) { &mut queued } else { &mut full };
@@ -313,18 +335,24 @@ fn head(
         overlay.queued += queued.len() as u64;
         for (entrance, endpoints) in [(Entrance::Queued, queued), (Entrance::QueueFull, full)] {
             if !endpoints.is_empty() {
+                if from.is_some() && entrance == Entrance::Queued {
+                    held.resize(groups.len(), None);
+                    held.push(from);
+                }
                 groups.push(Group::new(target.kind, entrance, deadline, &endpoints));
             }
         }
     }
-    Head {
+    let head = Head {
         epoch,
         accepted: now.as_millis(),
         body_len: u32::try_from(event.body.len()).unwrap_or(u32::MAX),
         matched: event.matched,
         identity: event.identity.map(|i| (i.fingerprint, i.content)),
         groups,
-    }
+        numbers: Vec::new(),
+    };
+    (head, held)
 }
 
 impl Overlay {
@@ -343,7 +371,7 @@ impl Overlay {
 
 fn store(
     event: &PreparedEvent,
-    head: Head,
+    (head, held): (Head, Vec<Option<Timestamp>>),
     overlay: &mut Overlay,
     tables: &mut GroupTables<'_>,
     meta: &mut record::Meta,
@@ -353,7 +381,7 @@ fn store(
         detail: "all positions have been given out; restore into a new file to go on".to_owned(),
     })?;
     let row = EventRow { head, meta: None, body: &event.body };
-    tables.events.insert(position.get(), record::encode(&row).as_slice()).map_err(storage)?;
+    tables.events.insert(position.get(), row.encode().as_slice()).map_err(storage)?;
     let head = row.head;
     meta.next_position += 1;
     meta.accepted += 1;
@@ -364,8 +392,26 @@ fn store(
     if let Some((fingerprint, content)) = head.identity {
         overlay.identities.add(Identity { fingerprint, content }, event.repeats, receipt.clone());
     }
-    events.push(StoredEvent { position, head });
+    let stored = StoredEvent { position, head, held };
+    for (number, leased) in stored.held() {
+        let row = OpenRow::held(leased);
+        tables.courses.keep_open((number, position.get()), &row)?;
+    }
+    events.push(stored);
     Ok(receipt)
+}
+
+impl StoredEvent {
+    /// The endpoints whose notifications are held at first, each with what is held and until when. What ends before that
+    /// ends then.
+    fn held(&self) -> impl Iterator<Item = (u32, Leased)> {
+        let groups = self.head.groups.iter().zip(&self.held);
+        groups.filter_map(|(group, held)| Some((group, (*held)?))).flat_map(|(group, from)| {
+            let entry = Entry::new(self.position, u64::from(self.head.body_len), group.deadline());
+            let leased = Leased { entry, lease: Granted::held(from.min(group.deadline())) };
+            group.endpoints().map(move |number| (number, leased))
+        })
+    }
 }
 
 /// Keeps the state in the row of the transaction's last event.
@@ -375,8 +421,8 @@ pub(super) fn keep_meta(write: &WriteTransaction, meta: &record::Meta) -> Result
     let Some(kept) = events.get(last).map_err(storage)?.map(|row| row.value().to_vec()) else {
         return Err(StoreError::Corrupt { detail: format!("the event at {last} is not there") });
     };
-    let row = EventRow { meta: Some(meta.clone()), ..record::decode(&kept, "an event's row")? };
-    events.insert(last, record::encode(&row).as_slice()).map_err(storage)?;
+    let row = EventRow { meta: Some(meta.clone()), ..EventRow::decode(&kept)? };
+    events.insert(last, row.encode().as_slice()).map_err(storage)?;
     Ok(())
 }
 
@@ -402,14 +448,21 @@ const QUEUED_AT_ONCE: usize = 10_000;
 /// Brings memory behind a committed append. `queued` counts the group's notifications since memory was yielded.
 pub(super) fn apply(stored: &Stored, memory: &mut RwLockWriteGuard<'_, Memory>, shared: &Shared, queued: &mut usize) {
     shared.duplicates.fetch_add(stored.duplicates, Ordering::Relaxed);
-    for StoredEvent { position, head } in &stored.events {
+    for event in &stored.events {
+        let StoredEvent { position, head, held } = event;
         if let Some((fingerprint, _)) = &head.identity {
             memory.identities.remember(fingerprint, position.get(), head.accepted());
         }
-        for group in &head.groups {
+        for (number, leased) in event.held() {
+            memory.hold_new(number, leased);
+        }
+        for (index, group) in head.groups.iter().enumerate() {
+            *queued += group.endpoints.len();
+            if held.get(index).is_some_and(Option::is_some) {
+                continue;
+            }
             let full = queue_group(group, *position, head.body_len, memory);
             shared.queue_full.fetch_add(full, Ordering::Relaxed);
-            *queued += group.endpoints.len();
         }
         if *queued >= QUEUED_AT_ONCE {
             *queued = 0;

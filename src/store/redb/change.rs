@@ -281,6 +281,7 @@ fn apply(writer: &Writer, set: SubscriptionSet, plan: &Plan, now: Timestamp) {
     }
     for subscription in &plan.kept {
         hold(subscription, &mut memory);
+        memory.note_receivers(subscription);
     }
     memory.subscriptions = Arc::new(set);
     writer.shared.set_changed.notify_waiters();

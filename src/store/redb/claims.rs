@@ -27,6 +27,17 @@ enum Due {
     OnceWoken,
 }
 
+impl Due {
+    /// The same, but at `released` it is looked for again: then something is held no more.
+    fn or_at(self, released: Option<Timestamp>) -> Self {
+        match (self, released) {
+            (Self::OnceWoken, Some(released)) => Self::At(released),
+            (Self::At(at), Some(released)) => Self::At(at.min(released)),
+            (due, _) => due,
+        }
+    }
+}
+
 impl EndpointMemory {
     /// What is next where only one may be on its way. In relaxed order that is the oldest that was never tried, else the
     /// oldest that is due, else what is due first: one notification that is never taken must not stand for all others.
@@ -95,7 +106,8 @@ impl EndpointMemory {
     }
 
     fn next_of_any(&self, push: &Push, now: Timestamp, live_at: Timestamp) -> Due {
-        if self.queue.first_live(live_at).is_some() || self.ready(push, live_at).next().is_some() {
+        let is_ready = self.queue.first_live(live_at).or_else(|| self.released(now, live_at)).is_some();
+        if is_ready || self.ready(push, live_at).next().is_some() {
             return Due::Now;
         }
         for (due, position) in push.waits() {
@@ -109,11 +121,23 @@ impl EndpointMemory {
         Due::OnceWoken
     }
 
+    /// The oldest that was held and is no more, and that no claim has met since.
+    fn released(&self, now: Timestamp, live_at: Timestamp) -> Option<Entry> {
+        let released = self.leases.ended(now).map(|leased| leased.entry).filter(|entry| entry.is_live(live_at));
+        released.min_by_key(|entry| entry.position())
+    }
+
     fn next_in_order(&self, push: &Push, now: Timestamp, live_at: Timestamp) -> Due {
         if push.is_busy() {
             return Due::OnceWoken;
         }
-        match self.head(now, live_at) {
+        let head = self.head(now, live_at);
+        if let Some(released) = self.released(now, live_at)
+            && head.is_none_or(|head| released.position() < head.position())
+        {
+            return Due::Now;
+        }
+        match head {
             Some(head) => match push.due(head.position()) {
                 // One that expires gives way to the one behind it.
                 Some(due) if due > now => Due::At(due.min(head.deadline())),
@@ -128,6 +152,7 @@ impl EndpointMemory {
 impl Memory {
     /// Claims what may be sent of an endpoint.
     fn claim(&mut self, claim: &Claim, now: Timestamp, withheld_to: Timestamp) -> Vec<Entry> {
+        self.release_of(claim.endpoint.0, now);
         let Some(endpoint) = self.endpoints.get_mut(&claim.endpoint.0) else { return Vec::new() };
         let chosen = endpoint.choose(claim, now, now.max(withheld_to));
         let mut fresh = Vec::new();
@@ -236,11 +261,12 @@ fn read(db: &Database, endpoint: EndpointNumber, entries: &[Entry]) -> Result<Ve
         let position = entry.position();
         let missing = || StoreError::Corrupt { detail: format!("the event at {position} is not there") };
         let (head, event) = page::event_at(&events, position)?.ok_or_else(missing)?;
-        let id = head.id(position, head.target_of(endpoint).ok_or_else(missing)?);
+        let target = head.target_of(endpoint).ok_or_else(missing)?;
+        let id = head.id(position, target);
         let row = open.get((endpoint.0, position)).map_err(storage)?;
         let row = row.map(|row| OpenRow::decode(row.value())).transpose()?;
         let (tried, attempts) = row.map_or((0, 0), |row| (row.handouts, row.past.attempts));
-        Ok(Claimed { id, event, deadline: entry.deadline(), tried, attempts, number: None })
+        Ok(Claimed { id, event, deadline: entry.deadline(), tried, attempts, number: head.number_of(target) })
     };
     entries.iter().map(claimed).collect()
 }
@@ -260,7 +286,9 @@ pub(super) async fn due(shared: &Shared, endpoint: EndpointNumber, ordering: Ord
         let due = match shared.memory.read().endpoints.get(&endpoint.0) {
             // Whoever opens the file anew wakes us.
             Some(_) if shared.trouble.read().is_some() => Due::OnceWoken,
-            Some(endpoint) => endpoint.next_due((ordering, probe), now, now.max(withheld_to)),
+            Some(endpoint) => {
+                endpoint.next_due((ordering, probe), now, now.max(withheld_to)).or_at(endpoint.leases.next_end(now))
+            }
             None => return,
         };
         match due {

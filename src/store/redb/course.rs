@@ -9,6 +9,7 @@ mod older;
 use serde::{Deserialize, Serialize};
 
 use super::attempt_row::AttemptRow;
+use super::leases::Leased;
 use super::push::end_as;
 use super::record::{decode_as, encode_as, state_from_byte, state_to_byte};
 use super::tables::PageAt;
@@ -43,6 +44,8 @@ pub(super) const SUBSCRIPTION_REMOVED: &str = "subscription-removed";
 pub(super) enum Phase {
     /// Its lease runs.
     Leased,
+    /// It is outside its customer's hours.
+    Held,
     /// It may be handed out.
     Waiting,
     /// Its deadline passed while it waited, or its lease ended after it: at this instant.
@@ -55,7 +58,7 @@ impl Phase {
     /// State, reason and instant of the end, if that is what it is.
     pub(super) const fn end(self) -> Option<(State, &'static str, Timestamp)> {
         match self {
-            Self::Leased | Self::Waiting => None,
+            Self::Leased | Self::Held | Self::Waiting => None,
             Self::Expired(at) => Some((State::Expired, DEADLINE, at)),
             Self::Abandoned(at) => Some((State::Failed, ABANDONED, at)),
         }
@@ -69,14 +72,29 @@ pub(super) struct Granted {
     pub(super) until: Timestamp,
     /// Whether it is the last one that is permitted.
     pub(super) last: bool,
+    /// Whether it is none: nobody has it, and until then nobody may.
+    pub(super) held: bool,
+}
+
+impl Granted {
+    /// It is held until then.
+    pub(super) const fn held(until: Timestamp) -> Self {
+        Self { until, last: false, held: true }
+    }
 }
 
 /// What time has made of an open notification.
 pub(super) fn phase(deadline: Timestamp, lease: Option<Granted>, now: Timestamp) -> Phase {
     match lease {
-        Some(Granted { until, .. }) if now < until => Phase::Leased,
+        Some(Granted { until, held, .. }) if now < until => {
+            if held {
+                Phase::Held
+            } else {
+                Phase::Leased
+            }
+        }
         Some(Granted { until, .. }) if deadline <= until => Phase::Expired(until),
-        Some(Granted { until, last: true }) => Phase::Abandoned(until),
+        Some(Granted { until, last: true, .. }) => Phase::Abandoned(until),
         _ if deadline <= now => Phase::Expired(deadline),
         _ => Phase::Waiting,
     }
@@ -164,7 +182,8 @@ pub(super) struct OpenRow {
     pub(super) size: u64,
     /// Leases in this round.
     pub(super) handouts: u32,
-    /// When the last of them ends, and whether it is the last that is permitted.
+    /// When the last of them ends, and whether it is the last that is permitted. Before the first one: until when it is
+    /// held, if it is.
     lease: Option<(i64, bool)>,
     /// What is sent: by when it is due again, and when that was decided; `None`: at once.
     wait: Option<(i64, i64)>,
@@ -175,6 +194,12 @@ impl OpenRow {
     /// One that nobody has had yet in its round.
     pub(super) fn new(deadline: Timestamp, size: u64, past: Past) -> Self {
         Self { deadline: deadline.as_millis(), size, handouts: 0, lease: None, wait: None, past }
+    }
+
+    /// One that is held at first.
+    pub(super) fn held(Leased { entry, lease }: Leased) -> Self {
+        let lease = Some((lease.until.as_millis(), lease.last));
+        Self { lease, ..Self::new(entry.deadline(), entry.size(), Past::default()) }
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
@@ -193,7 +218,8 @@ impl OpenRow {
     }
 
     pub(super) fn lease(&self) -> Option<Granted> {
-        self.lease.map(|(until, last)| Granted { until: Timestamp::from_millis(until), last })
+        let held = self.handouts == 0;
+        self.lease.map(|(until, last)| Granted { until: Timestamp::from_millis(until), last, held })
     }
 
     pub(super) fn phase(&self, now: Timestamp) -> Phase {
@@ -230,7 +256,7 @@ impl OpenRow {
         let last = self.handouts >= most;
         self.lease = Some((until.as_millis(), last));
         self.past.handed_out(page);
-        Granted { until, last }
+        Granted { until, last, held: false }
     }
 
     /// It has ended.
@@ -305,10 +331,15 @@ mod tests {
 
     #[test]
     fn time_decides_to_the_millisecond() {
-        let lease = |until, last| Some(Granted { until: at(until), last });
+        let lease = |until, last| Some(Granted { until: at(until), last, held: false });
+        let held = |until| Some(Granted::held(at(until)));
         for (deadline, lease, now, expected) in [
             (100, None, 99, Phase::Waiting),
             (100, None, 100, Phase::Expired(at(100))),
+            (100, held(50), 49, Phase::Held),
+            (100, held(50), 50, Phase::Waiting),
+            (100, held(100), 99, Phase::Held),
+            (100, held(100), 100, Phase::Expired(at(100))),
             (100, lease(50, false), 49, Phase::Leased),
             (100, lease(50, false), 50, Phase::Waiting),
             (100, lease(50, false), 100, Phase::Expired(at(100))),

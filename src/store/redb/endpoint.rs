@@ -58,7 +58,7 @@ impl EndpointMemory {
 
     /// The sums at `now`: what is past its deadline counts as expired, whether or not a sweep has run.
     pub(super) fn sums(&self, now: Timestamp) -> Sums {
-        self.split(now, if self.is_held() { State::Held } else { State::Queued }, State::Leased)
+        self.split(now, if self.is_held() { State::Held } else { State::Queued }, [State::Leased, State::Held])
     }
 
     /// Whether what waits is held: with its subscription, or for itself.
@@ -68,10 +68,10 @@ impl EndpointMemory {
 
     /// The sums of this endpoint if it is removed at `now`: what waits or is leased ends as `ends`.
     pub(super) fn sums_when_removed(&self, ends: State, now: Timestamp) -> Sums {
-        self.split(now, ends, ends)
+        self.split(now, ends, [ends; 2])
     }
 
-    fn split(&self, now: Timestamp, live_as: State, leased_as: State) -> Sums {
+    fn split(&self, now: Timestamp, live_as: State, [leased_as, held_as]: [State; 2]) -> Sums {
         let mut sums = self.ended;
         for queue in [&self.queue, &self.again] {
             let live = queue.live(now) as u64;
@@ -81,12 +81,12 @@ impl EndpointMemory {
         if let Some(push) = &self.push {
             push.split(&mut sums, &self.again, now, live_as, leased_as);
         }
-        let mut ended = 0;
         for leased in self.leases.ended(now) {
-            ended += 1;
             sums.add(leased.phase(now).end().map_or(live_as, |(state, ..)| state), 1);
         }
-        sums.add(leased_as, self.leases.len() as u64 - ended);
+        let (leased, held) = self.leases.running(now);
+        sums.add(leased_as, leased);
+        sums.add(held_as, held);
         sums
     }
 
@@ -107,7 +107,12 @@ impl EndpointMemory {
 
     /// How many are leased, and their leases run, or are being sent.
     pub(super) fn leased(&self, now: Timestamp) -> u64 {
-        (self.leases.len() - self.leases.ended(now).count()) as u64 + self.in_flight()
+        self.leases.running(now).0 + self.in_flight()
+    }
+
+    /// How many nobody may have before their time.
+    pub(super) fn outside_hours(&self, now: Timestamp) -> u64 {
+        self.leases.running(now).1
     }
 
     /// How many are being sent.
@@ -122,7 +127,7 @@ impl EndpointMemory {
 
     /// How many of them have not ended.
     pub(super) fn live(&self, now: Timestamp) -> u64 {
-        self.waiting(now) + self.leased(now)
+        self.waiting(now) + self.leased(now) + self.outside_hours(now)
     }
 
     /// The oldest that waits to be handed out.

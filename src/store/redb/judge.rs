@@ -206,6 +206,9 @@ impl Judge {
             (Some((state, reason, at)), _) => (state, Some(reason), Some(at)),
             (None, Some((at, ends))) => (row.ends_as(ends), Some(SUBSCRIPTION_REMOVED), Some(at)),
             (None, None) if phase == Phase::Leased => (State::Leased, None, None),
+            (None, None) if phase == Phase::Held => {
+                (State::Held, Some(addressee.hold.unwrap_or(HoldReason::OutsideHours).as_str()), None)
+            }
             (None, None) => (live_state(addressee), addressee.hold.map(HoldReason::as_str), None),
         };
         let leased_until = row.lease().map(|lease| lease.until).filter(|_| state == State::Leased);

@@ -149,7 +149,7 @@ fn ends(order: &Order, tables: &mut GroupTables<'_>, now: Timestamp) -> Result<V
             Phase::Leased => true,
             // What was put back and nobody has had since cannot have arrived.
             Phase::Waiting => row.handouts > 0,
-            Phase::Expired(_) | Phase::Abandoned(_) => false,
+            Phase::Held | Phase::Expired(_) | Phase::Abandoned(_) => false,
         };
         if may_end {
             ends.push(End { position: *position, row, error: error.clone() });

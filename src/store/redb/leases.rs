@@ -1,4 +1,4 @@
-//! One endpoint's leases in memory, found by position and by their ends.
+//! One endpoint's leases in memory, found by position and by their ends; and what nobody may have before its time.
 
 use std::collections::BTreeSet;
 
@@ -26,6 +26,8 @@ impl Leased {
 pub(super) struct Leases {
     leased: HashMap<u64, Leased>,
     ends: BTreeSet<(Timestamp, u64)>,
+    /// How many of them are held, and nobody has them.
+    held: usize,
 }
 
 impl Leases {
@@ -41,13 +43,26 @@ impl Leases {
         let position = leased.entry.position();
         self.remove(position);
         self.ends.insert((leased.lease.until, position));
+        self.held += usize::from(leased.lease.held);
         self.leased.insert(position, leased);
     }
 
     pub(super) fn remove(&mut self, position: u64) -> Option<Leased> {
         let leased = self.leased.remove(&position)?;
         self.ends.remove(&(leased.lease.until, position));
+        self.held -= usize::from(leased.lease.held);
         Some(leased)
+    }
+
+    /// How many are leased at `now`, and how many are held.
+    pub(super) fn running(&self, now: Timestamp) -> (u64, u64) {
+        let (mut ended, mut ended_held) = (0, 0);
+        for leased in self.ended(now) {
+            ended += 1;
+            ended_held += usize::from(leased.lease.held);
+        }
+        let held = self.held - ended_held;
+        ((self.len() - ended - held) as u64, held as u64)
     }
 
     /// The lease that ends first.
@@ -79,7 +94,7 @@ mod tests {
 
     fn leased(position: u64, until: i64) -> Leased {
         let entry = Entry::new(Position::new(position).unwrap(), 1, Timestamp::from_millis(1_000));
-        Leased { entry, lease: Granted { until: Timestamp::from_millis(until), last: false } }
+        Leased { entry, lease: Granted { until: Timestamp::from_millis(until), last: false, held: false } }
     }
 
     #[test]
@@ -96,6 +111,11 @@ mod tests {
         assert_eq!(leases.pop_ended(now(9)), None);
         assert_eq!(leases.pop_ended(now(10)), Some(leased(3, 10)));
         assert_eq!(leases.remove(9), Some(leased(9, 15)));
+        leases.insert(Leased { lease: Granted::held(now(40)), ..leased(11, 0) });
+        assert_eq!(
+            (leases.running(now(19)), leases.running(now(20)), leases.running(now(40))),
+            ((2, 1), (0, 1), (0, 0))
+        );
         assert!(!leases.contains(9) && leases.contains(4));
         assert_eq!(leases.next_end(now(20)), None);
     }

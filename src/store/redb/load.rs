@@ -54,6 +54,9 @@ pub(super) fn load(
             memory.endpoints.insert(*number, EndpointMemory { held, ..EndpointMemory::new(id, known.kind) });
         }
     }
+    for subscription in Arc::clone(&memory.subscriptions).iter() {
+        memory.note_receivers(subscription);
+    }
     read_older_identities(&read, &mut memory, settings, now)?;
     read_heads(&read, &mut memory, &mut known, settings, now, progress)?;
     settle_sums(&mut memory, known)?;
@@ -75,7 +78,7 @@ pub(super) fn read_meta(read: &ReadTransaction) -> Result<Meta, StoreError> {
     let meta = state_row(read)?;
     let events = read.open_table(EVENTS).map_err(storage)?;
     let Some((_, row)) = events.last().map_err(storage)? else { return Ok(meta) };
-    let row: EventRow<'_> = record::decode(row.value(), "an event's row")?;
+    let row = EventRow::decode(row.value())?;
     Ok(row.meta.filter(|kept| kept.sequence > meta.sequence).unwrap_or(meta))
 }
 
@@ -118,7 +121,7 @@ fn read_older_identities(
     let heads = read.open_table(HEADS).map_err(storage)?;
     for row in heads.range(..memory.meta.settled_to).map_err(storage)?.rev() {
         let (position, row) = row.map_err(storage)?;
-        let head: Head = record::decode(row.value(), "an event's head")?;
+        let head = Head::decode(row.value())?;
         if head.accepted() <= since || older.len() >= settings.duplicate_events {
             break;
         }

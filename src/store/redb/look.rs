@@ -87,7 +87,7 @@ impl Events {
     fn head_from(&self, position: u64) -> Result<Option<(u64, Head)>, StoreError> {
         if let Some(row) = self.heads.range(position..).map_err(storage)?.next() {
             let (at, row) = row.map_err(storage)?;
-            return Ok(Some((at.value(), record::decode(row.value(), "an event's head")?)));
+            return Ok(Some((at.value(), Head::decode(row.value())?)));
         }
         let Some(row) = self.rows.range(position.max(self.filed_to)..).map_err(storage)?.next() else {
             return Ok(None);
@@ -124,7 +124,7 @@ impl Events {
         work: impl FnOnce(&EventRow<'_>) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
         let Some(row) = self.rows.get(position).map_err(storage)? else { return Ok(None) };
-        work(&record::decode(row.value(), "an event's row")?).map(Some)
+        work(&EventRow::decode(row.value())?).map(Some)
     }
 
     fn event_type(&self, position: u64) -> Result<Option<EventTypeId>, StoreError> {
@@ -260,7 +260,7 @@ fn view(
         handouts,
         leased_until,
         round: row.past().rounds_before.saturating_add(1),
-        number: None,
+        number: head.number_of(target),
     })
 }
 

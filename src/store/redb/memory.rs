@@ -11,6 +11,7 @@ use super::identities::Identities;
 use super::leases::Leased;
 use super::page_keys::PageKeys;
 use super::queue::Entry;
+use super::receivers::Receiver;
 use super::record::Meta;
 use super::tables::PageAt;
 use crate::base::clock::Timestamp;
@@ -68,6 +69,8 @@ pub(super) struct Memory {
     pub(super) heads_from: u64,
     /// Up to where the sweep has looked behind the settled point for bodies to remove.
     pub(super) looked_to: u64,
+    /// The endpoints that count what is sent to them.
+    pub(super) receivers: HashMap<u32, Receiver>,
     pub(super) identities: Identities,
     pub(super) page_keys: PageKeys,
     pub(super) subscriptions: Arc<SubscriptionSet>,
@@ -87,6 +90,7 @@ impl Memory {
             bodies_from: 0,
             heads_from: 0,
             looked_to: 0,
+            receivers: HashMap::new(),
             identities: Identities::default(),
             page_keys: PageKeys::default(),
             subscriptions: Arc::default(),
@@ -107,6 +111,7 @@ impl Memory {
     /// to be dropped when nobody waits for memory.
     pub(super) fn remove_endpoint(&mut self, number: u32, ends: State, now: Timestamp) -> Option<EndpointMemory> {
         let endpoint = self.endpoints.remove(&number)?;
+        self.receivers.remove(&number);
         self.queued -= endpoint.entries();
         if let Some(end) = endpoint.leases.first_end() {
             self.lease_ends.remove(&(end, number));
@@ -194,11 +199,11 @@ impl Memory {
     pub(super) fn load_open(&mut self, number: u32, entry: Entry, row: &OpenRow, now: Timestamp) {
         let lease = row.lease();
         let placed = self.with_leases(number, |endpoint| match (phase(entry.deadline(), lease, now), lease) {
-            (Phase::Leased, Some(lease)) => {
+            (Phase::Leased | Phase::Held, Some(lease)) => {
                 endpoint.leases.insert(Leased { entry, lease });
                 true
             }
-            (Phase::Leased | Phase::Waiting, _) => {
+            (Phase::Leased | Phase::Held | Phase::Waiting, _) => {
                 endpoint.again.insert(entry);
                 if let Some(push) = &mut endpoint.push {
                     match row.wait(push.standing().recovered) {
@@ -225,8 +230,11 @@ impl Memory {
     fn place(&mut self, number: u32, leased: Leased, now: Timestamp) -> bool {
         let Some(endpoint) = self.endpoints.get_mut(&number) else { return false };
         match leased.phase(now) {
-            Phase::Leased | Phase::Waiting => {
+            Phase::Leased | Phase::Held | Phase::Waiting => {
                 endpoint.again.insert(leased.entry);
+                if let Some(push) = &mut endpoint.push {
+                    push.make_ready(leased.entry.position(), leased.lease.until);
+                }
                 // Those who wait may go by another clock.
                 endpoint.arrival.notify_waiters();
             }
@@ -250,6 +258,22 @@ impl Memory {
         });
         if was_open == Some(false) {
             self.keep_open(position);
+        }
+    }
+
+    /// A new notification is held until its time has come.
+    pub(super) fn hold_new(&mut self, number: u32, leased: Leased) {
+        if let Some(endpoint) = self.endpoints.get_mut(&number) {
+            endpoint.ended.created += 1;
+            self.queued += 1;
+            self.lease(number, leased);
+        }
+    }
+
+    /// Releases what of one endpoint is leased or held no more.
+    pub(super) fn release_of(&mut self, number: u32, now: Timestamp) {
+        while let Some(leased) = self.with_leases(number, |endpoint| endpoint.leases.pop_ended(now)).flatten() {
+            self.place(number, leased, now);
         }
     }
 

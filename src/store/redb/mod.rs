@@ -45,6 +45,7 @@ mod page_keys;
 mod pin;
 mod push;
 mod queue;
+mod receivers;
 mod record;
 mod room;
 mod rows;
@@ -373,7 +374,7 @@ impl Store for RedbStore {
         memory.endpoints.get(&endpoint.0).map_or_else(QueueStatus::default, |e| QueueStatus {
             waiting: if e.is_held() { 0 } else { e.waiting(now) },
             leased: e.leased(now),
-            held: if e.is_held() { e.waiting(now) } else { 0 },
+            held: e.outside_hours(now) + if e.is_held() { e.waiting(now) } else { 0 },
             last_polled: e.last_polled.get(),
         })
     }

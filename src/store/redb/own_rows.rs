@@ -23,11 +23,13 @@ const WAITING: u64 = 0;
 const LEASED: u64 = 1;
 /// And the state's byte on top.
 const ENDED: u64 = 2;
+const HELD: u64 = 15;
 
 fn pack(position: u64, standing: Standing) -> u64 {
     let code = match standing {
         Standing::Waiting { .. } => WAITING,
         Standing::Leased => LEASED,
+        Standing::Held => HELD,
         Standing::Ended(state) => ENDED + u64::from(state_to_byte(state)),
     };
     position << BITS | code
@@ -37,6 +39,7 @@ fn unpack(packed: u64) -> Standing {
     match packed & ((1 << BITS) - 1) {
         WAITING => Standing::Waiting { open: true },
         LEASED => Standing::Leased,
+        HELD => Standing::Held,
         code => {
             let state = u8::try_from(code - ENDED).ok().and_then(|byte| state_from_byte(byte).ok());
             Standing::Ended(state.unwrap_or(State::Expired))
@@ -97,7 +100,7 @@ mod tests {
         for (position, standing) in (10..).zip(states) {
             rows.add(position, standing);
         }
-        rows.add(last, Standing::Leased);
+        rows.add(last, Standing::Held);
         rows.add(12, Standing::Waiting { open: true });
         rows.add(3, Standing::Leased);
         rows.sort();
@@ -109,7 +112,7 @@ mod tests {
         }
         assert_eq!(rows.walk(100), None);
         assert_eq!(rows.strays().collect::<Vec<_>>(), [3, 14, last]);
-        assert_eq!((rows.walk(last), rows.walk(last)), (Some(Standing::Leased), None));
+        assert_eq!((rows.walk(last), rows.walk(last)), (Some(Standing::Held), None));
         assert_eq!(rows.strays().count(), 2);
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn read(db: &Database, endpoint: EndpointNumber, positions: &[u64]) -
 
 pub(super) fn event_at(events: &Rows, position: u64) -> Result<Option<(Head, Event)>, StoreError> {
     let Some(row) = events.get(position).map_err(storage)? else { return Ok(None) };
-    let row: EventRow<'_> = record::decode(row.value(), "an event's row")?;
+    let row = EventRow::decode(row.value())?;
     let event = record::event(position, &row)?;
     Ok(Some((row.head, event)))
 }

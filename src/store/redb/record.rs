@@ -30,6 +30,8 @@ const RECORD: u8 = 1;
 /// The version of the rows of endpoints, and what they are called in errors.
 const OF_ENDPOINTS: u8 = 2;
 const ENDPOINT: &str = "an endpoint";
+/// The version of heads, and of events' rows, that have numbers ([`Head::numbers`]). Most have none, and are of the first.
+const NUMBERED: u8 = 2;
 
 /// The record's bytes.
 pub(super) fn encode<T: Serialize>(record: &T) -> Vec<u8> {
@@ -260,9 +262,31 @@ pub(super) struct Head {
     pub(super) identity: Option<([u8; 16], [u8; 16])>,
     /// In order: their notifications are numbered through, from 1.
     pub(super) groups: Vec<Group>,
+    /// The notifications that are counted by their receivers, by their numbers in the event, and their numbers there; in
+    /// rows of [`NUMBERED`] only.
+    #[serde(skip)]
+    pub(super) numbers: Vec<(u32, u64)>,
 }
 
 impl Head {
+    /// A head that is filed.
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        const WHAT: &str = "an event's head";
+        match bytes.first() {
+            Some(&NUMBERED) => {
+                let (head, numbers): (Self, _) = decode_as(NUMBERED, bytes, WHAT)?;
+                Ok(Self { numbers, ..head })
+            }
+            _ => decode(bytes, WHAT),
+        }
+    }
+
+    /// The number that the notification `target` has for its receiver, where it is counted.
+    pub(super) fn number_of(&self, target: u32) -> Option<u64> {
+        let at = self.numbers.binary_search_by_key(&target, |(target, _)| *target).ok()?;
+        self.numbers.get(at).map(|(_, number)| *number)
+    }
+
     pub(super) const fn accepted(&self) -> Timestamp {
         Timestamp::from_millis(self.accepted)
     }
@@ -300,6 +324,26 @@ pub(super) struct EventRow<'a> {
     pub(super) body: &'a [u8],
 }
 
+impl<'a> EventRow<'a> {
+    const WHAT: &'static str = "an event's row";
+
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let Self { head, meta, body } = self;
+        match head.numbers.as_slice() {
+            [] => encode(self),
+            numbers => encode_as(NUMBERED, &(head, numbers, meta, Bytes::new(body))),
+        }
+    }
+
+    pub(super) fn decode(bytes: &'a [u8]) -> Result<Self, StoreError> {
+        if bytes.first() != Some(&NUMBERED) {
+            return decode(bytes, Self::WHAT);
+        }
+        let (head, numbers, meta, body): (Head, _, _, &'a Bytes) = decode_as(NUMBERED, bytes, Self::WHAT)?;
+        Ok(Self { head: Head { numbers, ..head }, meta, body })
+    }
+}
+
 /// Splits a row into the bytes of its head's record and the rest.
 pub(super) fn split_head(row: &[u8]) -> Result<(&[u8], Head), StoreError> {
     let corrupt = |detail: String| StoreError::Corrupt { detail: format!("an event's row: {detail}") };
@@ -307,6 +351,11 @@ pub(super) fn split_head(row: &[u8]) -> Result<(&[u8], Head), StoreError> {
         Some((&RECORD, fields)) => {
             let (head, rest) = postcard::take_from_bytes(fields).map_err(|e| corrupt(e.to_string()))?;
             Ok((&row[..row.len() - rest.len()], head))
+        }
+        Some((&NUMBERED, fields)) => {
+            let ((head, numbers), rest): ((Head, _), _) =
+                postcard::take_from_bytes(fields).map_err(|e| corrupt(e.to_string()))?;
+            Ok((&row[..row.len() - rest.len()], Head { numbers, ..head }))
         }
         _ => Err(corrupt("its version is not known to this release".to_owned())),
     }

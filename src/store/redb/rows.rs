@@ -177,7 +177,7 @@ impl Rows<'_> {
 
     fn head(&self, position: u64) -> Result<Option<Head>, StoreError> {
         if let Some(row) = self.heads.get(position).map_err(storage)? {
-            return record::decode(row.value(), "an event's head").map(Some);
+            return Head::decode(row.value()).map(Some);
         }
         let row = self.events.get(position).map_err(storage)?;
         row.map(|row| record::split_head(row.value()).map(|(_, head)| head)).transpose()

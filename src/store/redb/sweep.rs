@@ -126,7 +126,7 @@ fn has_work(writer: &Writer, settings: &StoreSettings, keep: u64, now: Timestamp
     }
     let heads = read.open_table(HEADS).map_err(storage)?;
     if let Some(row) = heads.get(memory.meta.settled_to).map_err(storage)?
-        && has_ended(memory.meta.settled_to, &record::decode(row.value(), "an event's head")?, &memory, now)
+        && has_ended(memory.meta.settled_to, &Head::decode(row.value())?, &memory, now)
     {
         return Ok(true);
     }
@@ -255,7 +255,7 @@ impl Step {
         for row in heads.range(from..).map_err(storage)? {
             let (position, row) = row.map_err(storage)?;
             let position = position.value();
-            let head: Head = record::decode(row.value(), "an event's head")?;
+            let head = Head::decode(row.value())?;
             if !has_ended(position, &head, memory, now) {
                 break;
             }
@@ -377,7 +377,7 @@ impl Step {
                 self.looked_to = position;
                 break;
             }
-            let head: Head = record::decode(row.value(), "an event's head")?;
+            let head = Head::decode(row.value())?;
             rows += 1;
             targets += head.groups.iter().map(|g| g.endpoints.len()).sum::<usize>();
             if has_ended(position, &head, memory, now)
@@ -463,7 +463,7 @@ impl Step {
 
 /// Bytes of the body in an event's row.
 fn body_len(row: &[u8]) -> Result<u64, StoreError> {
-    let row: EventRow<'_> = record::decode(row, "an event's row")?;
+    let row = EventRow::decode(row)?;
     Ok(row.body.len() as u64)
 }
 

@@ -67,7 +67,7 @@ pub(super) const TALLIES: TableDefinition<u32, &[u8]> = TableDefinition::new("ta
 /// Position → the ledger's time at which everything below it had ended. One row a minute at most.
 pub(super) const SETTLED: TableDefinition<u64, i64> = TableDefinition::new("settled");
 
-/// Receiver (a hash of what it is) → the last number that was given out to it. It stays whatever becomes of
+/// Receiver ([`super::receivers::ReceiverKey`]) → the last number that was given out to it. It stays whatever becomes of
 /// subscriptions: one that is made anew counts on. A restore into a new file raises each by a million, as nobody knows
 /// what was given out after the backup (contracts/management.md, "The webhook").
 pub(super) const NUMBERS: TableDefinition<&[u8; 16], u64> = TableDefinition::new("numbers");

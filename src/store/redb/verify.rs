@@ -89,7 +89,7 @@ fn recompute(db: &Database, report: &mut Report, progress: &Progress) -> Result<
         }
         match events.get(position).map_err(storage)? {
             Some(row) => {
-                let row: EventRow<'_> = record::decode(row.value(), "an event's row")?;
+                let row = EventRow::decode(row.value())?;
                 drop(record::decode::<Body<'_>>(row.body, "an event's body")?);
             }
             None if waits => findings.push(format!("the event at {position} waits, but its body is gone")),
@@ -146,6 +146,7 @@ fn sum_up(
         let is_held = held.contains(&known.subscription) || shut.contains(&number);
         sums.add(if is_held { State::Held } else { State::Queued }, known.rows.waiting);
         sums.add(State::Leased, known.rows.leased);
+        sums.add(State::Held, known.rows.held);
         if !sums.is_conserved() {
             report.findings.push(format!("subscription {}: the states do not add up: {sums:?}", known.subscription));
         }
@@ -172,7 +173,7 @@ fn compare(
     let mut body_bytes = 0;
     for row in events.iter().map_err(storage)? {
         let (_, row) = row.map_err(storage)?;
-        body_bytes += record::decode::<EventRow<'_>>(row.value(), "an event's row")?.body.len() as u64;
+        body_bytes += EventRow::decode(row.value())?.body.len() as u64;
     }
     for (what, counted, noted) in [
         ("events accepted", report.accepted, meta.accepted),

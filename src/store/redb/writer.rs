@@ -550,7 +550,7 @@ impl<'txn> GroupTables<'txn> {
         }
         let heads = self.write.open_table(HEADS).map_err(storage)?;
         let row = heads.get(position).map_err(storage)?;
-        row.map(|row| record::decode(row.value(), "an event's head")).transpose()
+        row.map(|row| Head::decode(row.value())).transpose()
     }
 }
 
@@ -623,7 +623,7 @@ impl<'a> GroupRun<'a> {
                 _ => Outcome::Take(Ok(None)),
             });
         }
-        Ok(())
+        self.appends.keep_numbers(&tables)
     }
 
     /// What leases end by `now` waits again before anybody asks. This alone is before the commit: it follows from the
