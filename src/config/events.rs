@@ -97,6 +97,7 @@ fn read_type(entry: &Section<'_>) -> (Located<String>, EventType) {
             email: ttl.optional("email", lifetime),
         }),
         audience_required: entry.optional("audience", |item| item.one_of(&AUDIENCE)).unwrap_or_default(),
+        mandatory: Vec::new(),
     };
     (id, event_type)
 }

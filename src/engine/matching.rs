@@ -213,6 +213,7 @@ mod tests {
             contracts,
             ttl: ByKind { poll: Some(Duration::from_secs(9)), ..ByKind::default() },
             audience_required: false,
+            mandatory: Vec::new(),
         }
     }
 

@@ -8,7 +8,7 @@ use super::matching::{Matched, match_event, match_own};
 use super::{Engine, EngineSettings, Receipt, StoreError};
 use crate::base::clock::Timestamp;
 use crate::model::catalogue::Catalogue;
-use crate::model::condition::is_own;
+use crate::model::condition::{SECRET_EXPIRY, is_own};
 use crate::model::event::{EventDraft, Identity};
 use crate::model::id::{MAX_TARGETS, SubscriptionId};
 use crate::model::notification::EndpointKind;
@@ -253,7 +253,7 @@ fn directed_event(directed: &Directed, routes: &[Route], set: &SubscriptionSet, 
 
 /// Whether only the appliance itself makes events of this type (contracts/events.md).
 fn is_built_in(event_type: &str) -> bool {
-    is_own(event_type) || event_type == "SECRET_EXPIRY"
+    is_own(event_type) || event_type == SECRET_EXPIRY
 }
 
 impl From<AppendError> for PublishError {

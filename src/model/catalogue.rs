@@ -1,9 +1,9 @@
 //! The catalogue of event types.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use super::condition::Condition;
+use super::condition::{Condition, SECRET_EXPIRY};
 use super::id::EventTypeId;
 use super::notification::{ByKind, EndpointKind};
 use super::subscription::ContractName;
@@ -25,6 +25,8 @@ pub struct EventType {
     pub ttl: ByKind<Option<Duration>>,
     /// Whether an event of it must name its audience.
     pub audience_required: bool,
+    /// The kinds of endpoint whose registrations must have it (contracts/registrations.md, `eventTypes`).
+    pub mandatory: Vec<EndpointKind>,
 }
 
 /// The declared event types, and what holds for those that are not.
@@ -67,12 +69,27 @@ impl Catalogue {
     /// Whether the type can be subscribed to in `contract` with an endpoint of `kind`.
     #[must_use]
     pub fn is_open_to(&self, id: &str, contract: ContractName, kind: EndpointKind) -> bool {
+        if id == SECRET_EXPIRY {
+            return contract == ContractName::Registrations && kind == EndpointKind::Webhook;
+        }
         match self.types.get(id) {
             None => self.knows(id),
             Some(t) => {
                 t.contracts.as_ref().is_none_or(|c| c.iter().any(|c| c == contract.as_str())) && t.may_go_to(kind)
             }
         }
+    }
+
+    /// The types that every registration with an endpoint of `kind` must have, in order: those that are declared so, and
+    /// for webhooks the one that is built in.
+    #[must_use]
+    pub fn mandatory(&self, kind: EndpointKind) -> Vec<EventTypeId> {
+        let is_mandatory = |t: &&EventType| t.mandatory.contains(&kind);
+        let declared = self.types.values().filter(is_mandatory).map(|t| t.id.clone());
+        let built_in = (kind == EndpointKind::Webhook).then(|| EventTypeId::new(SECRET_EXPIRY));
+        let all: BTreeSet<_> = declared.chain(built_in).collect();
+        let is_open = |id: &EventTypeId| self.is_open_to(id.as_str(), ContractName::Registrations, kind);
+        all.into_iter().filter(is_open).collect()
     }
 
     /// How long a notification of this type lives at an endpoint of `kind`.

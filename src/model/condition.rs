@@ -6,6 +6,10 @@ pub const OPERATOR_SUBSCRIPTION: &str = "tidings-operator";
 /// See [`OPERATOR_SUBSCRIPTION`].
 pub const OPERATOR_CLIENT: &str = "tidings";
 
+/// The event type of a registration's secret that ends soon: only the appliance publishes it, and it goes to that
+/// registration alone (contracts/registrations.md, "Secrets").
+pub const SECRET_EXPIRY: &str = "SECRET_EXPIRY";
+
 /// What the appliance tells of itself: the condition begins, lasts, and ends. Each is an event type that only the
 /// appliance publishes, and that only files subscribe to (contracts/events.md, "Publish").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

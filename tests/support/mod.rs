@@ -111,6 +111,7 @@ pub(crate) fn event_type(id: &str) -> EventType {
         contracts: None,
         ttl: ByKind::default(),
         audience_required: false,
+        mandatory: Vec::new(),
     }
 }
 
