@@ -44,7 +44,7 @@ fn full_key(section: &str, key: &str) -> String {
 
 /// How many subscriptions were changed how.
 pub(super) fn counts(provisioned: &Provisioned) -> SubscriptionCounts {
-    let Provisioned { created, updated, drained, failed, dropped, held, released } = provisioned;
+    let Provisioned { created, updated, drained, failed, dropped, held, released, extended } = provisioned;
     SubscriptionCounts {
         created: created.len(),
         updated: updated.len(),
@@ -53,6 +53,7 @@ pub(super) fn counts(provisioned: &Provisioned) -> SubscriptionCounts {
         dropped: dropped.len(),
         held: held.len(),
         released: released.len(),
+        extended: extended.len(),
     }
 }
 

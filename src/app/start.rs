@@ -501,7 +501,7 @@ impl Start {
 
 /// What the audit trail says of what the files have changed.
 pub(super) fn changes_of(provisioned: &Provisioned) -> Vec<Entry> {
-    let Provisioned { created, updated, drained, failed, dropped, held, released } = provisioned;
+    let Provisioned { created, updated, drained, failed, dropped, held, released, extended } = provisioned;
     let changes = [
         ("subscription.create", created),
         ("subscription.update", updated),
@@ -510,6 +510,7 @@ pub(super) fn changes_of(provisioned: &Provisioned) -> Vec<Entry> {
         ("subscription.drop", dropped),
         ("subscription.hold", held),
         ("subscription.release", released),
+        ("subscription.extend", extended),
     ];
     let line =
         |action, id: &SubscriptionId| Entry::new(action, Outcome::Ok).by(Actor::Configuration).about(id.as_str());

@@ -85,7 +85,7 @@ fn as_text(report: &ReloadReport) -> String {
 
 /// A line with what becomes of the subscriptions; empty if nothing does.
 pub(super) fn counts(counts: &SubscriptionCounts) -> String {
-    let SubscriptionCounts { created, updated, drained, failed, dropped, held, released } = *counts;
+    let SubscriptionCounts { created, updated, drained, failed, dropped, held, released, extended } = *counts;
     let all = [
         (created, "created"),
         (updated, "updated"),
@@ -94,6 +94,7 @@ pub(super) fn counts(counts: &SubscriptionCounts) -> String {
         (dropped, "dropped"),
         (held, "held"),
         (released, "released"),
+        (extended, "extended"),
     ];
     let some: Vec<_> = all.into_iter().filter(|(count, _)| *count > 0).map(|(n, what)| format!("{n} {what}")).collect();
     if some.is_empty() { String::new() } else { format!("subscriptions: {}\n", some.join(", ")) }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::{Engine, EngineSettings, StoreError};
 use crate::model::id::SubscriptionId;
+use crate::model::notification::{ByKind, EndpointKind};
 use crate::model::subscription::{
-    HoldReason, Intake, OnRemove, Origin, Subscription, SubscriptionDraft, SubscriptionSet,
+    ContractName, HoldReason, Intake, OnRemove, Origin, Subscription, SubscriptionDraft, SubscriptionSet,
 };
 use crate::store::{SubscribeError, SubscriptionChange};
 
@@ -28,6 +29,8 @@ pub struct Provisioned {
     pub held: Vec<SubscriptionId>,
     /// Those whose client the files know again.
     pub released: Vec<SubscriptionId>,
+    /// Registrations made through an API that have got types which the catalogue has made mandatory since.
+    pub extended: Vec<SubscriptionId>,
 }
 
 /// Why nothing was changed.
@@ -147,6 +150,9 @@ fn reconcile(settings: &EngineSettings, set: &SubscriptionSet) -> (Vec<Subscript
     provisioned.released = with_hold_to_change(settings, set, false);
     let release = |id| SubscriptionChange::Release(id, HoldReason::ClientRemoved);
     changes.extend(provisioned.released.iter().cloned().map(release));
+    let extended = without_mandatory(settings, set);
+    provisioned.extended = extended.iter().map(|draft| draft.id.clone()).collect();
+    changes.extend(extended.into_iter().map(SubscriptionChange::Update));
     (changes, provisioned)
 }
 
@@ -158,6 +164,32 @@ fn with_hold_to_change(settings: &EngineSettings, set: &SubscriptionSet, hold: b
     let mut ids: Vec<_> = of_api.map(|s| s.id.clone()).collect();
     ids.sort_unstable();
     ids
+}
+
+/// The registrations made through an API that lack mandatory types, as they are with them; in order. One that has no type
+/// at all was emptied by who owns it, and stays so.
+fn without_mandatory(settings: &EngineSettings, set: &SubscriptionSet) -> Vec<SubscriptionDraft> {
+    let of_api = |s: &&Arc<Subscription>| s.contract == ContractName::Registrations && s.origin == Origin::Api;
+    let all = ByKind {
+        webhook: settings.catalogue.mandatory(EndpointKind::Webhook),
+        email: settings.catalogue.mandatory(EndpointKind::Email),
+        ..ByKind::default()
+    };
+    let mut drafts: Vec<_> = set
+        .iter()
+        .filter(|s| of_api(s) && !s.event_types.is_empty())
+        .filter_map(|s| {
+            let wanted = all.get(s.endpoints.first()?.kind());
+            let missing: Vec<_> = wanted.iter().filter(|id| !s.event_types.contains(id)).cloned().collect();
+            (!missing.is_empty()).then(|| {
+                let mut draft = s.to_draft();
+                draft.event_types.extend(missing);
+                draft
+            })
+        })
+        .collect();
+    drafts.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+    drafts
 }
 
 /// Those that the files declared before, with what they said was to become of what waits; in order.

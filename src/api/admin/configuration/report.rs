@@ -199,6 +199,8 @@ pub struct SubscriptionCounts {
     pub held: usize,
     /// Released because the files name the client again.
     pub released: usize,
+    /// Registrations made through an API that get types which are mandatory now.
+    pub extended: usize,
 }
 
 /// What a reload has changed.
