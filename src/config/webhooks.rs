@@ -45,6 +45,8 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Webhooks {
             final_statuses: final_statuses(webhooks),
             policies: declared.into_iter().map(|policy| policy.settings).chain(built_in).collect(),
             idle_connections: delivery.in_flight_each,
+            // What registrations say of it is read elsewhere.
+            registration_header: None,
         };
         Webhooks { delivery, settings }
     })

@@ -5,25 +5,37 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::super::Message;
 use super::binary;
+use super::registration;
 use super::signature::Signed;
 use crate::base::ed25519::SignAll;
 use crate::base::trace::TraceContext;
 use crate::model::cloud_event;
-use crate::model::target::{ContentMode, WebhookTarget};
+use crate::model::target::{ContentMode, Shape, WebhookTarget};
 
 /// The header with the generation of the store: after a restore it is another one, and what was sent meanwhile may be
 /// sent again under other ids.
 pub const EPOCH_HEADER: &str = "tidings-epoch";
 
-/// The headers and the body of the request for `message`; `None` if nothing signs it.
-pub(super) fn write(target: &WebhookTarget, message: &Message, keys: &dyn SignAll) -> Option<(HeaderMap, Bytes)> {
+/// The headers and the body of the request for `message`; `None` if nothing signs it. Those of registrations show their
+/// secret in the header `shown_in`, where there is one, and are not signed then.
+pub(super) fn write(
+    target: &WebhookTarget,
+    message: &Message,
+    keys: &dyn SignAll,
+    shown_in: Option<&HeaderName>,
+) -> Option<(HeaderMap, Bytes)> {
     let mut headers = HeaderMap::with_capacity(24);
-    let body = body(&mut headers, target.content_mode, message);
     let (id, seconds) = (message.id.to_string(), message.now.as_millis().div_euclid(1000));
-    let signatures = Signed { id: &id, seconds, body: &body }.signatures(target, keys, message.now)?;
+    let body = body(&mut headers, target, message, &id);
     set(&mut headers, "webhook-id", &id);
     headers.insert(HeaderName::from_static("webhook-timestamp"), HeaderValue::from(seconds));
-    set(&mut headers, "webhook-signature", &signatures);
+    match shown_in.filter(|_| target.shape == Shape::Registration) {
+        Some(name) => registration::show_secret(&mut headers, name, target, message)?,
+        None => {
+            let signatures = Signed { id: &id, seconds, body: &body }.signatures(target, keys, message.now)?;
+            set(&mut headers, "webhook-signature", &signatures);
+        }
+    }
     headers.insert(HeaderName::from_static(EPOCH_HEADER), HeaderValue::from(message.epoch.get()));
     if let Some(trace) = &message.event.draft.trace {
         hand_on(&mut headers, trace);
@@ -31,8 +43,12 @@ pub(super) fn write(target: &WebhookTarget, message: &Message, keys: &dyn SignAl
     Some((headers, body))
 }
 
-fn body(headers: &mut HeaderMap, mode: ContentMode, message: &Message) -> Bytes {
-    match mode {
+fn body(headers: &mut HeaderMap, target: &WebhookTarget, message: &Message, id: &str) -> Bytes {
+    if target.shape == Shape::Registration {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        return registration::body(message, id).into();
+    }
+    match target.content_mode {
         ContentMode::Structured => {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/cloudevents+json"));
             let mut body = Vec::with_capacity(cloud_event::size_hint(&message.event));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use http::header::HeaderName;
 use http::{HeaderMap, Method};
 
 use super::super::{Channel, Message, Sent, Shared, Verdict};
@@ -29,6 +30,7 @@ pub struct WebhookChannel {
     timeout: Duration,
     final_statuses: BTreeSet<u16>,
     policies: HashMap<String, Way>,
+    registration_header: Option<HeaderName>,
     keys: Arc<dyn SignAll>,
 }
 
@@ -43,13 +45,20 @@ impl WebhookChannel {
     /// The channel with these settings; `keys` are the appliance's own.
     #[must_use]
     pub fn new(settings: WebhookSettings, outbound: &Outbound, keys: Arc<dyn SignAll>) -> Self {
-        let WebhookSettings { timeout, connect_timeout, final_statuses, policies, idle_connections } = settings;
+        let WebhookSettings {
+            timeout,
+            connect_timeout,
+            final_statuses,
+            policies,
+            idle_connections,
+            registration_header,
+        } = settings;
         let way = |policy: WebhookPolicy| {
             let WebhookPolicy { egress, rate, answers } = policy;
             let name = egress.name.clone();
             (name, Way { egress: outbound.egress(egress, connect_timeout, idle_connections), rate, answers })
         };
-        Self { timeout, final_statuses, policies: policies.into_iter().map(way).collect(), keys }
+        Self { timeout, final_statuses, policies: policies.into_iter().map(way).collect(), registration_header, keys }
     }
 
     async fn post(&self, target: &WebhookTarget, message: &Message) -> Sent {
@@ -59,7 +68,8 @@ impl WebhookChannel {
         let Some(way) = self.policies.get(&target.egress) else {
             return refused(format!("{}: there is no egress policy \"{}\"", to.origin(), target.egress));
         };
-        let Some((headers, body)) = request::write(target, message, &*self.keys) else { return unsigned(target) };
+        let request = request::write(target, message, &*self.keys, self.registration_header.as_ref());
+        let Some((headers, body)) = request else { return unsigned(target) };
         let origin = to.origin();
         match way.egress.send(self.request(to, headers, body)).await {
             Ok(answer) => self.answered(&answer, way.answers, message),
@@ -98,6 +108,23 @@ impl Channel for WebhookChannel {
         let rate = self.policies.get(&target.egress).and_then(|way| way.rate);
         let rate = rate.map(|rate| (format!("webhooks {}", target.egress), rate));
         Shared { target: format!("{} {origin}", target.egress), rate }
+    }
+
+    fn objection(&self, target: &Target) -> Option<String> {
+        let Target::Webhook(target) = target else { return None };
+        let to = match Destination::parse(&target.url) {
+            Ok(to) => to,
+            Err(error) => return Some(error.to_string()),
+        };
+        let Some(way) = self.policies.get(&target.egress) else {
+            return Some(format!("there is no egress policy \"{}\"", target.egress));
+        };
+        way.egress.policy().could_reach(&to).err().map(|refusal| refusal.to_string())
+    }
+
+    fn shows_answers(&self, target: &Target) -> bool {
+        let Target::Webhook(target) = target else { return false };
+        self.policies.get(&target.egress).is_some_and(|way| way.answers == Answers::Shown)
     }
 
     async fn send(&self, target: &Target, message: &Message) -> Sent {

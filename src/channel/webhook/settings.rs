@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use http::header::HeaderName;
+
 use crate::base::outbound::EgressSettings;
 use crate::base::rate::Rate;
 
@@ -19,6 +21,9 @@ pub struct WebhookSettings {
     pub policies: Vec<WebhookPolicy>,
     /// How many unused connections to one target are kept.
     pub idle_connections: usize,
+    /// The header in which those of registrations show their secret instead of signing (`api.registrations.proof_header`);
+    /// `None`: they are signed.
+    pub registration_header: Option<HeaderName>,
 }
 
 impl Default for WebhookSettings {
@@ -30,6 +35,7 @@ impl Default for WebhookSettings {
             final_statuses: [400, 413, 415, 422].into(),
             policies: Vec::new(),
             idle_connections: 32,
+            registration_header: None,
         }
     }
 }
