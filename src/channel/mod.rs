@@ -94,6 +94,18 @@ pub trait Channel: Send + Sync + 'static {
     /// What this endpoint shares with others.
     fn shared(&self, target: &Target) -> Shared;
 
+    /// Why nothing could ever be sent to `target`, which a caller of an API names; for that caller.
+    fn objection(&self, target: &Target) -> Option<String> {
+        let _ = target;
+        None
+    }
+
+    /// Whether those who own a subscription may see the text of the answers of its `target`.
+    fn shows_answers(&self, target: &Target) -> bool {
+        let _ = target;
+        false
+    }
+
     /// Sends one message.
     async fn send(&self, target: &Target, message: &Message) -> Sent;
 }

@@ -17,6 +17,7 @@ mod conditions;
 mod deliver;
 mod erase;
 mod health;
+mod history;
 mod lease;
 mod limits;
 mod matching;

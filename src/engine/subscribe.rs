@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use super::{Engine, QueueStatus, StoreError};
+use crate::base::clock::Timestamp;
 use crate::model::condition::is_own;
 use crate::model::id::{ClientId, EventTypeId, SubscriptionId, uuid_v7};
 use crate::model::notification::EndpointKind;
@@ -10,6 +13,9 @@ use crate::model::owners::Owners;
 use crate::model::subscription::{ContractName, HoldReason, Intake, Origin, Subscription, SubscriptionDraft};
 use crate::model::target::Target;
 use crate::store::{SubscribeError, SubscriptionChange};
+
+/// How long a secret is that is made here (Standard Webhooks asks for 24 to 64 bytes).
+const SECRET_BYTES: usize = 32;
 
 /// A subscription to be made.
 #[derive(Clone, Debug)]
@@ -129,10 +135,34 @@ impl Engine {
 
     /// Makes the subscription that a contract has drafted, and checked. What is published after the answer reaches it.
     pub async fn make(&self, draft: SubscriptionDraft) -> Result<Arc<Subscription>, SubscriptionRefused> {
+        self.make_unless(draft, || Ok(())).await
+    }
+
+    /// The same, if `check` has nothing against it: no other subscription is made or changed between that and the making.
+    pub async fn make_unless<E: From<SubscriptionRefused>>(
+        &self,
+        draft: SubscriptionDraft,
+        check: impl FnOnce() -> Result<(), E> + Send,
+    ) -> Result<Arc<Subscription>, E> {
         // Counting and making are one step, so that the limit is exact.
         let _one_at_a_time = self.subscribing.lock().await;
+        check()?;
         self.refuse_too_many(&draft.client_id)?;
-        self.create(draft).await
+        Ok(self.create(draft).await?)
+    }
+
+    /// A new secret that webhooks are signed with.
+    #[must_use]
+    pub fn new_secret(&self) -> Zeroizing<Vec<u8>> {
+        let mut key = Zeroizing::new(vec![0; SECRET_BYTES]);
+        self.random.fill(&mut key);
+        key
+    }
+
+    /// The instant that what ends is counted from, in ledger time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.store.now()
     }
 
     /// Makes the subscription `id` of `contract` what `change` drafts of it as it is; an error of that changes nothing. No

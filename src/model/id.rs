@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 use uuid::Uuid;
 
@@ -191,6 +192,28 @@ name_type! {
     EventTypeId
 }
 
+/// What the ids of declared subscriptions are numbered in, where a contract wants UUIDs; made for this once.
+const DECLARED: Uuid = Uuid::from_u128(0x8d6f_0b4e_53a1_4c0e_9f37_61c2_55b0_7ad4);
+
+impl SubscriptionId {
+    /// The id as a UUID: itself where it is one, else the `UUIDv5` of it (contracts/README.md).
+    #[must_use]
+    pub fn to_uuid(&self) -> Uuid {
+        let own = Uuid::try_parse(&self.0).ok().filter(|_| self.0.len() == 36);
+        own.unwrap_or_else(|| uuid_v5(DECLARED, &self.0))
+    }
+}
+
+/// RFC 9562, 5.5.
+fn uuid_v5(namespace: Uuid, name: &str) -> Uuid {
+    let mut context = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
+    context.update(namespace.as_bytes());
+    context.update(name.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&context.finish().as_ref()[..16]);
+    uuid::Builder::from_sha1_bytes(bytes).into_uuid()
+}
+
 /// The number that a store gives to an endpoint, never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointNumber(pub u32);
@@ -234,6 +257,18 @@ mod tests {
         for bad in ["", "a b", "a/b", "a\n", "²", "a:b", "\u{301}", &"x".repeat(256)] {
             assert!(!is_name(bad), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_declared_id_is_shown_as_a_uuid_of_version_5() {
+        // RFC 9562, A.4.
+        let known = uuid_v5(Uuid::from_u128(0x6ba7_b810_9dad_11d1_80b4_00c0_4fd4_30c8), "www.example.com");
+        assert_eq!(known.to_string(), "2ed6657d-e927-568b-95e1-2665a8aea6a2");
+        let shown = |id: &str| SubscriptionId::new(id).to_uuid();
+        assert_eq!(shown("0198f0c2-1111-7000-8000-000000000000").to_string(), "0198f0c2-1111-7000-8000-000000000000");
+        assert_eq!(shown("crm-accounts").get_version_num(), 5);
+        assert_eq!(shown("crm-accounts"), shown("crm-accounts"));
+        assert_ne!(shown("crm-accounts"), shown("crm-account"));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -190,6 +192,13 @@ pub struct SigningSecret {
 }
 
 impl SigningSecret {
+    /// The secret as Standard Webhooks writes it: `whsec_` and the key in base64.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let key = Zeroizing::new(STANDARD.encode(&*self.key));
+        Zeroizing::new(format!("whsec_{}", *key))
+    }
+
     /// Whether it signs at `now`.
     #[must_use]
     pub fn is_valid(&self, now: Timestamp) -> bool {

@@ -22,6 +22,8 @@ pub struct Look {
     pub event_type: Option<EventTypeId>,
     /// For this subscription.
     pub subscription: Option<SubscriptionId>,
+    /// For one of these.
+    pub any_of: Option<Vec<SubscriptionId>>,
     /// Accepted at or after this instant.
     pub from: Option<Timestamp>,
     /// Accepted before this instant.

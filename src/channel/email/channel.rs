@@ -157,6 +157,14 @@ impl Channel for EmailChannel {
         Shared { target: format!("smtp:{}", self.relay), rate }
     }
 
+    fn objection(&self, target: &Target) -> Option<String> {
+        let Target::Email(target) = target else { return None };
+        let Some(address) = Address::parse(&target.address) else {
+            return Some("must be an e-mail address such as ops@example.com".to_owned());
+        };
+        self.settings.allowed_recipients.check(&address).err().map(|refusal| refusal.to_string())
+    }
+
     async fn send(&self, target: &Target, message: &Message) -> Sent {
         match target {
             Target::Email(target) => self.mail(target, message).await,

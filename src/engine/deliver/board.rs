@@ -15,6 +15,7 @@ use crate::engine::{Engine, StoreError};
 use crate::model::id::EndpointNumber;
 use crate::model::notification::EndpointKind;
 use crate::model::subscription::{Endpoint, Subscription};
+use crate::model::target::Target;
 use crate::store::Store;
 
 /// All lanes.
@@ -137,6 +138,23 @@ impl Engine {
     /// Sends by these channels and the settings of now from here on. What is in flight goes on as it was.
     pub fn use_channels(&self, channels: Channels) {
         self.deliveries.channels.send_replace(channels);
+    }
+
+    /// Why a caller of an API may not name `target`: nothing could ever be sent there, as the files are. For that caller.
+    #[must_use]
+    pub fn objection(&self, target: &Target) -> Option<String> {
+        let channels = self.deliveries.channels.borrow();
+        match (target.kind(), channels.of(target.kind())) {
+            (EndpointKind::Poll, _) => None,
+            (_, Some(channel)) => channel.objection(target),
+            (kind, None) => Some(format!("nothing can be sent by {} here", kind.as_str())),
+        }
+    }
+
+    /// Whether those who own a subscription may see the text of the answers of its `target`.
+    #[must_use]
+    pub fn shows_answers(&self, target: &Target) -> bool {
+        self.deliveries.channels.borrow().of(target.kind()).is_some_and(|channel| channel.shows_answers(target))
     }
 
     /// How the endpoints of a subscription are doing, in its order; empty if there is none.

@@ -14,6 +14,7 @@ use super::notice::{Conditions, EndpointName};
 use super::time::Time;
 use crate::channel::Channel;
 use crate::engine::Engine;
+use crate::model::notification::EndpointKind;
 use crate::model::subscription::{Endpoint, Subscription, SubscriptionSet};
 
 /// How long a lane that broke off is not begun again.
@@ -26,6 +27,17 @@ pub struct Channels {
     pub webhooks: Option<Arc<dyn Channel>>,
     /// How mail is; `None`, here or in the settings: what is for an address waits.
     pub email: Option<Arc<dyn Channel>>,
+}
+
+impl Channels {
+    /// The one that serves endpoints of this kind.
+    pub(super) fn of(&self, kind: EndpointKind) -> Option<&Arc<dyn Channel>> {
+        match kind {
+            EndpointKind::Poll => None,
+            EndpointKind::Webhook => self.webhooks.as_ref(),
+            EndpointKind::Email => self.email.as_ref(),
+        }
+    }
 }
 
 /// What deliveries need besides the engine and its channels.

@@ -64,7 +64,7 @@ impl Filter {
     /// The look of the store that begins behind `cursor`.
     pub(super) fn look(&self, cursor: Option<LookCursor>, limit: usize) -> Look {
         let Self { state, reason, event_type, subscription, from, to } = self.clone();
-        Look { state, reason, event_type, subscription, from, to, cursor, limit }
+        Look { state, reason, event_type, subscription, any_of: None, from, to, cursor, limit }
     }
 }
 

@@ -22,7 +22,7 @@ type Rows = ReadOnlyTable<u64, &'static [u8]>;
 /// What is asked of memory before the file is read: it is not locked while that is done.
 pub(super) struct Asked {
     look: Look,
-    /// The endpoints of the subscription that is looked for, removed ones included.
+    /// The endpoints of the subscriptions that are looked for, removed ones included.
     endpoints: Option<HashSet<u32>>,
     /// Where it begins at the earliest.
     from: u64,
@@ -35,9 +35,10 @@ impl Asked {
         let unwritten = Unwritten::of(shared);
         let now = shared.now();
         let memory = shared.memory.read();
-        let endpoints = look.subscription.as_ref().map(|id| {
-            let live = memory.subscriptions.get(id.as_str()).into_iter().flat_map(|s| &s.endpoints);
-            let removed = memory.removed.iter().filter(|(_, removed)| removed.subscription == *id);
+        let one = look.subscription.as_ref().map(std::slice::from_ref);
+        let endpoints = one.or(look.any_of.as_deref()).map(|ids| {
+            let live = ids.iter().filter_map(|id| memory.subscriptions.get(id.as_str())).flat_map(|s| &s.endpoints);
+            let removed = memory.removed.iter().filter(|(_, removed)| ids.contains(&removed.subscription));
             live.map(|endpoint| endpoint.number.0).chain(removed.map(|(number, _)| *number)).collect()
         });
         // What has not ended is behind the settled point, or is open.
