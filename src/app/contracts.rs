@@ -65,6 +65,18 @@ pub(super) fn set_public_url(settings: &mut Settings, url: &str) {
     if let Some(events) = &mut settings.events {
         url.clone_into(&mut events.public_url);
     }
+    if let Some(registrations) = &mut settings.registrations {
+        url.clone_into(&mut registrations.public_url);
+    }
+    if let Some(management) = &mut settings.management {
+        url.clone_into(&mut management.public_url);
+    }
+    if let Some(recipients) = &mut settings.recipients {
+        url.clone_into(&mut recipients.public_url);
+    }
+    if let Some(trigger) = &mut settings.trigger {
+        url.clone_into(&mut trigger.public_url);
+    }
     let Settings { operator, root, auth, public_url, .. } = settings;
     for place in [&mut operator.public_url, &mut root.public_url, &mut auth.issuer, public_url] {
         url.clone_into(place);

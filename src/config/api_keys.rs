@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::clients::{MAX_SECRETS, refuse_same_ids, scope_token, warn_of_unknown_scopes};
+use super::clients::{MAX_SECRETS, refuse_same_ids, scope_token};
 use super::credential::{read_not_after, read_terms};
 use super::kind::{list, located, name, text};
 use super::reader::{Item, Located, Section, Shown};
@@ -48,12 +48,11 @@ fn read_entry(entry: &Section<'_>, sources: &Sources, request_rate: Option<Rate>
     if !entry.has("scopes") {
         entry.missing("scopes");
     }
-    warn_of_unknown_scopes(entry, &scopes);
     let settings = ApiKeySettings {
         id: ClientId::new(&id.value),
         keys: keys.iter().filter_map(|key| key.value.clone()).collect(),
         scopes: scopes.iter().map(|scope| scope.value.clone()).collect(),
-        organisation: None,
+        organisation: entry.optional("organisation", text),
         terms: read_terms(entry, request_rate),
     };
     ApiKey { id, keys, scopes, settings }

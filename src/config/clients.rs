@@ -8,15 +8,17 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::credential::{instant, read_terms};
+use super::egress::Policies;
 use super::issuers::{self, Issuer};
 use super::kind::{DAY, SECOND, duration, list, located, name, text};
 use super::reader::{Item, Located, Section, Shown, nearest};
-use super::secret::{ClientSecret, client_secret};
+use super::secret::{ClientSecret, client_secret, password};
 use super::sources::Sources;
-use crate::auth::{ClientSettings, scope};
+use crate::auth::ClientSettings;
 use crate::base::clock::Timestamp;
 use crate::base::rate::Rate;
 use crate::base::secret::{SecretString, from_hex};
+use crate::engine::ClientProfile;
 use crate::model::affiliation::Affiliation;
 use crate::model::id::ClientId;
 
@@ -50,6 +52,12 @@ pub(super) struct Client {
     pub(super) settings: ClientSettings,
     /// Its scopes, each where it stands.
     pub(super) scopes: Vec<Located<String>>,
+    /// The egress policy of the webhooks that it makes.
+    egress: Option<Located<String>>,
+    /// What the engine is told of it besides what it owns.
+    pub(super) profile: ClientProfile,
+    /// What its webhooks of the management contract are called with.
+    pub(super) webhook_api_key: Option<SecretString>,
     /// The first secret that stands in the configuration itself.
     pub(super) open_secret: Option<String>,
 }
@@ -81,20 +89,45 @@ fn read_client(entry: &Section<'_>, sources: &Sources, request_rate: Option<Rate
         entry.reader.error_with(&entry.path, message, Some(HOW_TO_GIVE_SECRETS.to_owned()));
     }
     let scopes = entry.optional("scopes", list(0, scope_token)).unwrap_or_default();
-    warn_of_unknown_scopes(entry, &scopes);
     let settings = ClientSettings {
         id: ClientId::new(&id.value),
         secrets: secrets.iter().map(|secret| secret.kept.clone()).collect(),
         certificates,
         scopes: scopes.iter().map(|scope| scope.value.clone()).collect(),
         affiliation: read_affiliation(entry),
-        acts_for_any: BTreeSet::new(),
+        acts_for_any: entry.optional("acts_for_any", acts_for_any).unwrap_or_default(),
         terms: read_terms(entry, request_rate),
         tokens_not_before: entry.optional("tokens_not_before", instant),
     };
     let open = secrets.iter().filter_map(|secret| secret.secret.as_ref()).find(|secret| secret.in_the_open);
     let open_secret = open.map(|secret| String::from_utf8_lossy(&secret.bytes).into_owned());
-    Client { id, settings, scopes, open_secret }
+    let egress = entry.optional("egress", located(name));
+    let profile = ClientProfile {
+        egress: egress.as_ref().map(|egress| egress.value.clone()),
+        integrator_id: entry.optional("integrator_id", text),
+        integrator_type: entry.optional("integrator_type", text),
+    };
+    let webhook_api_key = entry.optional("webhook_api_key", password(sources));
+    Client { id, settings, scopes, egress, profile, webhook_api_key, open_secret }
+}
+
+/// The contracts in which it may act for others.
+fn acts_for_any(item: &Item<'_>) -> Option<BTreeSet<String>> {
+    const CONTRACTS: [(&str, &str); 2] = [("registrations", "registrations"), ("management", "management")];
+    let contracts = list(0, |item| item.one_of(&CONTRACTS))(item)?;
+    Some(contracts.into_iter().map(|contract| contract.value.to_owned()).collect())
+}
+
+/// Reports egress policies that there are not.
+pub(super) fn check_egress(top: &Section<'_>, clients: &[Client], policies: &Policies) {
+    for egress in clients.iter().filter_map(|client| client.egress.as_ref()) {
+        if policies.get(&egress.value).is_none() {
+            let advice = nearest(&egress.value, policies.names());
+            let advice = advice.or_else(|| Some("declare it in [[webhooks.egress]]".to_owned()));
+            let message = format!("there is no egress policy {}", Shown(&egress.value));
+            top.reader.missing_elsewhere(&egress.path, message, advice);
+        }
+    }
 }
 
 /// `secrets = […]`, or `secret = …` for short.
@@ -141,14 +174,6 @@ fn thumbprint(item: &Item<'_>) -> Option<[u8; 32]> {
     })
 }
 
-/// Warns of scopes that no route asks for.
-pub(super) fn warn_of_unknown_scopes(entry: &Section<'_>, scopes: &[Located<String>]) {
-    for scope in scopes.iter().filter(|scope| !scope::ALL.contains(&scope.value.as_str())) {
-        let message = format!("this release gives no meaning to the scope {}", Shown(&scope.value));
-        entry.reader.warning(&scope.path, message, nearest(&scope.value, scope::ALL.iter().copied()));
-    }
-}
-
 /// A scope-token of RFC 6749, 3.3.
 pub(super) fn scope_token(item: &Item<'_>) -> Option<String> {
     let text = text(item)?;
@@ -167,7 +192,7 @@ fn read_affiliation(entry: &Section<'_>) -> Affiliation {
         parties: parties.into_iter().collect(),
         subscriber: entry.optional("subscriber", owner),
         groups: entry.optional("group", owner).into_iter().collect(),
-        organisation: None,
+        organisation: entry.optional("organisation", text),
     }
 }
 

@@ -3,49 +3,68 @@
 //! - Scopes and contracts that are good for nothing, because what asks for them is switched off.
 //! - Schedules that go on for longer than the ttl of what they are for.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::kind::show_whole_duration;
 use super::places::join_key;
 use super::problem::Place;
-use super::reader::{Located, Section, Shown};
-use crate::auth::scope;
+use super::reader::{Located, Section, Shown, nearest};
 use crate::model::notification::{ByKind, EndpointKind};
 use crate::model::pattern::stands_for;
 
-/// The contracts that are served.
-#[derive(Clone, Copy)]
+/// Which contracts are served, and which scopes they ask for.
 pub(super) struct Served {
-    pub(super) polling: bool,
-    pub(super) events: bool,
+    /// Each contract by name, and whether it is served.
+    contracts: Vec<(&'static str, bool)>,
+    /// Scopes, each with the contracts that ask for it; `None`: something that is served in any case does.
+    scopes: Vec<(&'static str, Option<&'static str>)>,
 }
 
 impl Served {
-    /// Why nothing asks for a scope; `None` if something does, or if it is not known.
-    fn nothing_asks_for(self, scope: &str) -> Option<&'static str> {
-        match scope {
-            scope::ADMINISTRATOR if !self.polling => Some("api.polling.enabled is false"),
-            scope::PUBLISH if !self.events => Some("api.events.enabled is false"),
-            scope::CONSUMER if !self.polling && !self.events => {
-                Some("api.polling.enabled and api.events.enabled are false")
-            }
-            _ => None,
+    /// Contracts with what they ask for, and what is asked for `always`.
+    pub(super) fn new(contracts: &[(&'static str, bool, Vec<&'static str>)], always: &[&'static str]) -> Self {
+        let of = |(name, _, scopes): &(&'static str, bool, Vec<&'static str>)| {
+            let name = *name;
+            scopes.clone().into_iter().map(move |scope| (scope, Some(name)))
+        };
+        Self {
+            contracts: contracts.iter().map(|(name, served, _)| (*name, *served)).collect(),
+            scopes: always.iter().map(|scope| (*scope, None)).chain(contracts.iter().flat_map(of)).collect(),
         }
     }
 
-    /// Whether tokens can be shown to a contract.
-    fn serves(self, contract: &str) -> bool {
-        // The operator half of the events contract is there in any case.
-        contract == "events" || contract == "polling" && self.polling
+    /// Whether a contract is served; the operator half of the events contract is there in any case, and so is what
+    /// the admin listener has besides.
+    pub(super) fn serves(&self, contract: &str) -> bool {
+        matches!(contract, "events" | "admin") || self.is_on(contract)
     }
 
-    /// Warns of scopes, or patterns of them, that nothing which is served asks for.
-    pub(super) fn check_scopes<'a>(self, top: &Section<'_>, scopes: impl IntoIterator<Item = &'a Located<String>>) {
+    fn is_on(&self, contract: &str) -> bool {
+        self.contracts.iter().any(|(name, served)| *name == contract && *served)
+    }
+
+    /// Why nothing asks for what `scope`, which may be a pattern, stands for; `None` if something does.
+    fn nothing_asks_for(&self, scope: &str) -> Option<String> {
+        let asking = self.scopes.iter().filter(|(known, _)| stands_for(scope, known));
+        let asking: Option<BTreeSet<&str>> = asking.map(|(_, contract)| *contract).collect();
+        let asking = asking?;
+        if asking.iter().any(|contract| self.is_on(contract)) {
+            return None;
+        }
+        let keys: Vec<_> = asking.iter().map(|contract| format!("api.{contract}.enabled")).collect();
+        Some(format!("{} {} false", keys.join(" and "), if keys.len() == 1 { "is" } else { "are" }))
+    }
+
+    /// Warns of scopes, or patterns of them, that nothing asks for, or nothing that is served.
+    pub(super) fn check_scopes<'a>(&self, top: &Section<'_>, scopes: impl IntoIterator<Item = &'a Located<String>>) {
         for Located { value, path } in scopes {
-            let mut known = scope::ALL.iter().filter(|scope| stands_for(value, scope)).peekable();
-            let Some(first) = known.peek().and_then(|scope| self.nothing_asks_for(scope)) else { continue };
-            if known.all(|scope| self.nothing_asks_for(scope).is_some()) {
-                let message = format!("the scope {} is good for nothing: {first}", Shown(value));
+            let known = || self.scopes.iter().map(|(scope, _)| *scope);
+            if !known().any(|scope| stands_for(value, scope)) {
+                let message = format!("this release gives no meaning to the scope {}", Shown(value));
+                top.reader.warning(path, message, nearest(value, known()));
+            } else if let Some(why) = self.nothing_asks_for(value) {
+                let message = format!("the scope {} is good for nothing: {why}", Shown(value));
                 top.reader.warning(path, message, Some("enable the contract, or leave the scope out".to_owned()));
             }
         }
@@ -53,7 +72,7 @@ impl Served {
 
     /// Warns of contracts that are named and not served.
     pub(super) fn check_contracts<'a>(
-        self,
+        &self,
         top: &Section<'_>,
         contracts: impl IntoIterator<Item = &'a Located<String>>,
     ) {

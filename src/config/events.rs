@@ -6,25 +6,25 @@ use jiff::tz::TimeZone;
 
 use super::clients::refuse_same_ids;
 use super::crossings::OwnTtl;
+use super::filter::NOT;
 use super::kind::{DAY, SECOND, TIB, boolean, count, duration, list, located, size, text, type_id};
 use super::limits::Limits;
-use super::reader::{Item, Located, Section, Shown};
+use super::places::join_key;
+use super::reader::{Item, Located, Section, Shown, nearest};
 use crate::model::catalogue::{Catalogue, EventType};
 use crate::model::id::EventTypeId;
 use crate::model::notification::{ByKind, EndpointKind};
+use crate::model::subscription::ContractName;
 use crate::store::StoreSettings;
 
 /// The longest that anything waits or is kept.
 const LONGEST: Duration = Duration::from_hours(24 * 3660);
 
-/// The contracts that a type can be open to (contracts/README.md), also those of later releases.
-const CONTRACTS: [(&str, &str); 5] = [
-    ("polling", "polling"),
-    ("registrations", "registrations"),
-    ("management", "management"),
-    ("recipients", "recipients"),
-    ("trigger", "trigger"),
-];
+/// The kinds of endpoint that a registration can have.
+const MANDATORY: [(&str, &str); 2] = [("webhook", "webhook"), ("email", "email")];
+
+/// The most attributes of a type, and the most characters of one.
+const MAX_ATTRIBUTES: usize = 100;
 
 const AUDIENCE: [(&str, bool); 2] = [("optional", false), ("required", true)];
 
@@ -63,13 +63,17 @@ pub(super) fn read(top: &Section<'_>, limits: &Limits) -> Events {
     })
 }
 
-/// The zone in which people are shown instants.
-fn time_zone(item: &Item<'_>) -> Option<TimeZone> {
+/// A zone of the IANA database.
+pub(super) fn time_zone(item: &Item<'_>) -> Option<TimeZone> {
     let text = text(item)?;
-    TimeZone::get(&text).ok().or_else(|| {
-        let form = "must be \"UTC\" or a zone of the IANA database such as \"Europe/Paris\"";
-        item.refuse(format!("{form}, not {}", Shown(&text)))
-    })
+    if let Ok(zone) = TimeZone::get(&text) {
+        return Some(zone);
+    }
+    let form = "must be \"UTC\" or a zone of the IANA database such as \"Europe/Paris\"";
+    let zones: Vec<_> = jiff::tz::db().available().map(|zone| zone.as_str().to_owned()).collect();
+    let advice = nearest(&text, zones.iter().map(String::as_str));
+    item.reader.error_with(&item.path, format!("{form}, not {}", Shown(&text)), advice);
+    None
 }
 
 fn lifetime(item: &Item<'_>) -> Option<Duration> {
@@ -97,9 +101,49 @@ fn read_type(entry: &Section<'_>) -> (Located<String>, EventType) {
             email: ttl.optional("email", lifetime),
         }),
         audience_required: entry.optional("audience", |item| item.one_of(&AUDIENCE)).unwrap_or_default(),
-        mandatory: Vec::new(),
+        mandatory: entry.optional("mandatory", list(1, mandatory)).map(kinds).unwrap_or_default(),
+        attributes: entry.optional("attributes", attributes).unwrap_or_default(),
+        urgent: entry.optional("urgent", boolean).unwrap_or_default(),
     };
+    check_mandatory(entry, &event_type);
     (id, event_type)
+}
+
+/// What every registration has has to be open to it.
+fn check_mandatory(entry: &Section<'_>, event_type: &EventType) {
+    let path = join_key(&entry.path, "mandatory");
+    if let Some(kind) = event_type.mandatory.iter().find(|kind| !event_type.may_go_to(**kind)) {
+        let message = format!("it is mandatory for {}, but channels leaves that out", kind.as_str());
+        entry.reader.error_with(&path, message, Some("name it in channels, or leave it out here".to_owned()));
+    }
+    let registrations = ContractName::Registrations.as_str();
+    let open = event_type.contracts.as_ref().is_none_or(|contracts| contracts.iter().any(|c| c == registrations));
+    if !event_type.mandatory.is_empty() && !open {
+        let message = "mandatory is for registrations, but contracts leaves them out";
+        entry.reader.error_with(&path, message, Some("name registrations in contracts, or leave it out".to_owned()));
+    }
+}
+
+fn mandatory(item: &Item<'_>) -> Option<String> {
+    item.one_of(&MANDATORY).map(str::to_owned)
+}
+
+/// What filters may ask for.
+fn attributes(item: &Item<'_>) -> Option<Vec<String>> {
+    let attributes = list(0, attribute)(item)?;
+    if attributes.len() > MAX_ATTRIBUTES {
+        return item.refuse(format!("must have at most {MAX_ATTRIBUTES} entries"));
+    }
+    Some(names(attributes))
+}
+
+fn attribute(item: &Item<'_>) -> Option<String> {
+    let name = type_id(item)?;
+    if name == NOT {
+        item.refuse(format!("{NOT} negates in a filter: no attribute can be called so"))
+    } else {
+        Some(name)
+    }
 }
 
 fn channel(item: &Item<'_>) -> Option<String> {
@@ -107,7 +151,7 @@ fn channel(item: &Item<'_>) -> Option<String> {
 }
 
 fn contract(item: &Item<'_>) -> Option<String> {
-    item.one_of(&CONTRACTS).map(str::to_owned)
+    item.one_of(&ContractName::ALL.map(|contract| (contract.as_str(), contract.as_str()))).map(str::to_owned)
 }
 
 fn kinds(names: Vec<Located<String>>) -> Vec<EndpointKind> {

@@ -5,16 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::kind::{DAY, SECOND, duration, list, located, text};
-use super::reader::{Item, Located, Section, Shown, nearest};
+use super::reader::{Item, Located, Section, Shown};
 use super::sources::read_bounded;
 use crate::auth::issuers::{Algorithm, ClaimNames, IssuerSettings, KeySet, KeySource, MAX_KEY_SET};
-use crate::auth::scope;
 use crate::base::outbound::Destination;
 use crate::model::id::is_name;
 use crate::model::pattern::{Patterns, overlap, stands_for};
 
-/// The contracts that an issuer's tokens can be bound to (contracts/README.md), also those of later releases; `events`
-/// has the operator half in it, `admin` is what the admin listener has besides.
+/// The contracts that an issuer's tokens can be bound to (contracts/README.md); `events` has the operator half in it,
+/// `admin` is what the admin listener has besides.
 const CONTRACTS: [(&str, &str); 7] = [
     ("polling", "polling"),
     ("events", "events"),
@@ -108,7 +107,6 @@ fn read_entry(entry: &Section<'_>, audience: &str) -> Issuer {
     let keys = entry.required("jwks", |item| key_source(item, refresh).map(Some));
     let client_ids = entry.required("client_ids", list(1, client_pattern));
     let scopes = entry.required("scopes", list(1, pattern));
-    warn_of_unknown_scopes(entry, &scopes);
     let claims = entry.section("claims", read_claims);
     let algorithms = entry.optional("algorithms", list(1, algorithm)).map(values);
     let token_types = entry.optional("token_types", list(1, token_type)).map(values);
@@ -133,17 +131,23 @@ fn read_entry(entry: &Section<'_>, audience: &str) -> Issuer {
 
 fn read_claims(claims: &Section<'_>) -> ClaimNames {
     let standard = ClaimNames::default();
-    if let Some(item) = claims.item("organisation") {
-        // Read, so that what is wrong with it is said.
-        let _ = text(&item);
-        claims.reader.warning(&item.path, "no contract of this release asks for an organisation", None);
-    }
     ClaimNames {
         client_id: claims.optional("client_id", text).unwrap_or(standard.client_id),
         scope: claims.optional("scope", text).unwrap_or(standard.scope),
         parties: claims.optional("parties", text),
         subscriber: claims.optional("subscriber", text),
         group: claims.optional("group", text),
+        organisation: claims.optional("organisation", text),
+    }
+}
+
+/// Has the tokens of issuers that name no claim for it tell the group by `claim`, where they are good for the contract that
+/// asks for one.
+pub(super) fn name_group(issuers: &mut [Issuer], claim: &str) {
+    for settings in issuers.iter_mut().filter_map(|issuer| issuer.settings.as_mut()) {
+        if settings.contracts.as_ref().is_none_or(|contracts| contracts.contains("recipients")) {
+            settings.claims.group.get_or_insert_with(|| claim.to_owned());
+        }
     }
 }
 
@@ -185,13 +189,6 @@ fn client_pattern(item: &Item<'_>) -> Option<String> {
             "no client id can be one of {}: ids are made of letters, digits, dots, underscores and hyphens",
             Shown(&text)
         ))
-    }
-}
-
-fn warn_of_unknown_scopes(entry: &Section<'_>, scopes: &[Located<String>]) {
-    for scope in scopes.iter().filter(|scope| !scope::ALL.iter().any(|known| stands_for(&scope.value, known))) {
-        let message = format!("this release gives no meaning to the scope {}", Shown(&scope.value));
-        entry.reader.warning(&scope.path, message, nearest(&scope.value, scope::ALL.iter().copied()));
     }
 }
 

@@ -30,6 +30,7 @@ mod email;
 mod endpoints;
 mod events;
 mod fallback;
+mod filter;
 mod issuers;
 mod kind;
 mod layers;

@@ -1,13 +1,12 @@
 //! All that the files say, checked; and the reading of it from the merged values.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 
 use super::api_keys;
 use super::clients::{self, Auth, Client};
 use super::contracts::{self, Contracts};
-use super::crossings::{Served, check_schedule};
+use super::crossings::check_schedule;
 use super::egress::Policies;
 use super::email::{self, Email};
 use super::events::{self, Events};
@@ -23,15 +22,19 @@ use super::subscriptions::{self, Known};
 use super::trust;
 use super::webhooks;
 use crate::api::events::{EventsSettings, OperatorSettings};
+use crate::api::management::ManagementSettings;
 use crate::api::polling::PollingSettings;
+use crate::api::recipients::RecipientsSettings;
+use crate::api::registrations::RegistrationsSettings;
 use crate::api::root::RootSettings;
+use crate::api::trigger::TriggerSettings;
 use crate::auth::issuers::IssuerSettings;
 use crate::auth::{AuthSettings, scope};
 use crate::base::audit::Output;
 use crate::base::outbound::TrustSettings;
 use crate::channel::email::EmailSettings;
 use crate::channel::webhook::WebhookSettings;
-use crate::engine::{DeliverySettings, EngineSettings, ForeignClients};
+use crate::engine::{ClientProfile, DeliverySettings, EngineSettings, ForeignClients};
 use crate::http::settings::ServerSettings;
 use crate::model::condition::OPERATOR_CLIENT;
 use crate::model::notification::EndpointKind;
@@ -56,6 +59,14 @@ pub struct Settings {
     pub polling: Option<PollingSettings>,
     /// `[api.events]`; `None` where it is not enabled.
     pub events: Option<EventsSettings>,
+    /// `[api.registrations]`; `None` where it is not enabled.
+    pub registrations: Option<RegistrationsSettings>,
+    /// `[api.management]`; `None` where it is not enabled.
+    pub management: Option<ManagementSettings>,
+    /// `[api.recipients]`; `None` where it is not enabled.
+    pub recipients: Option<RecipientsSettings>,
+    /// `[api.trigger]`; `None` where it is not enabled.
+    pub trigger: Option<TriggerSettings>,
     /// The operator half of the events contract on the admin listener, which is there in any case.
     pub operator: OperatorSettings,
     /// `auth.token_paths`.
@@ -110,8 +121,13 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     // It is read again by itself where the files are bad (`fallback`).
     top.choice("on_bad_configuration", &[("last-good", ()), ("refuse", ())]);
     let servers = server::read(top, sources);
-    let Auth { audience, token_lifetime, token_paths, issuers } = clients::read_auth(top);
-    let Contracts { polling, events, operator: operator_half, mut root } = contracts::read(top, &servers, token_paths);
+    let Auth { audience, token_lifetime, token_paths, mut issuers } = clients::read_auth(top);
+    let contracts = contracts::read(top, &servers, token_paths);
+    let Contracts { polling, events, registrations, management, recipients, trigger, .. } = contracts;
+    let Contracts { operator: operator_half, mut root, rules, served, .. } = contracts;
+    if recipients.is_some() {
+        issuers::name_group(&mut issuers, &rules.group_claim);
+    }
     let limits = limits::read(top);
     let clients = clients::read(top, sources, limits.auth.request_rate);
     let ids: Vec<_> = clients.iter().map(|client| &client.id).collect();
@@ -121,20 +137,21 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     operator::refuse_reserved(top, OPERATOR_CLIENT, "the appliance's own", ids.iter().copied());
     issuers::check(top, &issuers, &servers.public_url, ids.into_iter());
     let Events { catalogue, store, time_zone, own_ttls } = events::read(top, &limits);
-    let served = Served { polling: polling.is_some(), events: events.is_some() };
     let scopes = clients.iter().flat_map(|client| &client.scopes);
     let scopes = scopes.chain(api_keys.iter().flat_map(|key| &key.scopes));
     served.check_scopes(top, scopes.chain(issuers.iter().flat_map(|issuer| &issuer.scopes)));
     served.check_contracts(top, issuers.iter().flat_map(|issuer| &issuer.contracts));
     let client_ids = clients.iter().map(|client| client.id.value.as_str()).collect();
-    let webhooks = webhooks::read(top, sources);
+    let mut webhooks = webhooks::read(top, sources);
+    let policies = Policies::new(&webhooks.settings.policies, servers.tcp());
+    clients::check_egress(top, &clients, &policies);
     let email = email::read(top, sources, &catalogue, &time_zone);
     let known = Known {
         clients: &client_ids,
         issuers: &issuers,
         catalogue: &catalogue,
         polling: polling.is_some(),
-        policies: &Policies::new(&webhooks.settings.policies, servers.tcp()),
+        policies: &policies,
         mail: email.is_some(),
         email: email.as_ref().and_then(|email| email.settings.as_ref()),
         sources,
@@ -157,6 +174,10 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let issuers: Vec<_> = issuers.into_iter().filter_map(|issuer| issuer.settings).collect();
     let foreign = issuers.iter().map(foreign_clients).collect();
     let issuer = servers.public_url.clone();
+    let with_profile = clients.iter().filter(|client| client.profile != ClientProfile::default());
+    let profiles = with_profile.map(|client| (client.settings.id.clone(), client.profile.clone())).collect();
+    let keys = clients.iter().filter_map(|c| Some((c.settings.id.clone(), c.webhook_api_key.clone()?)));
+    webhooks.settings.api_keys = keys.collect();
     root.certificates = clients.iter().any(|client| !client.settings.certificates.is_empty());
     let clients = clients.into_iter().map(|client| client.settings).collect();
     let api_keys = api_keys.into_iter().map(|key| key.settings).collect();
@@ -168,6 +189,10 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         admin: servers.admin,
         polling,
         events,
+        registrations,
+        management,
+        recipients,
+        trigger,
         operator: operator_half,
         root,
         auth: AuthSettings { audience, issuer, token_lifetime, clients, api_keys, limits: limits.auth },
@@ -175,15 +200,7 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         trust: trust::read(top),
         webhooks: webhooks.settings,
         email: email.flatten(),
-        engine: EngineSettings {
-            catalogue,
-            owners,
-            profiles: HashMap::new(),
-            foreign,
-            declared,
-            limits: limits.clients,
-            delivery,
-        },
+        engine: EngineSettings { catalogue, owners, profiles, foreign, declared, limits: limits.clients, delivery },
         store,
         audit,
         log,

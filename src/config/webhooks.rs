@@ -1,6 +1,6 @@
 //! `[webhooks]`: how webhooks are sent. Where they may go is in `egress`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::clients::refuse_same_ids;
@@ -47,6 +47,8 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Webhooks {
             idle_connections: delivery.in_flight_each,
             // What registrations say of it is read elsewhere.
             registration_header: None,
+            // Those are the clients' and known later.
+            api_keys: HashMap::new(),
         };
         Webhooks { delivery, settings }
     })

@@ -214,6 +214,8 @@ mod tests {
             ttl: ByKind { poll: Some(Duration::from_secs(9)), ..ByKind::default() },
             audience_required: false,
             mandatory: Vec::new(),
+            attributes: Vec::new(),
+            urgent: false,
         }
     }
 

@@ -27,6 +27,10 @@ pub struct EventType {
     pub audience_required: bool,
     /// The kinds of endpoint whose registrations must have it (contracts/registrations.md, `eventTypes`).
     pub mandatory: Vec<EndpointKind>,
+    /// What a filter may ask of its events (contracts/management.md, "Create").
+    pub attributes: Vec<String>,
+    /// Whether a customer is told of it outside the customer's hours too (contracts/trigger.md).
+    pub urgent: bool,
 }
 
 /// The declared event types, and what holds for those that are not.

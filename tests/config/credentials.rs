@@ -78,7 +78,7 @@ fn an_api_key_needs_what_makes_it_one() {
         (key("billing", "hash = \"tdg_aaaaaaaa_the-key-itself\""), "4:8", "sha256:<8 public"),
         (key("billing", "hashes = []"), "4:10", "must have 1 to 16"),
         (key("billing", &format!("hashes = [{}, {}]", hash("aaaaaaaa"), hash("aaaaaaaa"))), "4:", "declared twice"),
-        (key("billing", &format!("hash = {}\norganisation = \"acme\"", hash("aaaaaaaa"))), "5:1", "unknown key"),
+        (key("billing", &format!("hash = {}\negress = \"acme\"", hash("aaaaaaaa"))), "5:1", "unknown key"),
         (
             format!(
                 "[[api_keys]]\nid = \"billing\"\nscopes = [\"notification:consent:consumer\"]\nhash = {}",
@@ -135,7 +135,9 @@ fn bounds_and_places_of_calls_are_checked() {
         ("certificate = \"abc\"", "openssl x509"),
         ("certificate = []", "must have 1 to 16"),
         ("tokens_not_before = \"2027-01-01\"", "must be an instant"),
-        ("webhook_api_key = { value = \"x\" }", "unknown key"),
+        ("webhook_api_key = \"x\"", "must be one of { file"),
+        ("egress = \"plnt\"", "there is no egress policy \"plnt\""),
+        ("acts_for_any = [\"registration\"]", "did you mean registrations?"),
     ] {
         let shown = with(bad).shown();
         assert!(shown.iter().any(|told| told.contains(message)), "{bad}: {shown:?}");

@@ -219,3 +219,33 @@ fn trusted_authorities_are_the_system_s_and_files() {
         assert!(only(&shown).starts_with("tidings.toml:2:"), "{shown:?}");
     }
 }
+
+#[test]
+fn the_group_is_told_by_the_claim_of_the_contract_that_asks_for_it() {
+    let entry = |more: &str| {
+        format!(
+            "[[auth.issuers]]\nissuer = \"https://i/\"\njwks = \"https://i/jwks\"\nclient_ids = [\"p-*\"]\nscopes = [\"*\"]\n{more}\n"
+        )
+    };
+    let claim = |more: &str, api: &str| {
+        Site::new(&(entry(more) + api)).loaded().settings.issuers[0].claims.group.clone().unwrap_or_default()
+    };
+    let on = "[api.recipients]\nenabled = true\n";
+    assert_eq!(claim("", "[api.recipients]\ngroup_claim = \"teams\""), "", "nobody asks for a group");
+    assert_eq!(claim("", on), "groups");
+    assert_eq!(claim("", &(on.to_owned() + "group_claim = \"teams\"")), "teams");
+    assert_eq!(claim("claims = { group = \"own\" }", on), "own");
+    assert_eq!(claim("contracts = [\"polling\"]", on), "");
+}
+
+#[test]
+fn scopes_have_the_names_that_the_files_give_them() {
+    let text = "[api.management]\nenabled = true\nscopes = { read = \"mine:read\" }\n";
+    let client =
+        |scope: &str| format!("{text}[[clients]]\nid = \"a\"\nsecret = {{ env = \"A\" }}\nscopes = [\"{scope}\"]");
+    let warnings = |scope: &str| Site::new(&client(scope)).variable("A", "x").loaded().warnings;
+    assert!(warnings("mine:read").is_empty() && warnings("notifications:write").is_empty());
+    assert_eq!(warnings("mine:reed")[0].suggestion.as_deref(), Some("did you mean mine:read?"));
+    let off = &warnings("create:webhook_domains")[0].message;
+    assert!(off.contains("api.registrations.enabled is false"), "{off}");
+}

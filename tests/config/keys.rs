@@ -3,6 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tidings::api::management::{ManagementScopes, ManagementSettings};
+use tidings::api::polling::UnknownMembers;
+use tidings::api::recipients::RecipientsScopes;
+use tidings::api::registrations::{Proof, RegistrationsSettings};
+use tidings::api::trigger::{TriggerSettings, UnknownRecipient};
 use tidings::auth::issuers::{Algorithm, ClaimNames, IssuerSettings, KeySource};
 use tidings::base::audit::Output;
 use tidings::base::clock::Timestamp;
@@ -36,6 +41,12 @@ fn every_key_sets_what_it_says() {
     assert_eq!((polling.mount.as_str(), polling.page_size, polling.max_wait.as_secs()), ("/poll", 50, 30));
     let events = settings.events.unwrap();
     assert_eq!((events.mount.as_str(), events.max_batch, events.max_event), ("/publish", 4 << 20, 512 << 10));
+    check_registrations(settings.registrations.as_ref().unwrap());
+    check_management(settings.management.as_ref().unwrap());
+    let recipients = settings.recipients.unwrap();
+    assert_eq!(recipients.mount, "/recipients");
+    assert_eq!(recipients.scopes, RecipientsScopes { read: Some("r:read"), write: Some("r:write") });
+    check_trigger(settings.trigger.as_ref().unwrap());
     assert_eq!(settings.root.token_paths, ["/oauth2/token", "/login"]);
     assert_eq!((settings.auth.audience.as_str(), settings.auth.token_lifetime.as_secs()), ("site", 600));
     assert_eq!(settings.auth.issuer, settings.public_url);
@@ -49,6 +60,12 @@ fn every_key_sets_what_it_says() {
     let client = &settings.auth.clients[0];
     assert!(client.secrets[0].hash.matches(b"hunter2-hunter2"));
     assert_eq!(client.affiliation.owners().to_audience(), "1001,1002,acme,s-1");
+    assert_eq!(client.affiliation.organisation.as_deref(), Some("org-1"));
+    assert!(client.acts_for_any.iter().eq(["registrations"]));
+    let profile = &settings.engine.profiles[&client.id];
+    assert_eq!((profile.egress.as_deref(), profile.integrator_id.as_deref()), (Some("plant"), Some("i-1")));
+    assert_eq!(profile.integrator_type.as_deref(), Some("BROKER"));
+    assert_eq!(settings.webhooks.api_keys[&client.id].expose_secret(), "hunter2-key");
     let instant = |text| Timestamp::parse_rfc3339(text).unwrap();
     assert_eq!(client.secrets[0].not_after, Some(instant("9000-01-01T00:00:00Z")));
     assert_eq!(client.tokens_not_before, Some(instant("2026-01-01T00:00:00Z")));
@@ -65,6 +82,7 @@ fn every_key_sets_what_it_says() {
     assert_eq!((key.id.as_str(), key.keys[0].public.as_str()), ("billing", "billing1"));
     assert_eq!(key.terms.request_rate, Rate::parse("50/s"));
     assert!(key.scopes.contains("events:publish"));
+    assert_eq!(key.organisation.as_deref(), Some("org-1"));
     let limits = settings.auth.limits;
     assert_eq!((limits.request_rate, limits.token_rate), (Rate::parse("50/s"), None));
     assert_eq!(Some(limits.auth_failures), Rate::parse("5/min"));
@@ -72,6 +90,9 @@ fn every_key_sets_what_it_says() {
     assert_eq!(settings.engine.owners[&client.id], client.affiliation.owners());
     let catalogue = settings.engine.catalogue;
     assert!(catalogue.closed && catalogue.audience_required && !catalogue.get("301").unwrap().audience_required);
+    let event_type = catalogue.get("301").unwrap();
+    assert_eq!((&event_type.mandatory[..], event_type.urgent), (&[EndpointKind::Webhook][..], true));
+    assert_eq!(event_type.attributes, ["status"]);
     assert_eq!(catalogue.ttl("301", EndpointKind::Poll), Duration::from_secs(500));
     assert_eq!(catalogue.ttl("302", EndpointKind::Poll), Duration::from_hours(12));
     assert!(!catalogue.is_open_to("301", ContractName::Polling, EndpointKind::Email));
@@ -92,13 +113,38 @@ fn every_key_sets_what_it_says() {
     assert_eq!(
         warnings,
         [
-            "auth.issuers[0].claims.organisation",
             "email.relay",
             "email.password.value",
             "email.dkim.key.value",
-            "clients[0].secret.value"
+            "clients[0].secret.value",
+            "clients[0].webhook_api_key.value"
         ]
     );
+}
+
+fn check_registrations(registrations: &RegistrationsSettings) {
+    assert_eq!((registrations.mount.as_str(), registrations.created_status), ("/registrations", 200));
+    assert!(registrations.show_secret && registrations.allow_http);
+    assert_eq!(registrations.secret_lifetime, Duration::from_hours(90 * 24));
+    assert_eq!(registrations.rotation_overlap, Duration::from_hours(1));
+    assert_eq!(registrations.proof, Proof::Header("X-Secret".to_owned()));
+    assert_eq!(registrations.unknown_members, UnknownMembers::Refuse);
+    assert_eq!(registrations.public_url, "https://tidings.example.com/base");
+    assert_eq!(registrations.token_path, "/oauth2/token");
+}
+
+fn check_management(management: &ManagementSettings) {
+    assert_eq!((management.mount.as_str(), management.replay_max), ("/management", 500));
+    assert_eq!(management.time_zone.iana_name(), Some("Pacific/Chatham"));
+    assert_eq!(management.scopes, ManagementScopes { read: "m:read", write: "m:write", replay: "m:replay" });
+    assert_eq!(management.unknown_members, UnknownMembers::Refuse);
+}
+
+fn check_trigger(trigger: &TriggerSettings) {
+    assert_eq!((trigger.mount.as_str(), &trigger.aliases[..]), ("/trigger", &["/notify".to_owned()][..]));
+    assert_eq!(trigger.recipient_keys, ["accountId", "msisdn"]);
+    assert_eq!((trigger.unknown_recipient, trigger.repeat_window.as_secs()), (UnknownRecipient::Accept, 300));
+    assert_eq!(trigger.unknown_members, UnknownMembers::Refuse);
 }
 
 fn check_email(email: &EmailSettings) {
@@ -160,6 +206,7 @@ fn check_issuer(issuer: &IssuerSettings) {
         parties: text("partyId"),
         subscriber: text("sub"),
         group: text("groups"),
+        organisation: text("org"),
     };
     assert_eq!(issuer.claims, claims);
 }
@@ -170,6 +217,8 @@ fn nothing_but_a_file_is_needed() {
     assert_eq!(settings.data_dir, PathBuf::from("/var/lib/tidings"));
     assert_eq!(settings.public_url, "http://127.0.0.1:8420");
     assert_eq!(settings.polling.unwrap().mount, "/notification/v1");
+    assert!(settings.registrations.is_none() && settings.management.is_none());
+    assert!(settings.recipients.is_none() && settings.trigger.is_none());
     assert_eq!((settings.audit, settings.log.personal), (Output::Journal, Personal::Mask));
     assert!(settings.sample.is_none());
 }
@@ -274,7 +323,8 @@ fn a_key_that_is_there_twice_is_refused_where_it_stands() {
 
 #[test]
 fn a_removed_key_has_a_default_or_is_asked_for() {
-    const ASKED_FOR: [(&str, &[&str]); 12] = [
+    const ASKED_FOR: [(&str, &[&str]); 14] = [
+        ("[api.registrations]", &["proof_header"]),
         ("[server]", &["public_url", "plaintext"]),
         ("[[auth.issuers]]", &["issuer", "jwks", "client_ids", "scopes"]),
         ("[email]", &["from", "relay", "username"]),
@@ -284,6 +334,7 @@ fn a_removed_key_has_a_default_or_is_asked_for() {
         ("[[webhooks.egress]]", &["name"]),
         ("[[clients]]", &["id"]),
         ("[clients.secret]", &["value"]),
+        ("[clients.webhook_api_key]", &["value"]),
         ("[[api_keys]]", &["id", "hash", "scopes"]),
         ("[[event_types]]", &["id"]),
         ("[[subscriptions]]", &["id", "client_id", "event_types"]),

@@ -31,6 +31,11 @@ fn values_have_bounds_on_both_sides() {
         ("api.polling", "page_size", ["1", "1000"], ["0", "1001"]),
         ("api.polling", "max_wait", ["\"1s\"", "\"60m\""], ["\"0s\"", "\"61m\""]),
         ("api.events", "max_batch", ["\"256KiB\"", "\"64MiB\""], ["\"255KiB\"", "\"65MiB\""]),
+        ("api.registrations", "created_status", ["200", "201"], ["199", "202"]),
+        ("api.registrations", "secret_lifetime", ["\"1d\"", "\"3660d\""], ["\"23h\"", "\"3661d\""]),
+        ("api.registrations", "rotation_overlap", ["\"0s\"", "\"30d\""], ["\"31d\"", "1"]),
+        ("api.management", "replay_max", ["1", "100000"], ["0", "100001"]),
+        ("api.trigger", "repeat_window", ["\"0s\"", "\"7d\""], ["\"-1s\"", "\"8d\""]),
         ("auth", "token_lifetime", ["\"1s\"", "\"30d\""], ["\"0s\"", "\"31d\""]),
         ("events", "history", ["\"0s\"", "\"365d\""], ["\"-1s\"", "\"4000d\""]),
         ("events", "ttl", ["{ poll = \"1s\" }", "{ poll = \"366d\" }"], ["{ poll = \"0s\" }", "{ poll = \"367d\" }"]),
@@ -58,6 +63,37 @@ fn values_have_bounds_on_both_sides() {
 fn what_must_hold_between_keys_is_checked() {
     let wrong = [
         ("[api.polling]\nmount = \"/v1\"", "2:9", "api.events.mount: api.polling.mount is \"/v1\" too"),
+        (
+            "[api.management]\nenabled = true\nmount = \"/v1\"",
+            "3:9",
+            "api.events.mount is \"/v1\" too (built-in defaults)",
+        ),
+        ("[api.recipients]\nenabled = true\nmount = \"/oauth2\"", "3:9", "would hide /oauth2/revoke"),
+        ("[api.trigger]\nenabled = true\naliases = [\"/v1\"]", "3:12", "api.events.mount is \"/v1\" too"),
+        ("[api.trigger]\nenabled = true\naliases = [\"/problems/x\"]", "3:12", "served under /problems"),
+        ("[api.trigger]\nenabled = true\n[auth]\ntoken_paths = [\"/notification\"]", "4:16", "api.trigger.aliases too"),
+        (
+            "[api.trigger]\nenabled = true\n[auth]\ntoken_paths = [\"/v2/notification/t\"]",
+            "4:16",
+            "lies under /v2/notification",
+        ),
+        ("[api.registrations]\nproof = \"header\"", "1:1", "the required key proof_header is missing"),
+        ("[api.registrations]\nproof_header = \"a b\"", "2:16", "must be the name of a header"),
+        ("[api.registrations]\nproof_header = \"Webhook-Id\"", "2:16", "means something else"),
+        ("[api.management]\ntime_zone = \"Pacific/Aukland\"", "2:13", "did you mean Pacific/Auckland?"),
+        ("[api.management]\nscopes = { read = \"a b\" }", "2:19", "must be one scope"),
+        (
+            "[[event_types]]\nid = \"1\"\nchannels = [\"poll\"]\nmandatory = [\"email\"]",
+            "4:13",
+            "channels leaves that out",
+        ),
+        (
+            "[[event_types]]\nid = \"1\"\ncontracts = [\"polling\"]\nmandatory = [\"email\"]",
+            "4:13",
+            "contracts leaves them out",
+        ),
+        ("[[event_types]]\nid = \"1\"\nmandatory = [\"poll\"]", "3:14", "must be \"webhook\" or \"email\""),
+        ("[[event_types]]\nid = \"1\"\nattributes = [\"__not__\"]", "3:15", "__not__ negates"),
         ("[api.events]\nmount = \"/problems\"", "2:9", "would hide /problems"),
         ("[api.events]\nmount = \"/health\"", "2:9", "would hide /health, which is served on the admin listener"),
         ("[api.events]\nmount = \"/v1/\"", "2:9", "must be a path"),
@@ -76,6 +112,10 @@ fn what_must_hold_between_keys_is_checked() {
         assert!(shown.iter().any(|p| p.contains(message) && p.contains(place)), "{text}: {shown:?}");
     }
     Site::new("[api.polling]\nmount = \"/v1\"\n[api.events]\nenabled = false").loaded();
+    // What is switched off takes no place.
+    Site::new("[api.management]\nmount = \"/v1\"\n[api.trigger]\naliases = [\"/v1\"]").loaded();
+    // An exact path may lie above or below a mount.
+    Site::new("[api.trigger]\nenabled = true\naliases = [\"/notification\", \"/notification/v1/x\"]").loaded();
     Site::new("[server]\nlisten = [\"127.0.0.1:0\"]\n[admin]\nlisten = [\"127.0.0.1:0\"]").loaded();
 }
 

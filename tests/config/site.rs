@@ -28,6 +28,42 @@ unknown_members = "refuse"
 enabled = true
 mount = "/publish"
 max_batch = "4MiB"
+[api.registrations]
+enabled = true
+mount = "/registrations"
+created_status = 200
+show_secret = true
+allow_http = true
+secret_lifetime = "90d"
+rotation_overlap = "1h"
+proof = "header"
+proof_header = "X-Secret"
+unknown_members = "refuse"
+[api.management]
+enabled = true
+mount = "/management"
+time_zone = "Pacific/Chatham"
+replay_max = 500
+unknown_members = "refuse"
+[api.management.scopes]
+read = "m:read"
+write = "m:write"
+replay = "m:replay"
+[api.recipients]
+enabled = true
+mount = "/recipients"
+group_claim = "teams"
+[api.recipients.scopes]
+read = "r:read"
+write = "r:write"
+[api.trigger]
+enabled = true
+mount = "/trigger"
+aliases = ["/notify"]
+recipient_keys = ["accountId", "msisdn"]
+unknown_recipient = "accept"
+repeat_window = "5m"
+unknown_members = "refuse"
 [auth]
 audience = "site"
 token_lifetime = "10m"
@@ -125,6 +161,11 @@ scopes = ["events:publish", "notification:consent:consumer"]
 parties = ["1001", "1002"]
 subscriber = "s-1"
 group = "acme"
+organisation = "org-1"
+integrator_id = "i-1"
+integrator_type = "BROKER"
+acts_for_any = ["registrations"]
+egress = "plant"
 enabled = true
 allowed_from = ["10.0.0.0/8", "unix"]
 request_rate = "unlimited"
@@ -133,6 +174,8 @@ certificate = "FF:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00:00
 [clients.secret]
 value = "hunter2-hunter2"
 not_after = "9000-01-01T00:00:00Z"
+[clients.webhook_api_key]
+value = "hunter2-key"
 [clients.publish]
 types = ["30*"]
 sources = ["/crm"]
@@ -141,13 +184,17 @@ audience = ["1001"]
 id = "billing"
 hash = "sha256:billing1:00000000000000000000000000000000000000000000000000000000000000ff"
 scopes = ["events:publish"]
+organisation = "org-1"
 [[event_types]]
 id = "301"
 name = "create account"
 category = "IDENTITY_LIFECYCLE"
 channels = ["poll", "webhook"]
-contracts = ["polling"]
+contracts = ["polling", "registrations"]
 audience = "optional"
+mandatory = ["webhook"]
+attributes = ["status"]
+urgent = true
 [event_types.ttl]
 poll = "500s"
 webhook = "1d"

@@ -37,13 +37,22 @@ async fn claims_have_the_names_that_the_entry_gives_them() {
             parties: None,
             subscriber: None,
             group: Some("https://example.com/teams".to_owned()),
+            organisation: Some("org".to_owned()),
         };
     });
     let named = with(with(claims(), "azp", json!("solo")), "scp", json!(["events:publish", "x y", "events:publish"]));
-    let caller = house.claim(&with(named, "https://example.com/teams", json!(["acme", "1003"]))).await.unwrap();
+    let teams = with(named, "https://example.com/teams", json!(["/acme", "1003", "acme", "//acme", "/other"]));
+    let caller = house.claim(&with(teams.clone(), "org", json!("org-1"))).await.unwrap();
     assert_eq!(caller.client_id.as_str(), "solo");
     assert_eq!(caller.scopes, names(&["events:publish"]));
     assert_eq!(caller.owners.as_ref().unwrap().to_audience(), "1003,acme");
+    assert_eq!(caller.affiliation.groups, ["1003", "acme"]);
+    assert_eq!(caller.affiliation.organisation.as_deref(), Some("org-1"));
+    assert_eq!(house.claim(&teams).await.unwrap().affiliation.organisation, None);
+    for odd in [json!(""), json!(["org-1"]), json!("a\nb")] {
+        assert!(house.claim(&with(teams.clone(), "org", odd.clone())).await.is_err(), "{odd}");
+    }
+    assert!(house.claim(&with(teams, "https://example.com/teams", json!("/"))).await.is_err());
 }
 
 #[tokio::test]

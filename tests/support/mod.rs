@@ -112,6 +112,8 @@ pub(crate) fn event_type(id: &str) -> EventType {
         ttl: ByKind::default(),
         audience_required: false,
         mandatory: Vec::new(),
+        attributes: Vec::new(),
+        urgent: false,
     }
 }
 

@@ -196,6 +196,8 @@ mod tests {
             ttl: ByKind::default(),
             audience_required: false,
             mandatory: Vec::new(),
+            attributes: Vec::new(),
+            urgent: false,
         };
         let data = r#"{ "user" : { "id":"\u0061" , "n": 1.00e+2 }, "id":"mine","version" :1,"big":123456789012345678901,"data":[ ]}"#;
         let event = event(Some(data), Some("2018-01-23T05:56:22.123456+01:00"), Some("p-1"));

@@ -119,19 +119,34 @@ fn scopes<'c>(claims: &'c Claims, name: &str) -> Result<impl Iterator<Item = &'c
 /// Whom the claims name, as far as the entry lets them. An owner with a comma or blanks around it is none: an event's
 /// audience could not name it, or would name another.
 fn affiliation(entry: &IssuerSettings, claims: &Claims) -> Result<Affiliation, ForeignDenied> {
-    let ClaimNames { client_id: _, scope: _, parties, subscriber, group } = &entry.claims;
+    let ClaimNames { client_id: _, scope: _, parties, subscriber, group, organisation } = &entry.claims;
     Ok(Affiliation {
-        parties: owners(entry, claims, parties.as_deref())?,
-        subscriber: owners(entry, claims, subscriber.as_deref())?.into_iter().next(),
-        groups: owners(entry, claims, group.as_deref())?,
-        organisation: None,
+        parties: owners(entry, claims, parties.as_deref(), "")?,
+        subscriber: owners(entry, claims, subscriber.as_deref(), "")?.into_iter().next(),
+        groups: owners(entry, claims, group.as_deref(), "/")?,
+        organisation: named(claims, organisation.as_deref())?,
     })
 }
 
-/// The owners in the claim of this name, in order, each once.
-fn owners(entry: &IssuerSettings, claims: &Claims, name: Option<&str>) -> Result<Vec<String>, ForeignDenied> {
+/// The text in the claim of this name.
+fn named(claims: &Claims, name: Option<&str>) -> Result<Option<String>, ForeignDenied> {
+    let Some(name) = name else { return Ok(None) };
+    let fits = |text: &&str| (1..=MAX_NAME).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    let wrong = || ForeignDenied::Claim(name.to_owned());
+    claims.text(name)?.map(|text| Some(text).filter(fits).map(str::to_owned).ok_or_else(wrong)).transpose()
+}
+
+/// The owners in the claim of this name, in order, each once, without what each may begin with: some issuers write a group
+/// as a path, `/acme` (contracts/recipients.md).
+fn owners(
+    entry: &IssuerSettings,
+    claims: &Claims,
+    name: Option<&str>,
+    begin: &str,
+) -> Result<Vec<String>, ForeignDenied> {
     let Some(name) = name else { return Ok(Vec::new()) };
-    let named = claims.texts(name)?;
+    let named = claims.texts(name)?.into_iter().map(|owner| owner.strip_prefix(begin).unwrap_or(owner));
+    let named: Vec<_> = named.collect();
     if named.iter().any(|owner| owner.is_empty() || owner.contains(',') || owner.trim() != *owner) {
         return Err(ForeignDenied::Claim(name.to_owned()));
     }

@@ -64,12 +64,14 @@ pub struct ClaimNames {
     pub subscriber: Option<String>,
     /// Groups that it belongs to: text, or an array of texts.
     pub group: Option<String>,
+    /// The organisation that it belongs to: text.
+    pub organisation: Option<String>,
 }
 
 impl Default for ClaimNames {
     /// What RFC 9068 (2.2) and RFC 8693 (4.2) call them; owners have no standard name, so none are taken unasked.
     fn default() -> Self {
         let (client_id, scope) = ("client_id".to_owned(), "scope".to_owned());
-        Self { client_id, scope, parties: None, subscriber: None, group: None }
+        Self { client_id, scope, parties: None, subscriber: None, group: None, organisation: None }
     }
 }

@@ -52,6 +52,7 @@ impl WebhookChannel {
             policies,
             idle_connections,
             registration_header,
+            api_keys: _,
         } = settings;
         let way = |policy: WebhookPolicy| {
             let WebhookPolicy { egress, rate, answers } = policy;

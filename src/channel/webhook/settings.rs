@@ -1,12 +1,14 @@
 //! `[webhooks]` and `[[webhooks.egress]]`, as far as sending goes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use http::header::HeaderName;
 
 use crate::base::outbound::EgressSettings;
 use crate::base::rate::Rate;
+use crate::base::secret::SecretString;
+use crate::model::id::ClientId;
 
 /// How webhooks are sent.
 #[derive(Clone, Debug)]
@@ -24,6 +26,8 @@ pub struct WebhookSettings {
     /// The header in which those of registrations show their secret instead of signing (`api.registrations.proof_header`);
     /// `None`: they are signed.
     pub registration_header: Option<HeaderName>,
+    /// What requests of a client's subscriptions of the management contract carry as `x-api-key`, by client.
+    pub api_keys: HashMap<ClientId, SecretString>,
 }
 
 impl Default for WebhookSettings {
@@ -36,6 +40,7 @@ impl Default for WebhookSettings {
             policies: Vec::new(),
             idle_connections: 32,
             registration_header: None,
+            api_keys: HashMap::new(),
         }
     }
 }
