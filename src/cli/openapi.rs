@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
 use super::output;
-use crate::api::{admin, events, polling, root};
+use crate::api::{admin, events, polling, recipients, root};
 use crate::config::{self, Settings};
 
 /// Print the OpenAPI document of a contract
@@ -23,6 +23,7 @@ pub(super) struct Openapi {
 enum Contract {
     Polling,
     Events,
+    Recipients,
     /// What stands outside every mount: the token endpoint and the pages of problems
     Root,
     /// Health, metrics and the configuration, on the admin listener
@@ -44,6 +45,12 @@ fn document(contract: Contract) -> String {
     match contract {
         Contract::Polling => polling::document(&polling::PollingSettings { public_url, ..polling.expect(ENABLED) }),
         Contract::Events => events::document(&events::EventsSettings { public_url, ..events.expect(ENABLED) }),
+        Contract::Recipients => recipients::document(&recipients::RecipientsSettings {
+            mount: "/api/v1/notification".to_owned(),
+            scopes: recipients::RecipientsScopes::default(),
+            public_url,
+            token_path: operator.token_path,
+        }),
         Contract::Root => root::document(root::RootSettings { public_url, ..root }),
         Contract::Admin => admin::document("", &operator.token_path),
         Contract::Operator => events::operator_document(&events::OperatorSettings { public_url, ..operator }),

@@ -2,13 +2,15 @@
 //!
 //! A declared client owns what the files say now. A client of an external issuer owns what the token named that made its
 //! subscription, cut to what the issuer's entry allows now; a subscription that somebody else made for it, or that the
-//! files declare, owns nothing, so that it gets only events without an audience. Who is neither has nothing.
+//! files declare, owns nothing, so that it gets only events without an audience. Who is neither has nothing. What a group is
+//! mailed about (contracts/recipients.md) is the group's, whoever asked for it.
 
 use super::EngineSettings;
+use crate::model::holder::is_client;
 use crate::model::id::ClientId;
 use crate::model::owners::{Owners, may_see};
 use crate::model::pattern::Patterns;
-use crate::model::subscription::Subscription;
+use crate::model::subscription::{ContractName, Subscription};
 
 /// What the files say of a client besides what it owns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,14 +33,18 @@ pub struct ForeignClients {
 }
 
 impl EngineSettings {
-    /// Whether the files know this client: they declare it, or an issuer's entry stands for it.
+    /// Whether the files know this client: they declare it, or an issuer's entry stands for it. What stands in the place
+    /// of a client never goes.
     #[must_use]
     pub fn knows(&self, client: &ClientId) -> bool {
-        self.owners.contains_key(client) || self.issuer_of(client).is_some()
+        !is_client(client) || self.owners.contains_key(client) || self.issuer_of(client).is_some()
     }
 
     /// The owners that decide what `subscription` may see now.
     pub(super) fn owners_of(&self, subscription: &Subscription) -> Owners {
+        if subscription.contract == ContractName::Recipients {
+            return Owners::new(subscription.holders.iter().cloned());
+        }
         if let Some(own) = self.owners.get(&subscription.client_id) {
             return own.clone();
         }
@@ -51,6 +57,9 @@ impl EngineSettings {
     /// Whether an event with this audience may reach `subscription` (design.md, "Nouns").
     pub(super) fn lets_see(&self, subscription: &Subscription, audience: Option<&Owners>) -> bool {
         let Some(audience) = audience else { return true };
+        if subscription.contract == ContractName::Recipients {
+            return subscription.holders.iter().any(|group| audience.contains(group));
+        }
         if let Some(own) = self.owners.get(&subscription.client_id) {
             return may_see(Some(audience), own);
         }

@@ -25,6 +25,7 @@ mod operator;
 mod poll;
 mod provision;
 mod publish;
+mod recipients;
 mod subscribe;
 mod sweep;
 mod webhook_domains;
@@ -51,6 +52,7 @@ pub use self::operator::{
 pub use self::poll::{AnswerWatch, MAX_PAGE_BYTES, PollError, PollRequest, Polled};
 pub use self::provision::{ProvisionError, Provisioned, foresee};
 pub use self::publish::{Directed, DirectedError, Objection, PublishError, Refused, Route};
+pub use self::recipients::{RecipientLists, RecipientTable, RecipientsError};
 pub use self::subscribe::{
     ChangeError, ReadError, SubscribeRequest, SubscriptionRefused, SubscriptionView, UnsubscribeError,
 };

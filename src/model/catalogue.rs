@@ -64,6 +64,15 @@ impl Catalogue {
         self.types.values()
     }
 
+    /// The types that say themselves that they are of `contract`, in the order of their ids.
+    #[must_use]
+    pub fn types_of(&self, contract: ContractName) -> Vec<&EventType> {
+        let is_of = |t: &&EventType| t.contracts.as_ref().is_some_and(|c| c.iter().any(|c| c == contract.as_str()));
+        let mut types: Vec<_> = self.types.values().filter(is_of).collect();
+        types.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        types
+    }
+
     /// Whether events of this type are taken: it is declared, or built in, or the catalogue is open.
     #[must_use]
     pub fn knows(&self, id: &str) -> bool {

@@ -8,6 +8,7 @@ pub mod cloud_event;
 pub mod condition;
 pub mod event;
 pub mod filter;
+pub mod holder;
 pub mod id;
 pub mod json;
 pub mod notification;

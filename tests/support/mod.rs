@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use tidings::api::events::{EventsContract, EventsSettings};
 use tidings::api::metrics::ApiMetrics;
 use tidings::api::polling::{PollingContract, PollingSettings, UnknownMembers};
+use tidings::api::recipients::{RecipientsContract, RecipientsSettings};
 use tidings::api::root::{RootContract, RootSettings};
 use tidings::auth::issuers::TrustedIssuers;
 use tidings::auth::{
@@ -33,6 +34,7 @@ use tidings::base::seal::SealKey;
 use tidings::base::secret::{ExposeSecret, SecretHash};
 use tidings::base::stop::Stop;
 use tidings::engine::{ClientLimits, DeliverySettings, Engine, EngineSettings, ForeignClients};
+use tidings::http::contract::Contract;
 use tidings::http::metrics::HttpMetrics;
 use tidings::http::settings::{ListenAddress, ServerSettings};
 use tidings::http::{Doorkeeper, Server, ServerParts};
@@ -75,6 +77,8 @@ pub(crate) struct Setup {
     pub(crate) max_wait: Duration,
     pub(crate) limits: ClientLimits,
     pub(crate) delivery: DeliverySettings,
+    /// The recipients contract, where it is enabled.
+    pub(crate) recipients: Option<RecipientsSettings>,
     /// Changes the settings of credentials before the start.
     pub(crate) tune_auth: fn(&mut AuthSettings),
 }
@@ -96,6 +100,7 @@ impl Default for Setup {
             max_wait: Duration::from_mins(1),
             limits: ClientLimits::default(),
             delivery: DeliverySettings::default(),
+            recipients: None,
             tune_auth: |_| {},
         }
     }
@@ -212,12 +217,16 @@ impl Appliance {
         let polling = PollingContract::new(polling_settings(&setup), engine.clone(), &api_metrics);
         let token_paths = vec![TOKEN_PATH.to_owned()];
         let root = RootSettings { token_paths, public_url: PUBLIC_URL.to_owned(), certificates: false };
+        let mut contracts: Vec<Arc<dyn Contract>> = vec![
+            Arc::new(polling),
+            Arc::new(EventsContract::new(events_settings(&setup), engine.clone())),
+            Arc::new(RootContract::new(root, Arc::new(token_service()), webhook_keys, Arc::new(clock.clone()))),
+        ];
+        if let Some(recipients) = &setup.recipients {
+            contracts.push(Arc::new(RecipientsContract::new(recipients.clone(), engine.clone())));
+        }
         let parts = ServerParts {
-            contracts: vec![
-                Arc::new(polling),
-                Arc::new(EventsContract::new(events_settings(&setup), engine.clone())),
-                Arc::new(RootContract::new(root, Arc::new(token_service()), webhook_keys, Arc::new(clock.clone()))),
-            ],
+            contracts,
             authenticator: Arc::new(Doorkeeper::new(
                 Authenticator::new(&auth, keys.clone(), gate.clients.clone()),
                 Arc::new(TrustedIssuers::new(Vec::new(), outbound, Arc::new(clock.clone()))),

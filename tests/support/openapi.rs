@@ -15,7 +15,7 @@ use serde_json::Value;
 
 /// What the server's own listeners answer with.
 static CONTRACTS: LazyLock<Vec<Document>> =
-    LazyLock::new(|| ["polling", "events", "root"].map(Document::shipped).into_iter().collect());
+    LazyLock::new(|| ["polling", "events", "recipients", "root"].map(Document::shipped).into_iter().collect());
 static ADMIN: LazyLock<Vec<Document>> =
     LazyLock::new(|| ["admin", "operator"].map(Document::shipped).into_iter().collect());
 
@@ -94,7 +94,9 @@ impl Exchange<'_> {
         let path = self.target.split('?').next().unwrap_or_default();
         let below = |document: &Document| {
             let rest = path.strip_prefix(&*document.mount)?;
-            (rest.is_empty() || rest.starts_with('/')).then(|| rest.to_owned())
+            // The mount itself is the path that ends in a slash.
+            let rest = if rest.is_empty() { "/" } else { rest };
+            rest.starts_with('/').then(|| rest.to_owned())
         };
         let mounted = documents.iter().filter_map(|document| Some((document, below(document)?)));
         let (document, path) = mounted.max_by_key(|(document, _)| document.mount.len()).ok_or("it is nobody's")?;

@@ -54,6 +54,7 @@ fn describe(name: &str, status: u16, at_most: Presence) -> (String, Header) {
         "www-authenticate" if status == 401 => ("WWW-Authenticate", Always, "The challenge (RFC 9110, 11.6.1)."),
         "www-authenticate" => ("WWW-Authenticate", Sometimes, "The scope that is missing, if it is one (RFC 6750, 3)."),
         "allow" => ("Allow", Always, "The methods that the path has."),
+        "etag" => ("ETag", Always, "The version of what is shown (RFC 9110, 8.8.3)."),
         "location" => ("Location", Always, "The URL of what was made."),
         "cache-control" => ("Cache-Control", Always, "Whether and for how long the answer may be kept."),
         "pragma" => ("Pragma", Always, "`no-cache`, for caches of HTTP/1.0."),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::model::recipients::AllowedRecipients;
+
 /// How many pauses a schedule has at most.
 pub const MAX_SCHEDULE: usize = 64;
 
@@ -42,6 +44,8 @@ pub struct DeliverySettings {
     pub email: Option<ChannelSettings>,
     /// How long an address is not mailed to after a relay has said that it does not exist.
     pub suppress_for: Duration,
+    /// `email.allowed_recipients`: which addresses callers of an API may name. Nothing that is sent is bound by it.
+    pub allowed_recipients: AllowedRecipients,
 }
 
 /// The default of [`DeliverySettings::suppress_for`].
@@ -49,6 +53,7 @@ const SUPPRESS_FOR: Duration = Duration::from_hours(30 * 24);
 
 impl Default for DeliverySettings {
     fn default() -> Self {
-        Self { webhooks: ChannelSettings::webhooks(), email: None, suppress_for: SUPPRESS_FOR }
+        let allowed_recipients = AllowedRecipients::default();
+        Self { webhooks: ChannelSettings::webhooks(), email: None, suppress_for: SUPPRESS_FOR, allowed_recipients }
     }
 }
