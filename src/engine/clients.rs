@@ -2,8 +2,9 @@
 //!
 //! A declared client owns what the files say now. A client of an external issuer owns what the token named that made its
 //! subscription, cut to what the issuer's entry allows now; a subscription that somebody else made for it, or that the
-//! files declare, owns nothing, so that it gets only events without an audience. Who is neither has nothing. What a group is
-//! mailed about (contracts/recipients.md) is the group's, whoever asked for it.
+//! files declare, owns nothing, so that it gets only events without an audience. Who is neither has nothing.
+//! The list of a group is the group's, whichever client changed it; what a client made that acts for any subscriber is
+//! that subscriber's.
 
 use super::EngineSettings;
 use crate::model::holder::is_client;
@@ -42,7 +43,7 @@ impl EngineSettings {
 
     /// The owners that decide what `subscription` may see now.
     pub(super) fn owners_of(&self, subscription: &Subscription) -> Owners {
-        if subscription.contract == ContractName::Recipients {
+        if self.is_for_its_holders(subscription) {
             return Owners::new(subscription.holders.iter().cloned());
         }
         if let Some(own) = self.owners.get(&subscription.client_id) {
@@ -57,14 +58,28 @@ impl EngineSettings {
     /// Whether an event with this audience may reach `subscription` (design.md, "Nouns").
     pub(super) fn lets_see(&self, subscription: &Subscription, audience: Option<&Owners>) -> bool {
         let Some(audience) = audience else { return true };
-        if subscription.contract == ContractName::Recipients {
-            return subscription.holders.iter().any(|group| audience.contains(group));
+        if self.is_for_its_holders(subscription) {
+            return subscription.holders.iter().any(|holder| audience.contains(holder));
         }
         if let Some(own) = self.owners.get(&subscription.client_id) {
             return may_see(Some(audience), own);
         }
         let Some(stored) = &subscription.owners else { return false };
         self.issuer_of(&subscription.client_id).is_some_and(|issuer| issuer.share(stored, audience))
+    }
+
+    /// Whether it is for its holders alone, and not for whom its client owns: the list of a group, whoever of it changed
+    /// that last; and what a declared client made for another subscriber, which it has named as its owner.
+    fn is_for_its_holders(&self, subscription: &Subscription) -> bool {
+        let Subscription { contract, client_id, holders, owners, .. } = subscription;
+        match contract {
+            ContractName::Recipients => true,
+            ContractName::Registrations => {
+                let named = owners.as_ref().is_some_and(|owners| owners.iter().eq(holders.iter()));
+                named && self.owners.contains_key(client_id)
+            }
+            ContractName::Polling | ContractName::Management | ContractName::Trigger => false,
+        }
     }
 
     fn issuer_of(&self, client: &ClientId) -> Option<&ForeignClients> {

@@ -159,7 +159,8 @@ fn reconcile(settings: &EngineSettings, set: &SubscriptionSet) -> (Vec<Subscript
 /// The subscriptions made through an API that are to be held for their client's removal, or released; in order.
 fn with_hold_to_change(settings: &EngineSettings, set: &SubscriptionSet, hold: bool) -> Vec<SubscriptionId> {
     let is_held = |s: &Subscription| s.holds.iter().any(|hold| hold.reason == HoldReason::ClientRemoved);
-    let changes = |s: &Subscription| is_held(s) != hold && settings.knows(&s.client_id) != hold;
+    let is_known = |s: &Subscription| settings.knows(&s.client_id) || !s.contract.is_of_its_client();
+    let changes = |s: &Subscription| is_held(s) != hold && is_known(s) != hold;
     let of_api = set.iter().filter(|s| s.origin == Origin::Api && changes(s));
     let mut ids: Vec<_> = of_api.map(|s| s.id.clone()).collect();
     ids.sort_unstable();
@@ -197,20 +198,16 @@ fn no_longer_named(declared: &[SubscriptionDraft], set: &SubscriptionSet) -> Vec
     let named: HashSet<_> = declared.iter().map(|d| &d.id).collect();
     let mut gone: Vec<_> = set
         .iter()
-        .filter(|s| s.origin == Origin::Configuration && s.intake == Intake::Open && !named.contains(&s.id))
+        .filter(|s| s.origin == Origin::Configuration && s.intake != Intake::Draining && !named.contains(&s.id))
         .map(|s| (s.id.clone(), s.on_remove))
         .collect();
     gone.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     gone
 }
 
+/// One whose time is over is what it is declared as while that is the same.
 fn is_same(draft: &SubscriptionDraft, stored: &Subscription) -> bool {
-    stored.intake == Intake::Open
-        && stored.event_types == draft.event_types
-        && stored.client_id == draft.client_id
-        && stored.contract == draft.contract
-        && stored.on_remove == draft.on_remove
-        && stored.endpoints.iter().map(|endpoint| &endpoint.target).eq(&draft.endpoints)
+    stored.intake != Intake::Draining && stored.to_draft() == *draft
 }
 
 fn list(ids: &[SubscriptionId]) -> String {

@@ -115,7 +115,7 @@ impl Engine {
     async fn create(&self, draft: SubscriptionDraft) -> Result<Arc<Subscription>, SubscriptionRefused> {
         let mut changes = Vec::with_capacity(2);
         // Its client may have been removed by a reload after the request was let in.
-        if !self.settings.load().knows(&draft.client_id) {
+        if draft.contract.is_of_its_client() && !self.settings.load().knows(&draft.client_id) {
             changes.push(SubscriptionChange::Hold(draft.id.clone(), HoldReason::ClientRemoved));
         }
         changes.insert(0, SubscriptionChange::Create(draft));
@@ -147,7 +147,9 @@ impl Engine {
         // Counting and making are one step, so that the limit is exact.
         let _one_at_a_time = self.subscribing.lock().await;
         check()?;
-        self.refuse_too_many(&draft.client_id)?;
+        if draft.contract.is_of_its_client() {
+            self.refuse_too_many(&draft.client_id)?;
+        }
         Ok(self.create(draft).await?)
     }
 
@@ -245,7 +247,9 @@ impl Engine {
     fn refuse_too_many(&self, client: &ClientId) -> Result<(), SubscriptionRefused> {
         let limit = self.settings.load().limits.subscriptions;
         let subscriptions = self.store.subscriptions();
-        let own = subscriptions.iter().filter(|s| s.client_id == *client && s.origin == Origin::Api).count();
+        let counts =
+            |s: &Subscription| s.client_id == *client && s.origin == Origin::Api && s.contract.is_of_its_client();
+        let own = subscriptions.iter().filter(|s| counts(s)).count();
         if own < limit { Ok(()) } else { Err(SubscriptionRefused::TooMany { limit }) }
     }
 

@@ -28,6 +28,16 @@ impl ContractName {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Polling, Self::Registrations, Self::Management, Self::Recipients, Self::Trigger];
 
+    /// Whether its subscriptions are those of the client that they name: held while nobody knows it, and counted among those
+    /// that it may have. In the others a client only keeps what a group or a customer has.
+    #[must_use]
+    pub const fn is_of_its_client(self) -> bool {
+        match self {
+            Self::Polling | Self::Registrations | Self::Management => true,
+            Self::Recipients | Self::Trigger => false,
+        }
+    }
+
     /// The name in configuration and answers.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -287,6 +297,13 @@ pub struct Subscription {
 }
 
 impl Subscription {
+    /// Whether events of its types go to it at `now`: its end has not passed, whether or not that has been noted, and it is
+    /// not a customer, who is told what is triggered.
+    #[must_use]
+    pub fn takes_by_type(&self, now: Timestamp) -> bool {
+        self.contract != ContractName::Trigger && self.expires_at.is_none_or(|end| now < end)
+    }
+
     /// Whether nothing of it is handed out for now.
     #[must_use]
     pub fn is_held(&self) -> bool {
