@@ -1,6 +1,7 @@
 //! Which endpoints get an event. Pure: the subscriptions and what the files say come in.
 
 use super::EngineSettings;
+use crate::base::clock::Timestamp;
 use crate::model::catalogue::Catalogue;
 use crate::model::event::EventDraft;
 use crate::model::id::{EndpointNumber, EventTypeId, SubscriptionId};
@@ -18,9 +19,14 @@ pub(super) struct Matched {
     pub endpoints: usize,
 }
 
-/// Matches `draft` against `set`.
-pub(super) fn match_event(draft: &EventDraft, set: &SubscriptionSet, settings: &EngineSettings) -> Matched {
-    match_own(draft, None, set, settings)
+/// Matches `draft` against `set` at `now`.
+pub(super) fn match_event(
+    draft: &EventDraft,
+    set: &SubscriptionSet,
+    settings: &EngineSettings,
+    now: Timestamp,
+) -> Matched {
+    match_own(draft, None, set, settings, now)
 }
 
 /// The same for an event that tells of the subscription `about`: the contacts of that get it too.
@@ -29,13 +35,16 @@ pub(super) fn match_own(
     about: Option<&SubscriptionId>,
     set: &SubscriptionSet,
     settings: &EngineSettings,
+    now: Timestamp,
 ) -> Matched {
     let catalogue = &settings.catalogue;
     let mut openness = Openness::new(catalogue, &draft.event_type);
     let mut found: ByKind<Vec<EndpointNumber>> = ByKind::default();
     let (mut subscriptions, mut of_about) = (0, false);
     for subscription in set.wanting(&draft.event_type) {
-        if settings.lets_see(subscription, draft.audience.as_ref()) && collect(subscription, &mut openness, &mut found)
+        if subscription.takes_by_type(now)
+            && settings.lets_see(subscription, draft.audience.as_ref())
+            && collect(subscription, &mut openness, &mut found)
         {
             subscriptions += 1;
             of_about |= about == Some(&subscription.id);
@@ -146,6 +155,10 @@ mod tests {
         })
     }
 
+    fn matches(draft: &EventDraft, set: &SubscriptionSet, settings: &EngineSettings) -> Matched {
+        match_event(draft, set, settings, Timestamp::default())
+    }
+
     fn target(kind: EndpointKind) -> Target {
         match kind {
             EndpointKind::Poll => Target::Poll,
@@ -228,7 +241,7 @@ mod tests {
 
     #[test]
     fn endpoints_are_grouped_by_kind_in_ascending_order_with_the_ttl_of_type_and_kind() {
-        let matched = match_event(&draft(None), &set(), &settings(vec![event_type(None, None)], &[]));
+        let matched = matches(&draft(None), &set(), &settings(vec![event_type(None, None)], &[]));
         assert_eq!((matched.subscriptions, matched.endpoints), (2, 3));
         assert_eq!(matched.targets[0].endpoints, [EndpointNumber(2), EndpointNumber(7)]);
         assert_eq!(matched.targets[0].ttl, Duration::from_secs(9));
@@ -239,7 +252,7 @@ mod tests {
     #[test]
     fn an_audience_is_compared_with_the_owners_of_the_subscription_s_client() {
         let settings = settings(Vec::new(), &[("one", &["1001"]), ("two", &[])]);
-        let targets = |audience| match_event(&draft(audience), &set(), &settings).targets;
+        let targets = |audience| matches(&draft(audience), &set(), &settings).targets;
         assert_eq!(targets(Some("1001,5"))[0].endpoints, [EndpointNumber(2)]);
         assert!(targets(Some("1002")).is_empty());
         assert_eq!(targets(None).len(), 2);
@@ -254,7 +267,7 @@ mod tests {
         set.insert(subscription("lent", "partner-a", &[(2, EndpointKind::Poll)]));
         let mut settings = settings(Vec::new(), &[]);
         let matched = |settings: &EngineSettings, audience| {
-            let targets = match_event(&draft(audience), &set, settings).targets;
+            let targets = matches(&draft(audience), &set, settings).targets;
             targets.iter().flat_map(|group| group.endpoints.clone()).map(|number| number.0).collect::<Vec<_>>()
         };
         let patterns = |of: &[&str]| Patterns::new(of.iter().map(|&pattern| pattern.to_owned()));
@@ -280,10 +293,10 @@ mod tests {
     #[test]
     fn a_type_that_may_not_go_there_matches_nothing() {
         let webhook_only = event_type(Some(vec![EndpointKind::Webhook]), None);
-        let matched = match_event(&draft(None), &set(), &settings(vec![webhook_only], &[]));
+        let matched = matches(&draft(None), &set(), &settings(vec![webhook_only], &[]));
         assert_eq!((matched.subscriptions, matched.endpoints), (1, 1));
         let elsewhere = event_type(None, Some(vec!["registrations".to_owned()]));
-        let matched = match_event(&draft(None), &set(), &settings(vec![elsewhere], &[]));
+        let matched = matches(&draft(None), &set(), &settings(vec![elsewhere], &[]));
         assert_eq!((matched.subscriptions, matched.endpoints), (0, 0));
     }
 }

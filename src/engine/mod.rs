@@ -21,6 +21,7 @@ mod history;
 mod lease;
 mod limits;
 mod matching;
+mod notices;
 mod operator;
 mod poll;
 mod provision;
@@ -45,6 +46,7 @@ pub use self::deliver::{
 };
 pub use self::lease::LeaseRequest;
 pub use self::limits::ClientLimits;
+pub use self::notices::SECRET_EXPIRY;
 pub use self::operator::{
     ActError, Bulk, BulkAction, BulkDone, BulkError, Chosen, EndpointView, EventReport, Filter, MAX_BULK, Next,
     PurgeError, StoryReport, SubscriptionFilter, SubscriptionReport, Suppressed, Why,
@@ -98,6 +100,8 @@ pub struct Engine {
     settings: ArcSwap<EngineSettings>,
     stop: Stop,
     sweeps: sweep::Board,
+    /// What has been told of ends.
+    notices: notices::Told,
     waiting: limits::WaitingPolls,
     /// Held while a subscription is made, so that neither its client nor the limit goes meanwhile.
     subscribing: Mutex<()>,
@@ -126,6 +130,7 @@ impl Engine {
             settings: ArcSwap::from_pointee(settings),
             stop,
             sweeps: sweep::Board::default(),
+            notices: notices::Told::default(),
             waiting: limits::WaitingPolls::default(),
             subscribing: Mutex::default(),
             matching: RwLock::default(),

@@ -5,15 +5,15 @@
 use std::time::Duration;
 
 use super::matching::{Matched, match_event, match_own};
-use super::{Engine, EngineSettings, Receipt, StoreError};
+use super::{Engine, EngineSettings, Receipt, SECRET_EXPIRY, StoreError};
 use crate::base::clock::Timestamp;
 use crate::model::catalogue::Catalogue;
 use crate::model::condition::{SECRET_EXPIRY, is_own};
 use crate::model::event::{EventDraft, Identity};
-use crate::model::id::{MAX_TARGETS, SubscriptionId};
+use crate::model::id::{EventTypeId, MAX_TARGETS, SubscriptionId};
 use crate::model::notification::EndpointKind;
 use crate::model::subscription::SubscriptionSet;
-use crate::store::{Append, AppendError, NewEvent, Repeats, Room, TargetGroup};
+use crate::store::{Append, AppendError, KeptCondition, NewEvent, Repeats, Room, TargetGroup};
 
 /// How often a batch is matched before it is given up: each further time means that the subscriptions changed between
 /// matching and the transaction.
@@ -121,7 +121,7 @@ impl Engine {
         let _settings_stay = self.matching.read().await;
         let settings = self.settings();
         check(&drafts, &settings.catalogue)?;
-        self.append(|set| match_all(&drafts, set, &settings)).await
+        self.append(|set| match_all(&drafts, set, &settings, self.store.now())).await
     }
 
     /// Stores an event that the appliance itself tells, and fans it out: to who wants its type, and where it tells of the
@@ -134,12 +134,52 @@ impl Engine {
     ) -> Result<Vec<Receipt>, PublishError> {
         let _settings_stay = self.matching.read().await;
         let settings = self.settings();
+        self.append_own(draft, None, |set| match_own(draft, about, set, &settings, self.store.now())).await
+    }
+
+    /// The same, but it tells the contacts of a subscription of itself, and `keep` is kept with it.
+    pub(super) async fn publish_to_contacts(
+        &self,
+        draft: &EventDraft,
+        subscription: &SubscriptionId,
+        keep: KeptCondition,
+    ) -> Result<Vec<Receipt>, PublishError> {
+        let _settings_stay = self.matching.read().await;
+        let settings = self.settings();
+        self.append_own(draft, Some(keep), |set| match_own(draft, Some(subscription), set, &settings, self.store.now()))
+            .await
+    }
+
+    /// The same, but it goes to the webhook of a subscription and to nobody else.
+    pub(super) async fn publish_to_webhook(
+        &self,
+        draft: &EventDraft,
+        subscription: &SubscriptionId,
+        keep: KeptCondition,
+    ) -> Result<Vec<Receipt>, PublishError> {
+        let _settings_stay = self.matching.read().await;
+        let settings = self.settings();
+        let route = Route { subscription: subscription.clone(), kind: EndpointKind::Webhook, from: None };
+        let only = |set: &SubscriptionSet| {
+            let targets = targets_of(std::slice::from_ref(&route), &draft.event_type, set, &settings.catalogue);
+            let endpoints = targets.iter().map(|target| target.endpoints.len()).sum();
+            Matched { subscriptions: u32::from(endpoints > 0), targets, endpoints }
+        };
+        self.append_own(draft, Some(keep), only).await
+    }
+
+    async fn append_own(
+        &self,
+        draft: &EventDraft,
+        keep: Option<KeptCondition>,
+        matching: impl Fn(&SubscriptionSet) -> Matched,
+    ) -> Result<Vec<Receipt>, PublishError> {
         let ahead = self.store.clock_doubt().map_or(Duration::ZERO, |doubt| doubt.wall.since(doubt.ledger));
         self.append(|set| {
-            let mut matched = match_own(draft, about, set, &settings);
+            let mut matched = matching(set);
             matched.targets.iter_mut().for_each(|target| target.ttl = target.ttl.saturating_add(ahead));
             let event = new_event(0, draft, matched)?;
-            Ok(Append { matched_against: set.version(), events: vec![event], own: true, keep: None })
+            Ok(Append { matched_against: set.version(), events: vec![event], own: true, keep: keep.clone() })
         })
         .await
     }
@@ -214,8 +254,13 @@ fn check(drafts: &[EventDraft], catalogue: &Catalogue) -> Result<(), PublishErro
     if refused.is_empty() { Ok(()) } else { Err(PublishError::Refused(refused)) }
 }
 
-fn match_all(drafts: &[EventDraft], set: &SubscriptionSet, settings: &EngineSettings) -> Result<Append, PublishError> {
-    let matched = |draft| match_event(draft, set, settings);
+fn match_all(
+    drafts: &[EventDraft],
+    set: &SubscriptionSet,
+    settings: &EngineSettings,
+    now: Timestamp,
+) -> Result<Append, PublishError> {
+    let matched = |draft| match_event(draft, set, settings, now);
     let events = drafts.iter().enumerate().map(|(index, draft)| new_event(index, draft, matched(draft)));
     Ok(Append { matched_against: set.version(), events: events.collect::<Result<_, _>>()?, own: false, keep: None })
 }
@@ -236,19 +281,30 @@ fn new_event(index: usize, draft: &EventDraft, matched: Matched) -> Result<NewEv
 /// The event for the endpoints that `routes` name.
 fn directed_event(directed: &Directed, routes: &[Route], set: &SubscriptionSet, catalogue: &Catalogue) -> NewEvent {
     let Directed { draft, identity, repeats } = directed;
-    let (mut targets, mut matched) = (Vec::new(), 0);
+    let targets = targets_of(routes, &draft.event_type, set, catalogue);
+    let matched = u32::try_from(targets.len()).unwrap_or(u32::MAX);
+    NewEvent { draft: draft.clone(), identity: *identity, repeats: *repeats, matched, targets }
+}
+
+/// The endpoints that `routes` name, each route a group; those that name none are left out.
+fn targets_of(
+    routes: &[Route],
+    event_type: &EventTypeId,
+    set: &SubscriptionSet,
+    catalogue: &Catalogue,
+) -> Vec<TargetGroup> {
+    let mut targets = Vec::new();
     for Route { subscription, kind, from } in routes {
         let endpoints = set.get(subscription.as_str()).into_iter().flat_map(|s| &s.endpoints);
         let wanted = endpoints.filter(|endpoint| endpoint.kind() == *kind && endpoint.target.takes_events());
         let mut endpoints: Vec<_> = wanted.map(|endpoint| endpoint.number).collect();
         if !endpoints.is_empty() {
             endpoints.sort_unstable();
-            let ttl = catalogue.ttl(draft.event_type.as_str(), *kind);
+            let ttl = catalogue.ttl(event_type.as_str(), *kind);
             targets.push(TargetGroup { kind: *kind, ttl, endpoints, from: *from });
-            matched += 1;
         }
     }
-    NewEvent { draft: draft.clone(), identity: *identity, repeats: *repeats, matched, targets }
+    targets
 }
 
 /// Whether only the appliance itself makes events of this type (contracts/events.md).

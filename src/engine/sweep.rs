@@ -1,5 +1,5 @@
 //! The sweep: what time has brought is settled and removed, once a second, in the store's bounded steps; and
-//! subscriptions that were to be drained and are.
+//! subscriptions that were to be drained and are, or whose time is over or nearly so.
 //!
 //! It is a worker over an idempotent operation without input: nothing depends on when it runs (an expired notification
 //! is not handed out, swept or not), and a failure is only noted and tried again.
@@ -11,10 +11,14 @@ use parking_lot::Mutex;
 
 use super::Engine;
 use crate::base::clock::Timestamp;
-use crate::store::{StoreError, Swept};
+use crate::model::subscription::{Intake, Origin, Subscription};
+use crate::store::{StoreError, SubscribeError, SubscriptionChange, Swept};
 
 /// From the end of one sweep to the begin of the next.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long a subscription whose time is over can be read (contracts/management.md, "Subscription").
+const ENDED_SHOWN: Duration = Duration::from_hours(30 * 24);
 
 /// How the sweep is doing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,10 +65,43 @@ impl Engine {
             let swept = self.sweep_step().await?;
             self.count(swept);
             if !swept.more || self.stop.is_stopped() {
-                return self.remove_drained().await.map_err(|error| error.to_string());
+                self.remove_drained().await.map_err(|error| error.to_string())?;
+                self.end_expired().await.map_err(|error| error.to_string())?;
+                return self.tell_of_ends().await.map_err(|error| error.to_string());
             }
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Ends subscriptions whose time is over, and removes those that an API made and that have been so for long enough.
+    async fn end_expired(&self) -> Result<(), StoreError> {
+        if self.store.clock_doubt().is_some() || self.ends().is_empty() {
+            return Ok(());
+        }
+        // A later end, or another use of it, must not come between.
+        let _none_is_changed = self.subscribing.lock().await;
+        match self.store.change_subscriptions(self.ends()).await {
+            Err(SubscribeError::Store(error)) => Err(error),
+            // Somebody ended one meanwhile: the next sweep has the others.
+            Ok(_) | Err(SubscribeError::Exists(_) | SubscribeError::Missing(_)) => Ok(()),
+        }
+    }
+
+    fn ends(&self) -> Vec<SubscriptionChange> {
+        let now = self.store.now();
+        let set = self.store.subscriptions();
+        let change = |subscription: &Arc<Subscription>| {
+            let Subscription { id, expires_at, ended_at, origin, intake, .. } = &**subscription;
+            match intake {
+                Intake::Open if expires_at.is_some_and(|end| end <= now) => Some(SubscriptionChange::End(id.clone())),
+                // Those that the files declare stay for as long as they are declared.
+                Intake::Ended if *origin == Origin::Api && ended_at.is_some_and(|at| now.since(at) >= ENDED_SHOWN) => {
+                    Some(SubscriptionChange::Remove(id.clone()))
+                }
+                Intake::Open | Intake::Draining | Intake::Ended => None,
+            }
+        };
+        set.iter().filter_map(change).collect()
     }
 
     /// One step, in a task of its own so that a panic in it becomes a failure.

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::finding::{DAY, Finding, Key, Repeat};
 use crate::base::clock::Timestamp;
 use crate::model::condition::Condition;
-use crate::model::subscription::{Endpoint, Subscription, SubscriptionSet};
+use crate::model::subscription::{ContractName, Endpoint, Subscription, SubscriptionSet};
 use crate::model::target::Target;
 
 /// How long before its end a certificate is told of, and daily from then on: one that is renewed in time by a program is
@@ -76,6 +76,10 @@ fn of_expiry(expiry: Expiry, key: Key, now: Timestamp) -> Option<Finding> {
 /// The secret of a webhook after which it has none. What ends earlier is being replaced.
 fn of_webhook(subscription: &Subscription, endpoint: &Endpoint, now: Timestamp) -> Option<Finding> {
     let Target::Webhook(webhook) = &endpoint.target else { return None };
+    if subscription.contract == ContractName::Registrations {
+        // Who made it is told, and nobody else can do anything about it (`notices`).
+        return None;
+    }
     let ends: Option<Vec<_>> = webhook.secrets.iter().map(|secret| secret.not_after).collect();
     let not_after = ends?.into_iter().max().filter(|_| !webhook.asymmetric)?;
     let (place, id) = (endpoint.target.place(), &subscription.id);
