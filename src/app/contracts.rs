@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::api::events::EventsContract;
 use crate::api::metrics::ApiMetrics;
 use crate::api::polling::PollingContract;
+use crate::api::recipients::RecipientsContract;
 use crate::api::root::RootContract;
 use crate::auth::issuers::TrustedIssuers;
 use crate::auth::{Authenticator, Gate, GateParts, SigningKeys, TokenService, WebhookKeys};
@@ -37,6 +38,9 @@ pub(super) fn build(settings: &Settings, on: Foundation) -> (Vec<Arc<dyn Contrac
     let mut contracts: Vec<Arc<dyn Contract>> = vec![Arc::new(root)];
     if let Some(polling) = &settings.polling {
         contracts.push(Arc::new(PollingContract::new(polling.clone(), Arc::clone(&engine), &metrics)));
+    }
+    if let Some(recipients) = &settings.recipients {
+        contracts.push(Arc::new(RecipientsContract::new(recipients.clone(), Arc::clone(&engine))));
     }
     if let Some(events) = &settings.events {
         contracts.push(Arc::new(EventsContract::new(events.clone(), engine)));
