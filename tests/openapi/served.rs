@@ -1,10 +1,11 @@
 //! The documents as an appliance serves them.
 
 use serde_json::Value;
+use tidings::api::registrations::RegistrationsSettings;
 
 use crate::shipped;
 use crate::support::client::Call;
-use crate::support::{Appliance, PUBLIC_URL};
+use crate::support::{Appliance, PUBLIC_URL, Setup};
 
 /// The document at `path`, without the URLs that tell where it is.
 async fn served(appliance: &Appliance, path: &str, server: &str) -> Value {
@@ -20,8 +21,10 @@ async fn served(appliance: &Appliance, path: &str, server: &str) -> Value {
 
 #[tokio::test]
 async fn each_contract_serves_its_document_to_anyone_with_its_own_urls() {
-    let appliance = Appliance::plain().await;
-    for (contract, mount) in [("polling", "/notification/v1"), ("events", "/v1")] {
+    let setup = Setup { registrations: Some(RegistrationsSettings::default()), ..Setup::default() };
+    let appliance = Appliance::start(setup).await;
+    let registrations = ("registrations", "/partner/api/notification/v2");
+    for (contract, mount) in [("polling", "/notification/v1"), ("events", "/v1"), registrations] {
         let document = served(&appliance, &format!("{mount}/openapi.json"), &format!("{PUBLIC_URL}{mount}")).await;
         assert_eq!(document, shipped(contract));
     }

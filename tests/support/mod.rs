@@ -20,6 +20,7 @@ use tidings::api::events::{EventsContract, EventsSettings};
 use tidings::api::metrics::ApiMetrics;
 use tidings::api::polling::{PollingContract, PollingSettings, UnknownMembers};
 use tidings::api::recipients::{RecipientsContract, RecipientsSettings};
+use tidings::api::registrations::{RegistrationsContract, RegistrationsSettings};
 use tidings::api::root::{RootContract, RootSettings};
 use tidings::auth::issuers::TrustedIssuers;
 use tidings::auth::{
@@ -33,7 +34,7 @@ use tidings::base::random::SeededRandomness;
 use tidings::base::seal::SealKey;
 use tidings::base::secret::{ExposeSecret, SecretHash};
 use tidings::base::stop::Stop;
-use tidings::engine::{ClientLimits, DeliverySettings, Engine, EngineSettings, ForeignClients};
+use tidings::engine::{ClientLimits, ClientProfile, DeliverySettings, Engine, EngineSettings, ForeignClients};
 use tidings::http::contract::Contract;
 use tidings::http::metrics::HttpMetrics;
 use tidings::http::settings::{ListenAddress, ServerSettings};
@@ -79,6 +80,10 @@ pub(crate) struct Setup {
     pub(crate) delivery: DeliverySettings,
     /// The recipients contract, where it is enabled.
     pub(crate) recipients: Option<RecipientsSettings>,
+    /// `[api.registrations]`, where it is enabled.
+    pub(crate) registrations: Option<RegistrationsSettings>,
+    /// What is said of clients besides.
+    pub(crate) profiles: Vec<(&'static str, ClientProfile)>,
     /// Changes the settings of credentials before the start.
     pub(crate) tune_auth: fn(&mut AuthSettings),
 }
@@ -101,6 +106,8 @@ impl Default for Setup {
             limits: ClientLimits::default(),
             delivery: DeliverySettings::default(),
             recipients: None,
+            registrations: None,
+            profiles: Vec::new(),
             tune_auth: |_| {},
         }
     }
@@ -216,6 +223,10 @@ impl Appliance {
         let token_service = || TokenService::new(&auth, keys.clone(), gate.clone(), random.clone());
         let polling = PollingContract::new(polling_settings(&setup), engine.clone(), &api_metrics);
         let token_paths = vec![TOKEN_PATH.to_owned()];
+        let registrations = setup.registrations.clone().map(|settings| {
+            let settings = RegistrationsSettings { public_url: PUBLIC_URL.to_owned(), ..settings };
+            Arc::new(RegistrationsContract::new(settings, engine.clone(), &api_metrics)) as Arc<dyn Contract>
+        });
         let root = RootSettings { token_paths, public_url: PUBLIC_URL.to_owned(), certificates: false };
         let mut contracts: Vec<Arc<dyn Contract>> = vec![
             Arc::new(polling),
@@ -225,6 +236,7 @@ impl Appliance {
         if let Some(recipients) = &setup.recipients {
             contracts.push(Arc::new(RecipientsContract::new(recipients.clone(), engine.clone())));
         }
+        contracts.extend(registrations);
         let parts = ServerParts {
             contracts,
             authenticator: Arc::new(Doorkeeper::new(
@@ -342,7 +354,7 @@ fn engine_settings(setup: &Setup) -> EngineSettings {
     let hours = Duration::from_hours;
     let ttl = ByKind { poll: hours(6), webhook: hours(96), email: hours(96) };
     EngineSettings {
-        profiles: std::collections::HashMap::new(),
+        profiles: setup.profiles.iter().map(|(id, profile)| (ClientId::new(id), profile.clone())).collect(),
         catalogue: Catalogue::new(setup.closed, ttl, false, setup.event_types.clone()),
         owners: setup.clients.iter().map(|(id, _, own)| (ClientId::new(id), owners(own))).collect::<HashMap<_, _>>(),
         foreign: setup.foreign.clone(),

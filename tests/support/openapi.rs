@@ -14,8 +14,9 @@ use jsonschema::{Draft, Validator};
 use serde_json::Value;
 
 /// What the server's own listeners answer with.
-static CONTRACTS: LazyLock<Vec<Document>> =
-    LazyLock::new(|| ["polling", "events", "recipients", "root"].map(Document::shipped).into_iter().collect());
+static CONTRACTS: LazyLock<Vec<Document>> = LazyLock::new(|| {
+    ["polling", "events", "recipients", "registrations", "root"].map(Document::shipped).into_iter().collect()
+});
 static ADMIN: LazyLock<Vec<Document>> =
     LazyLock::new(|| ["admin", "operator"].map(Document::shipped).into_iter().collect());
 

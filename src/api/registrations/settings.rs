@@ -29,6 +29,24 @@ pub struct RegistrationsSettings {
     pub token_path: String,
 }
 
+impl Default for RegistrationsSettings {
+    /// The defaults of the contract (contracts/registrations.md), for paths in place of URLs.
+    fn default() -> Self {
+        Self {
+            mount: "/partner/api/notification/v2".to_owned(),
+            created_status: 201,
+            show_secret: false,
+            allow_http: false,
+            secret_lifetime: Duration::from_hours(365 * 24),
+            rotation_overlap: Duration::from_hours(24),
+            proof: Proof::Standard,
+            unknown_members: UnknownMembers::Ignore,
+            public_url: String::new(),
+            token_path: "/oauth2/token".to_owned(),
+        }
+    }
+}
+
 /// How requests prove where they come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
