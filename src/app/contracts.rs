@@ -6,6 +6,7 @@ use crate::api::events::EventsContract;
 use crate::api::metrics::ApiMetrics;
 use crate::api::polling::PollingContract;
 use crate::api::recipients::RecipientsContract;
+use crate::api::registrations::RegistrationsContract;
 use crate::api::root::RootContract;
 use crate::auth::issuers::TrustedIssuers;
 use crate::auth::{Authenticator, Gate, GateParts, SigningKeys, TokenService, WebhookKeys};
@@ -41,6 +42,9 @@ pub(super) fn build(settings: &Settings, on: Foundation) -> (Vec<Arc<dyn Contrac
     }
     if let Some(recipients) = &settings.recipients {
         contracts.push(Arc::new(RecipientsContract::new(recipients.clone(), Arc::clone(&engine))));
+    }
+    if let Some(registrations) = &settings.registrations {
+        contracts.push(Arc::new(RegistrationsContract::new(registrations.clone(), Arc::clone(&engine), &metrics)));
     }
     if let Some(events) = &settings.events {
         contracts.push(Arc::new(EventsContract::new(events.clone(), engine)));
