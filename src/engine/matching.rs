@@ -1,9 +1,12 @@
 //! Which endpoints get an event. Pure: the subscriptions and what the files say come in.
 
+use std::cell::OnceCell;
+
 use super::EngineSettings;
 use crate::base::clock::Timestamp;
 use crate::model::catalogue::Catalogue;
 use crate::model::event::EventDraft;
+use crate::model::filter::Attributes;
 use crate::model::id::{EndpointNumber, EventTypeId, SubscriptionId};
 use crate::model::notification::{ByKind, EndpointKind};
 use crate::model::subscription::{ContractName, Subscription, SubscriptionSet};
@@ -41,11 +44,12 @@ pub(super) fn match_own(
     let mut openness = Openness::new(catalogue, &draft.event_type);
     let mut found: ByKind<Vec<EndpointNumber>> = ByKind::default();
     let (mut subscriptions, mut of_about) = (0, false);
+    let said = Said::new(draft);
     for subscription in set.wanting(&draft.event_type) {
-        if subscription.takes_by_type(now)
+        let wanted = subscription.takes_by_type(now)
             && settings.lets_see(subscription, draft.audience.as_ref())
-            && collect(subscription, &mut openness, &mut found)
-        {
+            && said.is_wanted(subscription);
+        if wanted && collect(subscription, &mut openness, &mut found) {
             subscriptions += 1;
             of_about |= about == Some(&subscription.id);
         }
@@ -56,6 +60,26 @@ pub(super) fn match_own(
     }
     let endpoints = EndpointKind::ALL.iter().map(|&kind| found.get(kind).len()).sum();
     Matched { subscriptions, targets: groups(found, catalogue, &draft.event_type), endpoints }
+}
+
+/// What an event says: its data is parsed when the first candidate has a filter, and then once.
+struct Said<'a> {
+    draft: &'a EventDraft,
+    attributes: OnceCell<Attributes<'a>>,
+}
+
+impl<'a> Said<'a> {
+    const fn new(draft: &'a EventDraft) -> Self {
+        Self { draft, attributes: OnceCell::new() }
+    }
+
+    /// Whether the filter of `subscription` lets it through.
+    fn is_wanted(&self, subscription: &Subscription) -> bool {
+        let Some(filter) = &subscription.filter else { return true };
+        let attributes = || self.attributes.get_or_init(|| Attributes::of(self.draft.data.as_ref()));
+        filter.wants_audience(self.draft.audience.as_ref(), &subscription.holders)
+            && (filter.any.is_empty() || filter.wants(attributes()))
+    }
 }
 
 /// Adds the endpoints that the type may go to; says whether there was one.
@@ -119,14 +143,17 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::base::clock::Timestamp;
     use crate::engine::{ClientLimits, DeliverySettings, ForeignClients};
     use crate::model::catalogue::EventType;
+    use crate::model::filter::{Clause, Filter};
     use crate::model::id::{ClientId, SubscriptionId};
+    use crate::model::json::RawJson;
     use crate::model::owners::{Owners, may_see};
     use crate::model::pattern::Patterns;
     use crate::model::subscription::{Endpoint, Intake, OnRemove, Origin};
     use crate::model::target::{ContentMode, EmailTarget, Ordering, Role, Shape, Target, WebhookTarget};
+
+    const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
     fn subscription(id: &str, client: &str, endpoints: &[(u32, EndpointKind)]) -> Arc<Subscription> {
         Arc::new(Subscription {
@@ -153,10 +180,6 @@ mod tests {
                 .map(|&(n, kind)| Endpoint { number: EndpointNumber(n), target: target(kind) })
                 .collect(),
         })
-    }
-
-    fn matches(draft: &EventDraft, set: &SubscriptionSet, settings: &EngineSettings) -> Matched {
-        match_event(draft, set, settings, Timestamp::default())
     }
 
     fn target(kind: EndpointKind) -> Target {
@@ -241,7 +264,7 @@ mod tests {
 
     #[test]
     fn endpoints_are_grouped_by_kind_in_ascending_order_with_the_ttl_of_type_and_kind() {
-        let matched = matches(&draft(None), &set(), &settings(vec![event_type(None, None)], &[]));
+        let matched = match_event(&draft(None), &set(), &settings(vec![event_type(None, None)], &[]), NOW);
         assert_eq!((matched.subscriptions, matched.endpoints), (2, 3));
         assert_eq!(matched.targets[0].endpoints, [EndpointNumber(2), EndpointNumber(7)]);
         assert_eq!(matched.targets[0].ttl, Duration::from_secs(9));
@@ -252,7 +275,7 @@ mod tests {
     #[test]
     fn an_audience_is_compared_with_the_owners_of_the_subscription_s_client() {
         let settings = settings(Vec::new(), &[("one", &["1001"]), ("two", &[])]);
-        let targets = |audience| matches(&draft(audience), &set(), &settings).targets;
+        let targets = |audience| match_event(&draft(audience), &set(), &settings, NOW).targets;
         assert_eq!(targets(Some("1001,5"))[0].endpoints, [EndpointNumber(2)]);
         assert!(targets(Some("1002")).is_empty());
         assert_eq!(targets(None).len(), 2);
@@ -267,7 +290,7 @@ mod tests {
         set.insert(subscription("lent", "partner-a", &[(2, EndpointKind::Poll)]));
         let mut settings = settings(Vec::new(), &[]);
         let matched = |settings: &EngineSettings, audience| {
-            let targets = matches(&draft(audience), &set, settings).targets;
+            let targets = match_event(&draft(audience), &set, settings, NOW).targets;
             targets.iter().flat_map(|group| group.endpoints.clone()).map(|number| number.0).collect::<Vec<_>>()
         };
         let patterns = |of: &[&str]| Patterns::new(of.iter().map(|&pattern| pattern.to_owned()));
@@ -293,10 +316,41 @@ mod tests {
     #[test]
     fn a_type_that_may_not_go_there_matches_nothing() {
         let webhook_only = event_type(Some(vec![EndpointKind::Webhook]), None);
-        let matched = matches(&draft(None), &set(), &settings(vec![webhook_only], &[]));
+        let matched = match_event(&draft(None), &set(), &settings(vec![webhook_only], &[]), NOW);
         assert_eq!((matched.subscriptions, matched.endpoints), (1, 1));
         let elsewhere = event_type(None, Some(vec!["registrations".to_owned()]));
-        let matched = matches(&draft(None), &set(), &settings(vec![elsewhere], &[]));
+        let matched = match_event(&draft(None), &set(), &settings(vec![elsewhere], &[]), NOW);
         assert_eq!((matched.subscriptions, matched.endpoints), (0, 0));
+    }
+
+    #[test]
+    fn a_subscription_takes_in_nothing_from_the_instant_of_its_end_on() {
+        let mut ending = Subscription::clone(&subscription("a", "one", &[(2, EndpointKind::Poll)]));
+        ending.expires_at = Some(NOW);
+        let mut set = SubscriptionSet::default();
+        set.insert(Arc::new(ending));
+        let matched = |now| match_event(&draft(None), &set, &settings(Vec::new(), &[]), now).subscriptions;
+        assert_eq!((matched(NOW.minus(Duration::from_millis(1))), matched(NOW)), (1, 0));
+    }
+
+    #[test]
+    fn a_filter_lets_through_what_it_says_and_the_owners_have_their_say_first() {
+        let mut filtered = Subscription::clone(&subscription("a", "one", &[(2, EndpointKind::Poll)]));
+        filtered.holders = vec!["1001".to_owned()];
+        let clause = Clause { all: [("status".to_owned(), "Success".to_owned())].into(), not: None };
+        filtered.filter = Some(Filter { mine: true, any: vec![clause] });
+        let mut set = SubscriptionSet::default();
+        set.insert(Arc::new(filtered));
+        let matched = |audience, data: &'static str, own: &[&str]| {
+            let data = RawJson::parse(&bytes::Bytes::from_static(data.as_bytes())).ok();
+            let draft = EventDraft { data, ..draft(audience) };
+            match_event(&draft, &set, &settings(Vec::new(), &[("one", own)]), NOW).subscriptions
+        };
+        let (good, bad) = (r#"{"message": {"status": "Success"}}"#, r#"{"status": "Fail"}"#);
+        assert_eq!(matched(Some("1001"), good, &["1001"]), 1);
+        assert_eq!(matched(Some("1001"), bad, &["1001"]), 0);
+        assert_eq!(matched(None, good, &["1001"]), 0, "not addressed to anybody");
+        assert_eq!(matched(Some("1002"), good, &["1001", "1002"]), 0, "addressed to another party of the client");
+        assert_eq!(matched(Some("1001"), good, &[]), 0, "the client is not of that party any more");
     }
 }

@@ -11,6 +11,7 @@ pub mod filter;
 pub mod holder;
 pub mod id;
 pub mod json;
+pub mod message;
 pub mod notification;
 pub mod owners;
 pub mod pattern;
