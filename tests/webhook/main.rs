@@ -3,6 +3,7 @@
 
 mod egress;
 mod hostile;
+mod management;
 #[path = "../support/pki.rs"]
 mod pki;
 mod proxy;

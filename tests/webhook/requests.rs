@@ -10,7 +10,7 @@ use tidings::auth::WebhookKeys;
 use tidings::base::clock::Timestamp;
 use tidings::base::rate::Rate;
 use tidings::base::trace::TraceContext;
-use tidings::channel::webhook::Answers;
+use tidings::channel::webhook::{Answers, WebhookSettings};
 use tidings::channel::{Channel as _, Message, Sent, Shared, Verdict};
 use tidings::model::target::{ContentMode, Target, WebhookTarget};
 
@@ -18,10 +18,10 @@ use crate::stage::{KEY, Stage, message, to, webhook};
 use crate::upstream::{Reply, Upstream};
 
 /// A request that came.
-struct Came {
+pub(crate) struct Came {
     line: String,
-    headers: Vec<(String, String)>,
-    body: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
 }
 
 impl Came {
@@ -34,7 +34,7 @@ impl Came {
         Self { line: line.to_owned(), headers, body: body.to_owned() }
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|header| header.0 == name);
         let value = found.next().map(|(_, value)| value.as_str());
         assert!(found.next().is_none(), "{name} is there twice");
@@ -67,8 +67,17 @@ async fn upstream(reply: Reply) -> (Upstream, Stage) {
 }
 
 /// What comes at a server for this target and message.
-async fn came(tune: impl FnOnce(&mut WebhookTarget, &mut Message)) -> (Came, Sent, Stage) {
-    let (upstream, stage) = upstream(Reply::ok("thanks")).await;
+pub(crate) async fn came(tune: impl FnOnce(&mut WebhookTarget, &mut Message)) -> (Came, Sent, Stage) {
+    came_by(|_| {}, tune).await
+}
+
+/// The same over a channel with other settings.
+pub(crate) async fn came_by(
+    settle: impl FnOnce(&mut WebhookSettings),
+    tune: impl FnOnce(&mut WebhookTarget, &mut Message),
+) -> (Came, Sent, Stage) {
+    let (upstream, mut stage) = upstream(Reply::ok("thanks")).await;
+    settle(&mut stage.settings);
     let (mut target, mut message) = (webhook(&upstream.url("hook?key=s3cret")), message());
     tune(&mut target, &mut message);
     let sent = stage.channel().send(&Target::Webhook(target), &message).await;

@@ -13,6 +13,7 @@
 
 mod answer;
 mod binary;
+mod management;
 mod registration;
 mod request;
 mod retry_after;

@@ -19,7 +19,9 @@ use super::verdict::judge;
 use crate::base::ed25519::SignAll;
 use crate::base::outbound::{Answer, Destination, Egress, Outbound, OutboundRequest, SendError, Timings};
 use crate::base::rate::Rate;
+use crate::base::secret::SecretString;
 use crate::model::attempt::{ANSWER_BYTES, Phases};
+use crate::model::id::ClientId;
 use crate::model::target::{Target, WebhookTarget};
 
 /// How much of a longer answer is read only to be able to use the connection again.
@@ -31,6 +33,7 @@ pub struct WebhookChannel {
     final_statuses: BTreeSet<u16>,
     policies: HashMap<String, Way>,
     registration_header: Option<HeaderName>,
+    api_keys: HashMap<ClientId, SecretString>,
     keys: Arc<dyn SignAll>,
 }
 
@@ -51,15 +54,16 @@ impl WebhookChannel {
             final_statuses,
             policies,
             idle_connections,
+            api_keys,
             registration_header,
-            api_keys: _,
         } = settings;
         let way = |policy: WebhookPolicy| {
             let WebhookPolicy { egress, rate, answers } = policy;
             let name = egress.name.clone();
             (name, Way { egress: outbound.egress(egress, connect_timeout, idle_connections), rate, answers })
         };
-        Self { timeout, final_statuses, policies: policies.into_iter().map(way).collect(), registration_header, keys }
+        let policies = policies.into_iter().map(way).collect();
+        Self { timeout, final_statuses, policies, registration_header, api_keys, keys }
     }
 
     async fn post(&self, target: &WebhookTarget, message: &Message) -> Sent {
@@ -69,7 +73,9 @@ impl WebhookChannel {
         let Some(way) = self.policies.get(&target.egress) else {
             return refused(format!("{}: there is no egress policy \"{}\"", to.origin(), target.egress));
         };
-        let request = request::write(target, message, &*self.keys, self.registration_header.as_ref());
+        let api_key = self.api_keys.get(&message.subscription.client_id);
+        let extras = request::Extras { shown_in: self.registration_header.as_ref(), api_key };
+        let request = request::write(target, message, &*self.keys, &extras);
         let Some((headers, body)) = request else { return unsigned(target) };
         let origin = to.origin();
         match way.egress.send(self.request(to, headers, body)).await {
