@@ -54,6 +54,15 @@ impl Target {
         }
     }
 
+    /// Whether what it does not take is tried again; if not, it has one try.
+    #[must_use]
+    pub const fn retries(&self) -> bool {
+        match self {
+            Self::Webhook(webhook) => webhook.retries,
+            Self::Poll | Self::Email(_) => true,
+        }
+    }
+
     /// Where it is, for who may see all: the URL without its query, or the address. Empty where it is polled.
     #[must_use]
     pub fn shown(&self) -> String {

@@ -5,10 +5,11 @@ use std::time::Duration;
 use tidings::engine::EndpointState;
 use tidings::model::notification::State;
 use tidings::model::subscription::HoldReason;
+use tidings::model::target::{Ordering, Target};
 use tidings::store::Store as _;
 
 use crate::script::{Reply, delivered, down, gone, later, refused, rejected, unable, unavailable};
-use crate::stage::{Stage, hook, mail, pushed, setup};
+use crate::stage::{Stage, hook, mail, pushed, setup, webhook};
 use crate::support::{Setup, until};
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -330,4 +331,58 @@ async fn while_a_probe_is_under_way_that_is_shown() {
     stage.advance_to(stage.probe_at("a"));
     until("it is probed", || stage.state("a") == EndpointState::Probing).await;
     assert_eq!(stage.endpoint("a").in_flight, 1);
+}
+
+/// contracts/management.md, "Create": `errorStrategy` `ignore`.
+#[tokio::test]
+async fn an_endpoint_without_retries_has_one_try_for_each_and_what_is_held_has_it_later() {
+    let mut target = webhook("http://a", Ordering::Relaxed);
+    let Target::Webhook(once) = &mut target else { unreachable!() };
+    once.retries = false;
+    let stage = Stage::start(setup(vec![pushed("a", &["x"], vec![target])])).await;
+    stage.script.always(refused());
+    publish(&stage, &numbered(1)).await;
+    stage.tried(1).await;
+    let failed = (State::Failed, Some("not-retried".to_owned()));
+    assert_eq!(stage.ends("a").await, [failed.clone()]);
+    stage.advance(Duration::from_hours(24));
+    stage.quiet().await;
+
+    // Four more open the circuit: what comes then is held, and has its try when the endpoint is there again.
+    for name in numbered(4) {
+        let before = stage.script.count();
+        publish(&stage, &[name]).await;
+        stage.tried(before + 1).await;
+    }
+    assert_eq!(stage.state("a"), EndpointState::Held);
+    publish(&stage, &numbered(3)).await;
+    stage.quiet().await;
+    assert_eq!(stage.ends("a").await[5..], vec![(State::Held, Some("circuit-open".to_owned())); 3]);
+    // A probe is the try of the one that it is made with.
+    probe(&stage).await;
+    assert_eq!(stage.ends("a").await.iter().filter(|end| **end == failed).count(), 6);
+    stage.script.always(delivered());
+    probe(&stage).await;
+    until("all had their try", || stage.script.count() == 8).await;
+    stage.settled().await;
+    let ends = stage.ends("a").await;
+    assert_eq!(ends.iter().filter(|(state, _)| *state == State::Delivered).count(), 2);
+    let mut names: Vec<_> = stage.script.tried().iter().map(|tried| tried.id).collect();
+    names.dedup();
+    assert_eq!(names.len(), 8, "none was tried twice");
+}
+
+#[tokio::test]
+async fn an_endpoint_without_retries_that_is_gone_has_had_its_try() {
+    let mut target = webhook("http://a", Ordering::Relaxed);
+    let Target::Webhook(once) = &mut target else { unreachable!() };
+    once.retries = false;
+    let stage = Stage::start(setup(vec![pushed("a", &["x"], vec![target])])).await;
+    stage.script.always(gone());
+    publish(&stage, &numbered(1)).await;
+    stage.tried(1).await;
+    publish(&stage, &numbered(1)).await;
+    stage.quiet().await;
+    let ends: Vec<_> = stage.ends("a").await.into_iter().map(|(state, _)| state).collect();
+    assert_eq!(ends, [State::Failed, State::Held]);
 }

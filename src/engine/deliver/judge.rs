@@ -15,6 +15,9 @@ use crate::store::{Claimed, Settle};
 /// The reason of what was tried as often as the schedule says.
 const EXHAUSTED: &str = "retries-exhausted";
 
+/// The reason of what was not taken by an endpoint that has one try for each.
+const NOT_RETRIED: &str = "not-retried";
+
 /// What is made of an outcome.
 #[derive(Debug)]
 pub(super) struct Judgement<'a> {
@@ -40,6 +43,7 @@ pub(super) fn judge<'a>(
     let outcome = outcome(sent.verdict);
     let finding = finding(sent);
     let ordering = lane.spec().target.ordering();
+    let retries = lane.spec().target.retries();
     let (settle, change) = lane.with(|State { circuit, .. }| match &sent.verdict {
         Verdict::Delivered => (Some(Settle::Delivered), circuit.answered(now, true, probe)),
         Verdict::Rejected { .. } => {
@@ -62,7 +66,16 @@ pub(super) fn judge<'a>(
     if matches!(change, Change::Closed | Change::Opened | Change::Disabled | Change::Unable) {
         lane.wake();
     }
+    let settle = settle.map(|settle| if retries { settle } else { without_retry(settle) });
     Judgement { settle, outcome, change, finding }
+}
+
+/// An endpoint that has one try for each notification: a probe is one.
+fn without_retry(settle: Settle) -> Settle {
+    match settle {
+        Settle::Retry { .. } => Settle::Failed { reason: NOT_RETRIED.to_owned() },
+        end => end,
+    }
 }
 
 const fn outcome(verdict: Verdict) -> AttemptOutcome {
