@@ -33,7 +33,16 @@ pub struct ForeignClients {
     pub owners: Option<Patterns>,
 }
 
+/// The policy of a webhook that names none; it allows nothing, unless it is declared.
+const DEFAULT_EGRESS: &str = "default";
+
 impl EngineSettings {
+    /// The name of the egress policy of the webhooks that `client` makes through an API.
+    #[must_use]
+    pub fn egress_of(&self, client: &ClientId) -> &str {
+        self.profiles.get(client).and_then(|profile| profile.egress.as_deref()).unwrap_or(DEFAULT_EGRESS)
+    }
+
     /// Whether the files know this client: they declare it, or an issuer's entry stands for it. What stands in the place
     /// of a client never goes.
     #[must_use]

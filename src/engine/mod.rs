@@ -27,6 +27,7 @@ mod poll;
 mod provision;
 mod publish;
 mod recipients;
+mod replay;
 mod subscribe;
 mod sweep;
 mod webhook_domains;
@@ -46,7 +47,6 @@ pub use self::deliver::{
 };
 pub use self::lease::LeaseRequest;
 pub use self::limits::ClientLimits;
-pub use self::notices::SECRET_EXPIRY;
 pub use self::operator::{
     ActError, Bulk, BulkAction, BulkDone, BulkError, Chosen, EndpointView, EventReport, Filter, MAX_BULK, Next,
     PurgeError, StoryReport, SubscriptionFilter, SubscriptionReport, Suppressed, Why,
@@ -55,6 +55,7 @@ pub use self::poll::{AnswerWatch, MAX_PAGE_BYTES, PollError, PollRequest, Polled
 pub use self::provision::{ProvisionError, Provisioned, foresee};
 pub use self::publish::{Directed, DirectedError, Objection, PublishError, Refused, Route};
 pub use self::recipients::{RecipientLists, RecipientTable, RecipientsError};
+pub use self::replay::{NotReplayed, Replay, ReplayError, Replayed};
 pub use self::subscribe::{
     ChangeError, ReadError, SubscribeRequest, SubscriptionRefused, SubscriptionView, UnsubscribeError,
 };

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::matching::{Matched, match_event, match_own};
-use super::{Engine, EngineSettings, Receipt, SECRET_EXPIRY, StoreError};
+use super::{Engine, EngineSettings, Receipt, StoreError};
 use crate::base::clock::Timestamp;
 use crate::model::catalogue::Catalogue;
 use crate::model::condition::{SECRET_EXPIRY, is_own};

@@ -19,15 +19,13 @@ use tokio::sync::Mutex;
 use self::due::{Left, left};
 use super::{Engine, PublishError, StoreError};
 use crate::base::clock::Timestamp;
+use crate::model::condition::SECRET_EXPIRY;
 use crate::model::event::{EventDraft, EventTime};
 use crate::model::id::ClientId;
 use crate::model::json::RawJson;
 use crate::model::subscription::{ContractName, Intake, Subscription};
 use crate::model::target::{Target, WebhookTarget};
 use crate::store::KeptCondition;
-
-/// The type of the events that tell of the end of a registration's secret: built in, and mandatory where it is declared.
-pub const SECRET_EXPIRY: &str = "SECRET_EXPIRY";
 
 /// The type of those that tell contacts of the end of their subscription.
 const SUBSCRIPTION_EXPIRING: &str = "tidings.subscription.expiring";

@@ -31,7 +31,7 @@ impl Engine {
     }
 
     /// A new round lives as long as a new notification of its type and kind.
-    pub(super) fn reopen(&self, view: &NotificationView) -> Action {
+    pub(in crate::engine) fn reopen(&self, view: &NotificationView) -> Action {
         // Without a type the body has gone, and the store refuses.
         let event_type = view.event_type.as_ref().map_or("", |event_type| event_type.as_str());
         Action::Reopen { ttl: self.settings.load().catalogue.ttl(event_type, view.kind) }
