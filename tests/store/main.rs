@@ -11,6 +11,7 @@ mod claims;
 mod clock;
 mod courses;
 mod endpoints;
+mod erase;
 mod faults;
 mod holds;
 mod hours;

@@ -6,7 +6,7 @@ use super::finding::{Finding, Key, Repeat, notifications};
 use crate::base::clock::Timestamp;
 use crate::model::condition::Condition;
 use crate::model::notification::EndpointKind;
-use crate::model::subscription::{Endpoint, HoldReason, Subscription, SubscriptionSet};
+use crate::model::subscription::{ContractName, Endpoint, HoldReason, Subscription, SubscriptionSet};
 use crate::store::{EndpointHold, Standing, Store};
 
 /// The endpoints of `set` that are held or disabled.
@@ -17,7 +17,11 @@ pub(super) fn find(store: &dyn Store, set: &SubscriptionSet) -> Vec<Finding> {
 }
 
 fn of_endpoint(store: &dyn Store, subscription: &Subscription, endpoint: &Endpoint) -> Option<Finding> {
-    let standing = store.standing(endpoint.number);
+    let mut standing = store.standing(endpoint.number);
+    if subscription.contract == ContractName::Trigger {
+        // What a relay says names the address, and what is told stays when the customer is erased.
+        standing.last_fault = None;
+    }
     let hold = standing.hold.as_ref()?;
     let queue = store.queue(endpoint.number);
     let view = View { subscription, endpoint, standing: &standing, hold, waiting: queue.waiting + queue.held };
@@ -55,9 +59,15 @@ type Told = (Condition, String, String);
 impl View<'_> {
     /// For example `the webhook https://10.0.0.7 of the subscription crm-accounts`.
     fn name(&self) -> String {
-        let place = self.endpoint.target.place();
+        let place = self.place();
         let kind = if self.endpoint.kind() == EndpointKind::Email { "address" } else { "webhook" };
         format!("the {kind} {place} of the subscription {}", self.subscription.id)
+    }
+
+    /// Where it is; of a customer that is said to nobody.
+    fn place(&self) -> String {
+        let is_customer = self.subscription.contract == ContractName::Trigger;
+        if is_customer { "(a customer's)".to_owned() } else { self.endpoint.target.place() }
     }
 
     fn waits(&self) -> String {
@@ -114,7 +124,7 @@ impl View<'_> {
         let Standing { failures, last_fault, .. } = self.standing;
         [
             ("kind", self.endpoint.kind().as_str().into()),
-            ("place", self.endpoint.target.place().into()),
+            ("place", self.place().into()),
             ("reason", self.hold.reason.as_str().into()),
             ("failures", json!(failures)),
             ("fault", json!(last_fault)),

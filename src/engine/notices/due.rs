@@ -47,7 +47,7 @@ mod tests {
         for (before, expected) in [
             (DAY * 30 + MILLI, None),
             (DAY * 30, Some((1, 30))),
-            (DAY * 30 - MILLI, Some((1, 30))),
+            (DAY * 29 + MILLI, Some((1, 30))),
             (DAY * 7 + MILLI, Some((1, 8))),
             (DAY * 7, Some((2, 7))),
             (DAY + MILLI, Some((2, 2))),

@@ -21,7 +21,7 @@ use super::{Engine, PublishError, StoreError};
 use crate::base::clock::Timestamp;
 use crate::model::condition::SECRET_EXPIRY;
 use crate::model::event::{EventDraft, EventTime};
-use crate::model::id::ClientId;
+use crate::model::id::{ClientId, EventTypeId};
 use crate::model::json::RawJson;
 use crate::model::subscription::{ContractName, Intake, Subscription};
 use crate::model::target::{Target, WebhookTarget};
@@ -202,7 +202,7 @@ impl Notice {
     /// As the built-in mail of conditions shows it, and the same for programs.
     fn of_subscription(&self) -> Value {
         let (id, end, days) = (self.subscription.id.as_str(), self.end.to_rfc3339_seconds(), self.left.days);
-        let types: Vec<_> = self.subscription.event_types.iter().map(|event_type| event_type.as_str()).collect();
+        let types: Vec<_> = self.subscription.event_types.iter().map(EventTypeId::as_str).collect();
         let within = if days == 1 { "within a day".to_owned() } else { format!("in {days} days") };
         json!({
             "status": "started",

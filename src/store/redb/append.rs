@@ -106,7 +106,7 @@ struct StoredEvent {
     position: Position,
     head: Head,
     /// Until when the notifications of its groups are held; empty where none are.
-    held: Vec<Option<Timestamp>>,
+    begins: Vec<Option<Timestamp>>,
 }
 
 /// What earlier appends of the same group have brought, which memory does not know yet.
@@ -171,11 +171,11 @@ pub(super) fn run(
             Repeat::Known(receipt) => Receipt { duplicate: true, ..receipt },
             Repeat::Of(index) => Receipt { duplicate: true, ..stored.receipts[index].clone() },
             Repeat::No => {
-                let (mut head, held) = head(event, overlay, memory, settings, meta.epoch, now);
+                let (mut head, begins) = head(event, overlay, memory, settings, meta.epoch, now);
                 if !memory.receivers.is_empty() {
                     head.numbers = overlay.number(&head, &event.event_type, &memory.receivers, tables)?;
                 }
-                store(event, (head, held), overlay, tables, meta, &mut stored.events)?
+                store(event, (head, begins), overlay, tables, meta, &mut stored.events)?
             }
         };
         if receipt.duplicate {
@@ -322,7 +322,7 @@ fn head(
     now: Timestamp,
 ) -> (Head, Vec<Option<Timestamp>>) {
     let mut groups = Vec::with_capacity(event.targets.len());
-    let mut held = Vec::new();
+    let mut begins = Vec::new();
     for target in &event.targets {
         let from = target.from.filter(|from| *from > now);
         let latest = from.unwrap_or(now).plus(target.ttl);
@@ -336,8 +336,8 @@ fn head(
         for (entrance, endpoints) in [(Entrance::Queued, queued), (Entrance::QueueFull, full)] {
             if !endpoints.is_empty() {
                 if from.is_some() && entrance == Entrance::Queued {
-                    held.resize(groups.len(), None);
-                    held.push(from);
+                    begins.resize(groups.len(), None);
+                    begins.push(from);
                 }
                 groups.push(Group::new(target.kind, entrance, deadline, &endpoints));
             }
@@ -352,7 +352,7 @@ fn head(
         groups,
         numbers: Vec::new(),
     };
-    (head, held)
+    (head, begins)
 }
 
 impl Overlay {
@@ -371,7 +371,7 @@ impl Overlay {
 
 fn store(
     event: &PreparedEvent,
-    (head, held): (Head, Vec<Option<Timestamp>>),
+    (head, begins): (Head, Vec<Option<Timestamp>>),
     overlay: &mut Overlay,
     tables: &mut GroupTables<'_>,
     meta: &mut record::Meta,
@@ -392,7 +392,7 @@ fn store(
     if let Some((fingerprint, content)) = head.identity {
         overlay.identities.add(Identity { fingerprint, content }, event.repeats, receipt.clone());
     }
-    let stored = StoredEvent { position, head, held };
+    let stored = StoredEvent { position, head, begins };
     for (number, leased) in stored.held() {
         let row = OpenRow::held(leased);
         tables.courses.keep_open((number, position.get()), &row)?;
@@ -405,8 +405,8 @@ impl StoredEvent {
     /// The endpoints whose notifications are held at first, each with what is held and until when. What ends before that
     /// ends then.
     fn held(&self) -> impl Iterator<Item = (u32, Leased)> {
-        let groups = self.head.groups.iter().zip(&self.held);
-        groups.filter_map(|(group, held)| Some((group, (*held)?))).flat_map(|(group, from)| {
+        let groups = self.head.groups.iter().zip(&self.begins);
+        groups.filter_map(|(group, begin)| Some((group, (*begin)?))).flat_map(|(group, from)| {
             let entry = Entry::new(self.position, u64::from(self.head.body_len), group.deadline());
             let leased = Leased { entry, lease: Granted::held(from.min(group.deadline())) };
             group.endpoints().map(move |number| (number, leased))
@@ -449,7 +449,7 @@ const QUEUED_AT_ONCE: usize = 10_000;
 pub(super) fn apply(stored: &Stored, memory: &mut RwLockWriteGuard<'_, Memory>, shared: &Shared, queued: &mut usize) {
     shared.duplicates.fetch_add(stored.duplicates, Ordering::Relaxed);
     for event in &stored.events {
-        let StoredEvent { position, head, held } = event;
+        let StoredEvent { position, head, begins } = event;
         if let Some((fingerprint, _)) = &head.identity {
             memory.identities.remember(fingerprint, position.get(), head.accepted());
         }
@@ -458,7 +458,7 @@ pub(super) fn apply(stored: &Stored, memory: &mut RwLockWriteGuard<'_, Memory>, 
         }
         for (index, group) in head.groups.iter().enumerate() {
             *queued += group.endpoints.len();
-            if held.get(index).is_some_and(Option::is_some) {
+            if begins.get(index).is_some_and(Option::is_some) {
                 continue;
             }
             let full = queue_group(group, *position, head.body_len, memory);

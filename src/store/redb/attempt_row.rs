@@ -43,6 +43,11 @@ impl AttemptRow {
         }
     }
 
+    /// The same without what happened, in words, and what was answered.
+    pub(super) fn erased(self) -> Self {
+        Self { detail: String::new(), answer: String::new(), ..self }
+    }
+
     pub(super) fn into_attempt(self) -> Result<Attempt, StoreError> {
         let Self { started, took, connect, answered, body, outcome, reason, status, detail, answer, probe } = self;
         let [connect, answered, body] = [connect, answered, body].map(|micros| micros.map(Duration::from_micros));

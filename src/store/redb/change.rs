@@ -9,10 +9,10 @@ use super::endpoint::EndpointMemory;
 use super::memory::Memory;
 use super::record::{self, EndpointRow, Meta};
 use super::subscription_row;
-use super::tables::{ENDPOINTS, SECRETS, STANDINGS, SUBSCRIPTIONS};
+use super::tables::{ENDPOINTS, SECRETS, STANDINGS, SUBSCRIPTIONS, SUPPRESSED};
 use super::target_row::{seal_secrets, secrets_name};
 use super::writer::Writer;
-use super::{Options, page, storage};
+use super::{Options, erase, page, storage};
 use crate::base::clock::Timestamp;
 use crate::model::id::{EndpointNumber, SubscriptionId};
 use crate::model::notification::{EndpointKind, State};
@@ -74,6 +74,9 @@ struct Plan {
     gone_endpoints: Vec<(SubscriptionId, Endpoint)>,
     /// Those subscriptions of which what waits has failed, and is not cancelled.
     failed: HashSet<SubscriptionId>,
+    /// Those of which all is erased, and the endpoints that they ever had.
+    erased: HashSet<SubscriptionId>,
+    erasing: Vec<u32>,
 }
 
 impl Plan {
@@ -126,14 +129,16 @@ impl Plan {
                 }
                 Ok(())
             }
+            SubscriptionChange::Erase(id) => {
+                self.erased.insert(id.clone());
+                self.remove(id, set)
+            }
             SubscriptionChange::Fail(id) => {
                 self.failed.insert(id.clone());
                 self.remove(id, set)
             }
             // That there is nothing in it has been looked at.
-            SubscriptionChange::Remove(id) | SubscriptionChange::Erase(id) | SubscriptionChange::RemoveDrained(id) => {
-                self.remove(id, set)
-            }
+            SubscriptionChange::Remove(id) | SubscriptionChange::RemoveDrained(id) => self.remove(id, set),
         }
     }
 
@@ -200,7 +205,7 @@ impl Plan {
     }
 
     fn write(
-        &self,
+        &mut self,
         write: &WriteTransaction,
         set: &SubscriptionSet,
         meta: &Meta,
@@ -237,7 +242,33 @@ impl Plan {
                 standings.remove(endpoint.number.0).map_err(storage)?;
             }
         }
+        drop(endpoints);
+        if !self.erased.is_empty() {
+            self.forget_suppressions(write, set)?;
+            self.erasing = erase::begin(write, &self.erased)?;
+        }
         Ok(())
+    }
+
+    /// Forgets of the addresses that are erased, and that nobody else has, that they are not mailed to.
+    fn forget_suppressions(&self, write: &WriteTransaction, set: &SubscriptionSet) -> Result<(), StoreError> {
+        let mut suppressed = write.open_table(SUPPRESSED).map_err(storage)?;
+        let is_left = |address: &str| {
+            let targets = set.iter().flat_map(|subscription| &subscription.endpoints).map(|endpoint| &endpoint.target);
+            targets.filter_map(address_of).any(|other| other == address)
+        };
+        let gone = self.gone_endpoints.iter().filter(|(id, _)| self.erased.contains(id));
+        for address in gone.filter_map(|(_, endpoint)| address_of(&endpoint.target)).filter(|a| !is_left(a)) {
+            suppressed.remove(address).map_err(storage)?;
+        }
+        Ok(())
+    }
+}
+
+const fn address_of(target: &Target) -> Option<&str> {
+    match target {
+        Target::Email(email) => Some(email.address.as_str()),
+        Target::Poll | Target::Webhook(_) => None,
     }
 }
 
@@ -279,6 +310,7 @@ fn apply(writer: &Writer, set: SubscriptionSet, plan: &Plan, now: Timestamp) {
         let ends = if plan.failed.contains(subscription) { State::Failed } else { State::Cancelled };
         gone.extend(memory.remove_endpoint(endpoint.number.0, ends, now));
     }
+    memory.erasing.extend(plan.erasing.iter().map(|number| (*number, 0)));
     for subscription in &plan.kept {
         hold(subscription, &mut memory);
         memory.note_receivers(subscription);

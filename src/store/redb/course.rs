@@ -311,6 +311,11 @@ impl OutcomeRow {
         Self { attempt: Some(Box::new(attempt)), ..self }
     }
 
+    /// The same without what was answered to its attempt.
+    pub(super) fn erased(self) -> Self {
+        Self { attempt: self.attempt.map(|attempt| Box::new(attempt.erased())), ..self }
+    }
+
     /// When it ended.
     pub(super) const fn at(&self) -> Timestamp {
         Timestamp::from_millis(self.at)

@@ -16,7 +16,8 @@ use super::record::{self, EventRow, Head, Meta, PageRow};
 use super::standing_row::StandingRow;
 use super::subscription_row;
 use super::tables::{
-    ENDPOINTS, EVENTS, HEADS, META, OPEN, OUTCOMES, PAGES, POLLED, PageAt, SECRETS, STANDINGS, SUBSCRIPTIONS, TALLIES,
+    ENDPOINTS, ERASING, EVENTS, HEADS, META, OPEN, OUTCOMES, PAGES, POLLED, PageAt, SECRETS, STANDINGS, SUBSCRIPTIONS,
+    TALLIES,
 };
 use super::target_row::open_secrets;
 use super::{Opening, Progress, storage};
@@ -63,6 +64,10 @@ pub(super) fn load(
     read_standings(&read, &mut memory)?;
     read_open(&read, &mut memory, now)?;
     read_polled(&read, &mut memory)?;
+    for row in read.open_table(ERASING).map_err(storage)?.iter().map_err(storage)? {
+        let (number, next) = row.map_err(storage)?;
+        memory.erasing.insert(number.value(), next.value());
+    }
     read_kept_pages(&read, &mut memory, now.minus(settings.page_key_lifetime))?;
     Ok(memory)
 }

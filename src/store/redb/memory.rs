@@ -69,6 +69,8 @@ pub(super) struct Memory {
     pub(super) heads_from: u64,
     /// Up to where the sweep has looked behind the settled point for bodies to remove.
     pub(super) looked_to: u64,
+    /// Endpoints that are erased, and the positions from which on they still have to be ([`super::erase`]).
+    pub(super) erasing: HashMap<u32, u64>,
     /// The endpoints that count what is sent to them.
     pub(super) receivers: HashMap<u32, Receiver>,
     pub(super) identities: Identities,
@@ -90,6 +92,7 @@ impl Memory {
             bodies_from: 0,
             heads_from: 0,
             looked_to: 0,
+            erasing: HashMap::new(),
             receivers: HashMap::new(),
             identities: Identities::default(),
             page_keys: PageKeys::default(),

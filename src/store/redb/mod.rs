@@ -27,6 +27,7 @@ mod compact;
 mod course;
 mod courses;
 mod endpoint;
+mod erase;
 mod hand;
 mod identities;
 mod judge;

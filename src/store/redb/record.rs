@@ -281,6 +281,14 @@ impl Head {
         }
     }
 
+    /// The row of a head that is filed.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        match self.numbers.as_slice() {
+            [] => encode(self),
+            numbers => encode_as(NUMBERED, &(self, numbers)),
+        }
+    }
+
     /// The number that the notification `target` has for its receiver, where it is counted.
     pub(super) fn number_of(&self, target: u32) -> Option<u64> {
         let at = self.numbers.binary_search_by_key(&target, |(target, _)| *target).ok()?;
@@ -411,6 +419,12 @@ pub(super) fn encode_body(draft: &EventDraft) -> Vec<u8> {
         extensions: extensions.iter().map(|e| (e.name.as_str(), Bytes::new(e.value.as_bytes()))).collect(),
         data: data.as_ref().map(|d| Bytes::new(d.as_bytes())),
     })
+}
+
+/// What is left of a body that is erased: nothing that tells of anybody.
+pub(super) fn erased_body(body: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let body: Body<'_> = decode(body, "an event's body")?;
+    Ok(encode(&Body { subject: None, audience: None, extensions: Vec::new(), data: None, ..body }))
 }
 
 /// The type of a row's event.

@@ -80,7 +80,7 @@ pub(super) fn run(
     };
     match found.zip(row) {
         Some((found, row)) => settle(settlement, found, row, staged, tables, meta, &mut done)?,
-        None if is_sent_to || memory.removed.contains_key(&key.0) => match keep_late(settlement, key, tables) {
+        None if is_sent_to || memory.removed.contains_key(&key.0) => match keep_late(settlement, key, memory, tables) {
             Ok(()) => {}
             Err(error) => return super::own(Err(error)),
         },
@@ -151,7 +151,12 @@ fn settle(
 }
 
 /// Keeps an attempt of a notification that has ended, if it is still known.
-fn keep_late(settlement: &Settlement, key: CourseKey, tables: &mut GroupTables<'_>) -> Result<(), StoreError> {
+fn keep_late(
+    settlement: &Settlement,
+    key: CourseKey,
+    memory: &Memory,
+    tables: &mut GroupTables<'_>,
+) -> Result<(), StoreError> {
     let Some(head) = tables.head(key.1)? else { return Ok(()) };
     let target = head.target_of(EndpointNumber(key.0));
     if target.is_none_or(|target| head.id(key.1, target) != settlement.notification) {
@@ -159,7 +164,9 @@ fn keep_late(settlement: &Settlement, key: CourseKey, tables: &mut GroupTables<'
     }
     let counted = tables.courses.outcome(key)?.map_or(0, |row| row.past.attempts);
     let number = tables.courses.last_attempt(key)?.max(counted).saturating_add(1);
-    tables.courses.keep_attempt(key, number, &AttemptRow::new(&settlement.attempt))
+    let attempt = AttemptRow::new(&settlement.attempt);
+    let attempt = if memory.erasing.contains_key(&key.0) { attempt.erased() } else { attempt };
+    tables.courses.keep_attempt(key, number, &attempt)
 }
 
 impl GroupTables<'_> {

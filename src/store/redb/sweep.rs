@@ -12,11 +12,12 @@ use std::ops::Range;
 use redb::{Key, ReadableDatabase, ReadableTable, Table, Value, WriteTransaction};
 
 use super::courses::Attempts;
+use super::erase::{self, Erased};
 use super::lapse::{self, Lapsed};
 use super::memory::Memory;
 use super::record::{self, Entrance, EventRow, Head, Meta, PageRow, Tally};
 use super::tables::{
-    ATTEMPTS, ENDPOINTS, EVENTS, HEADS, OUTCOMES, PAGES, POLLED, PageAt, REPEATS, SETTLED, STANDINGS, TALLIES,
+    ATTEMPTS, ENDPOINTS, ERASING, EVENTS, HEADS, OUTCOMES, PAGES, POLLED, PageAt, REPEATS, SETTLED, STANDINGS, TALLIES,
 };
 use super::writer::{RELEASED_AT_ONCE, Writer};
 use super::{append, settle, storage, take};
@@ -61,6 +62,7 @@ pub(super) fn run(writer: &mut Writer) -> Result<Swept, StoreError> {
         step.file_heads(write, meta)?;
         step.lapsed = lapse::run(write, meta, &memory, ROWS)?;
         step.more |= step.lapsed.more;
+        step.erased = erase::run(write, meta, &memory)?;
         step.settle(write, meta, &memory, now)?;
         step.end_history(write, meta, &memory, &settings, now)?;
         step.end_endpoints(write, meta, &memory)?;
@@ -71,8 +73,10 @@ pub(super) fn run(writer: &mut Writer) -> Result<Swept, StoreError> {
     memory.looked_to = step.looked_to;
     (memory.bodies_from, memory.heads_from) = (step.bodies_from, step.heads_from);
     step.lapsed.apply(&mut memory);
+    step.erased.apply(&mut memory);
     for number in &step.gone {
         memory.removed.remove(number);
+        memory.erasing.remove(number);
     }
     // The ledger's time is on disk: what has ended by it has ended for good.
     let now = Timestamp::from_millis(meta.ledger_time);
@@ -82,7 +86,8 @@ pub(super) fn run(writer: &mut Writer) -> Result<Swept, StoreError> {
     take::forget(&mut memory, &settings, &meta);
     // What was forgotten may have kept rows that can go now.
     let more = step.more || left || due || lapse::is_due(&memory);
-    Ok(Swept { expired: released + expired, removed: step.removed, more, erasing: false })
+    let erasing = erase::is_due(&memory);
+    Ok(Swept { expired: released + expired, removed: step.removed, more: more || erasing, erasing })
 }
 
 /// Whether time has brought something to memory.
@@ -90,6 +95,7 @@ fn is_due(memory: &Memory, settings: &StoreSettings, now: Timestamp) -> bool {
     memory.has_ended_leases(now)
         || memory.endpoints.values().any(|e| e.queue.may_have_expired(now) || e.again.may_have_expired(now))
         || memory.identities.has_older(now.minus(settings.identities_kept_for()))
+        || erase::is_due(memory)
         || memory.page_keys.has_older(now.minus(settings.page_key_lifetime))
 }
 
@@ -204,6 +210,7 @@ struct Step {
     bodies_from: u64,
     heads_from: u64,
     lapsed: Lapsed,
+    erased: Erased,
     /// Where the next step looks on for ended events behind the settled point; 0: from its front.
     looked_to: u64,
     removed: u64,
@@ -219,6 +226,7 @@ impl Step {
             bodies_from: memory.bodies_from,
             heads_from: memory.heads_from,
             lapsed: Lapsed::default(),
+            erased: Erased::default(),
             looked_to: 0,
             removed: 0,
             more: false,
@@ -435,6 +443,7 @@ impl Step {
         let mut attempts = write.open_table(ATTEMPTS).map_err(storage)?;
         let mut standings = write.open_table(STANDINGS).map_err(storage)?;
         let mut polled = write.open_table(POLLED).map_err(storage)?;
+        let mut erasing = write.open_table(ERASING).map_err(storage)?;
         let mut left = ROWS;
         for number in done {
             left -= remove_first(&mut pages, (number, 0, 0)..(number, u64::MAX, u32::MAX), left)?;
@@ -446,6 +455,7 @@ impl Step {
                 break;
             }
             polled.remove(number).map_err(storage)?;
+            erasing.remove(number).map_err(storage)?;
             standings.remove(number).map_err(storage)?;
             let tally = tallies.remove(number).map_err(storage)?;
             let tally: Tally = tally.map(|row| record::decode(row.value(), "a tally")).transpose()?.unwrap_or_default();
