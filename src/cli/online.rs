@@ -18,6 +18,7 @@ use crate::base::outbound::{Destination, Egress, Outbound};
 use crate::channel::email::{self, RelaySettings};
 use crate::config::{Loaded, Place, Problem, Settings, Severity};
 use crate::http::settings::ListenAddress;
+use crate::model::subscription::{ContractName, SubscriptionDraft};
 use crate::model::target::Target;
 
 /// How many are tried at a time.
@@ -116,8 +117,12 @@ fn webhooks(settings: &Settings, outbound: &Outbound) -> Vec<Planned> {
     });
     let policies: HashMap<_, _> = policies.collect();
     let (mut seen, mut planned) = (HashSet::new(), Vec::new());
-    // The declared ones stand in the order of their entries.
-    for (number, subscription) in settings.engine.declared.iter().enumerate() {
+    // The declared ones stand in the order of their entries, each list by itself.
+    let is_customer = |s: &SubscriptionDraft| s.contract == ContractName::Trigger;
+    let (customers, others): (Vec<_>, Vec<_>) = settings.engine.declared.iter().partition(|s| is_customer(s));
+    let listed =
+        |list: &'static str, of: Vec<_>| of.into_iter().enumerate().map(move |(n, s)| (format!("{list}[{n}]"), s));
+    for (entry, subscription) in listed("subscriptions", others).chain(listed("customers", customers)) {
         for target in &subscription.endpoints {
             let Target::Webhook(webhook) = target else { continue };
             let (Some(egress), Ok(to)) = (policies.get(webhook.egress.as_str()), Destination::parse(&webhook.url))
@@ -126,11 +131,7 @@ fn webhooks(settings: &Settings, outbound: &Outbound) -> Vec<Planned> {
             };
             if seen.insert((webhook.egress.clone(), to.origin())) {
                 let what = format!("{} under the egress policy {}", to.origin(), webhook.egress);
-                planned.push((
-                    format!("subscriptions[{number}].webhook.url"),
-                    what,
-                    Trial::Webhook(Arc::clone(egress), to),
-                ));
+                planned.push((format!("{entry}.webhook.url"), what, Trial::Webhook(Arc::clone(egress), to)));
             }
         }
     }

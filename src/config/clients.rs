@@ -197,7 +197,7 @@ fn read_affiliation(entry: &Section<'_>) -> Affiliation {
 }
 
 /// An owner, as the comma-separated `audience` of an event can name it (contracts/events.md).
-fn owner(item: &Item<'_>) -> Option<String> {
+pub(super) fn owner(item: &Item<'_>) -> Option<String> {
     let text = text(item)?;
     if text.contains(',') || text.trim() != text {
         return item.refuse(

@@ -7,37 +7,42 @@ use super::email::{self, locale};
 use super::kind::{boolean, list, located, name, text};
 use super::places::join_key;
 use super::reader::{Item, Located, Section, Shown, nearest};
-use super::secret::signing_secret;
+use super::secret::{password, signing_secret};
 use super::subscriptions::Known;
 use crate::base::outbound::Destination;
+use crate::base::secret::ExposeSecret as _;
 use crate::model::address::Address;
 use crate::model::recipients::AllowedRecipients;
-use crate::model::target::{ContentMode, EmailTarget, Ordering, Role, SigningSecret, Target, WebhookTarget};
+use crate::model::subscription::ContractName;
+use crate::model::target::{
+    BasicAuth, ContentMode, EmailTarget, Ordering, Role, Shape, SigningSecret, Target, WebhookTarget,
+};
 
 /// Reads all endpoints; there is at least one, or that has been reported.
-pub(super) fn read(entry: &Section<'_>, known: &Known<'_>) -> Vec<Target> {
+pub(super) fn read(entry: &Section<'_>, known: &Known<'_>, contract: ContractName) -> Vec<Target> {
     let poll = entry.optional("poll", |item| item.section(|_| Some(Target::Poll)));
     if poll.is_some() && !known.polling {
         let message = "nobody can poll it: api.polling.enabled is false";
         entry.reader.warning(&join_key(&entry.path, "poll"), message, None);
     }
-    let webhook = entry.optional("webhook", |item| item.section(|webhook| read_webhook(webhook, known)));
+    let webhook = entry.optional("webhook", |item| item.section(|webhook| read_webhook(webhook, known, contract)));
     let email = entry.optional("email", |item| item.section(|email| Some(read_email(email, known))));
     let contacts = entry.optional("contact_emails", |item| addresses(item, known)).unwrap_or_default();
     if !["poll", "webhook", "email"].iter().any(|kind| entry.has(kind)) {
         let advice = "write poll = {}, webhook = { url = \"…\" } or email = { to = [\"…\"] }".to_owned();
         entry.reader.error_with(&entry.path, "says nothing of how it is served", Some(advice));
     }
-    let contact = |address: Address| email_target(&address, Role::Contact, None, None);
+    let told = |address: Address| email_target(&address, Role::Contact, None, None);
     poll.into_iter()
         .chain(webhook.map(Target::Webhook))
         .chain(email.into_iter().flatten())
-        .chain(contacts.into_iter().map(contact))
+        .chain(contacts.into_iter().map(told))
         .collect()
 }
 
-fn read_webhook(webhook: &Section<'_>, known: &Known<'_>) -> Option<WebhookTarget> {
-    let url = webhook.required("url", located(url));
+/// Reads a webhook whose requests have the form of `contract`.
+pub(super) fn read_webhook(webhook: &Section<'_>, known: &Known<'_>, contract: ContractName) -> Option<WebhookTarget> {
+    let mut url = webhook.required("url", located(url));
     let egress = webhook.optional("egress", located(name));
     let ordering = [("relaxed", Ordering::Relaxed), ("strict", Ordering::Strict)];
     let ordering = webhook.optional("ordering", |item| item.one_of(&ordering)).unwrap_or_default();
@@ -45,16 +50,78 @@ fn read_webhook(webhook: &Section<'_>, known: &Known<'_>) -> Option<WebhookTarge
     let content_mode = webhook.optional("content_mode", |item| item.one_of(&modes)).unwrap_or_default();
     let secrets = webhook.optional("secrets", |item| secrets(item, known)).unwrap_or_default();
     let asymmetric = webhook.optional("asymmetric", boolean).unwrap_or_default();
-    if !webhook.has("secrets") && !asymmetric {
-        let advice =
-            "name secrets = [{ file = \"…\" }] (tidings keygen --webhook makes one), or write asymmetric = true";
-        webhook.reader.error_with(&webhook.path, "its requests would not be signed", Some(advice.to_owned()));
+    let basic = read_basic(webhook, known);
+    let strategies = [("retry", true), ("ignore", false)];
+    let retries = webhook.optional("error_strategy", |item| item.one_of(&strategies)).unwrap_or(true);
+    check_proof(webhook, contract, asymmetric);
+    if contract == ContractName::Registrations {
+        as_registration(webhook, known, &mut url);
     }
     check_egress(webhook, known, egress.as_ref(), &url);
     let egress = egress.map_or_else(|| egress::DEFAULT.to_owned(), |egress| egress.value);
     let url = url.value;
-    let target = WebhookTarget::new(&url, &egress);
-    (!url.is_empty()).then_some(WebhookTarget { ordering, content_mode, secrets, asymmetric, ..target })
+    let (shape, target) = (shape(contract), WebhookTarget::new(&url, &egress));
+    (!url.is_empty()).then_some(WebhookTarget {
+        ordering,
+        content_mode,
+        secrets,
+        asymmetric,
+        shape,
+        basic,
+        retries,
+        ..target
+    })
+}
+
+const fn shape(contract: ContractName) -> Shape {
+    match contract {
+        ContractName::Registrations => Shape::Registration,
+        ContractName::Management => Shape::Management,
+        ContractName::Polling | ContractName::Recipients | ContractName::Trigger => Shape::CloudEvent,
+    }
+}
+
+/// That receivers can tell where requests come from, as their contract has it.
+fn check_proof(webhook: &Section<'_>, contract: ContractName, asymmetric: bool) {
+    let (needed, advice) = match contract {
+        // The receiver of that knows a name and a password, or a key.
+        ContractName::Management => return,
+        ContractName::Registrations => (true, "name secrets = [{ file = \"…\" }] (tidings keygen --webhook makes one)"),
+        ContractName::Polling | ContractName::Recipients | ContractName::Trigger => (
+            !asymmetric,
+            "name secrets = [{ file = \"…\" }] (tidings keygen --webhook makes one), or write asymmetric = true",
+        ),
+    };
+    if needed && !webhook.has("secrets") {
+        webhook.reader.error_with(&webhook.path, "its requests would not be signed", Some(advice.to_owned()));
+    }
+}
+
+/// contracts/registrations.md, "Request".
+fn as_registration(webhook: &Section<'_>, known: &Known<'_>, url: &mut Located<String>) {
+    let secure = Destination::parse(&url.value).is_ok_and(|to| to.is_secure());
+    if !secure && !url.value.is_empty() && !known.rules.registrations.allow_http {
+        let advice = "write api.registrations.allow_http = true where that is meant".to_owned();
+        webhook.reader.error_with(&url.path, "a registration needs https://", Some(advice));
+    }
+    if let Some(stripped) = url.value.strip_suffix('/') {
+        url.value = stripped.to_owned();
+    }
+}
+
+/// `username` and `password`, which go out as HTTP Basic.
+fn read_basic(webhook: &Section<'_>, known: &Known<'_>) -> Option<BasicAuth> {
+    let username = webhook.optional("username", |item| match text(item)? {
+        name if name.contains(':') => item.refuse("must have no colon in it (RFC 7617)"),
+        name => Some(name),
+    });
+    let password = webhook.optional("password", password(known.sources));
+    match (webhook.has("username"), webhook.has("password")) {
+        (true, false) => webhook.reader.error(&webhook.path, "username needs password: the receiver wants both"),
+        (false, true) => webhook.reader.error(&webhook.path, "password needs username: the receiver wants both"),
+        _ => {}
+    }
+    Some(BasicAuth { username: username?, password: password?.expose_secret().to_owned().into() })
 }
 
 /// That there is the policy, and that it could ever let the URL be reached.
@@ -118,16 +185,26 @@ pub(super) fn email_target(to: &Address, role: Role, template: Option<String>, l
 
 /// Addresses, none of them twice.
 pub(super) fn addresses(item: &Item<'_>, known: &Known<'_>) -> Option<Vec<Address>> {
-    if !known.mail {
-        let advice = Some("write a section [email] with from and relay".to_owned());
-        item.reader.missing_elsewhere(&item.path, "there is no mail without [email]", advice);
-    }
-    let read: Vec<Located<Address>> = list(1, address)(item)?;
+    addresses_from(1, item, known)
+}
+
+/// The same, at least so many.
+pub(super) fn addresses_from(at_least: usize, item: &Item<'_>, known: &Known<'_>) -> Option<Vec<Address>> {
+    refuse_without_mail(item, known);
+    let read: Vec<Located<Address>> = list(at_least, address)(item)?;
     if let Some(email) = known.email {
         refuse_unmailable(item, &read, &email.allowed_recipients);
     }
     let mut seen = HashSet::new();
     Some(read.into_iter().map(|address| address.value).filter(|address| seen.insert(address.clone())).collect())
+}
+
+/// Says of an address that nothing could be mailed there.
+pub(super) fn refuse_without_mail(item: &Item<'_>, known: &Known<'_>) {
+    if !known.mail {
+        let advice = Some("write a section [email] with from and relay".to_owned());
+        item.reader.missing_elsewhere(&item.path, "there is no mail without [email]", advice);
+    }
 }
 
 fn refuse_unmailable(item: &Item<'_>, addresses: &[Located<Address>], allowed: &AllowedRecipients) {

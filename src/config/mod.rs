@@ -1,8 +1,8 @@
 //! Text → settings: all problems at once, with file, line and column.
 //!
 //! [`load`] reads a main file, `conf.d/*.toml` and `*.json` beside it, the environment (`TIDINGS__SERVER__PUBLIC_URL`) and
-//! flags, in this order: tables merge, the entries of `[[auth.issuers]]`, `[[clients]]`, `[[api_keys]]`, `[[event_types]]`
-//! and `[[subscriptions]]` add up, everything else is replaced by the later source. Nothing else is read but the secrets,
+//! flags, in this order: tables merge, the entries of `[[auth.issuers]]`, `[[clients]]`, `[[api_keys]]`, `[[event_types]]`,
+//! `[[subscriptions]]`, `[[recipients]]` and `[[customers]]` add up, everything else is replaced by the later source. Nothing else is read but the secrets,
 //! keys and certificates that the files name. What a problem says never holds a secret.
 //!
 //! Relative paths in the configuration (`data_dir`, sockets, secrets) are relative to the working directory.
@@ -13,7 +13,7 @@
 //! - [`Effective`]: what the sources say together, to be compared, shown and kept.
 //! - `reader`, `kind`, `secret`: read a key of a kind and collect what is wrong with it.
 //! - `server`, `tls`, `contracts`, `clients`, `api_keys`, `credential`, `issuers`, `trust`, `events`, `limits`,
-//!   `subscriptions`, `endpoints`, `webhooks`, `email`, `templates`, `operator`, `log`, `settings`: one line for each key, then
+//!   `subscriptions`, `filter`, `rules`, `endpoints`, `recipients`, `customers`, `webhooks`, `email`, `templates`, `operator`, `log`, `settings`: one line for each key, then
 //!   what must hold between keys.
 //!
 //! Not here: looking at the network or the data file, and reloading.
@@ -23,6 +23,7 @@ mod clients;
 mod contracts;
 mod credential;
 mod crossings;
+mod customers;
 mod document;
 mod effective;
 mod egress;
@@ -41,6 +42,8 @@ mod operator;
 mod places;
 mod problem;
 mod reader;
+mod recipients;
+mod rules;
 mod secret;
 mod server;
 mod settings;

@@ -6,8 +6,16 @@ use std::fmt::Write as _;
 use super::problem::{Place, Problem, Severity};
 
 /// The lists whose entries add up over the files; every other array is replaced by the later source.
-pub(super) const LISTS: [&str; 6] =
-    ["auth.issuers", "api_keys", "clients", "event_types", "subscriptions", "webhooks.egress"];
+pub(super) const LISTS: [&str; 8] = [
+    "auth.issuers",
+    "api_keys",
+    "clients",
+    "customers",
+    "event_types",
+    "recipients",
+    "subscriptions",
+    "webhooks.egress",
+];
 
 /// What a value looks like to the merging of sources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,6 +4,8 @@
 //! in it is unknown, and refused. After a problem a harmless value is given, so that reading goes on; the settings
 //! made of it are thrown away.
 
+mod members;
+
 use std::cell::RefCell;
 use std::fmt;
 
@@ -248,6 +250,11 @@ impl<'r> Item<'r> {
     fn typed_text(&self) -> Option<&'r str> {
         let untyped = matches!(self.reader.place(&self.path), Place::Environment { .. } | Place::Flag { .. });
         self.value.as_str().filter(|_| untyped).map(str::trim)
+    }
+
+    /// Whether it is a table.
+    pub(super) fn is_table(&self) -> bool {
+        self.value.as_dict().is_some()
     }
 
     /// The table; reported where it is something else.

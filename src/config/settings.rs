@@ -7,6 +7,7 @@ use super::api_keys;
 use super::clients::{self, Auth, Client};
 use super::contracts::{self, Contracts};
 use super::crossings::check_schedule;
+use super::customers;
 use super::egress::Policies;
 use super::email::{self, Email};
 use super::events::{self, Events};
@@ -16,6 +17,7 @@ use super::limits;
 use super::log::{self, LogSettings};
 use super::operator;
 use super::reader::Section;
+use super::recipients;
 use super::server;
 use super::sources::Sources;
 use super::subscriptions::{self, Known};
@@ -123,9 +125,9 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let servers = server::read(top, sources);
     let Auth { audience, token_lifetime, token_paths, mut issuers } = clients::read_auth(top);
     let contracts = contracts::read(top, &servers, token_paths);
-    let Contracts { polling, events, registrations, management, recipients, trigger, .. } = contracts;
+    let Contracts { polling, events, registrations, management, recipients: groups, trigger, .. } = contracts;
     let Contracts { operator: operator_half, mut root, rules, served, .. } = contracts;
-    if recipients.is_some() {
+    if groups.is_some() {
         issuers::name_group(&mut issuers, &rules.group_claim);
     }
     let limits = limits::read(top);
@@ -141,7 +143,7 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let scopes = scopes.chain(api_keys.iter().flat_map(|key| &key.scopes));
     served.check_scopes(top, scopes.chain(issuers.iter().flat_map(|issuer| &issuer.scopes)));
     served.check_contracts(top, issuers.iter().flat_map(|issuer| &issuer.contracts));
-    let client_ids = clients.iter().map(|client| client.id.value.as_str()).collect();
+    let client_ids = clients.iter().map(|client| (client.id.value.as_str(), &client.settings.affiliation)).collect();
     let mut webhooks = webhooks::read(top, sources);
     let policies = Policies::new(&webhooks.settings.policies, servers.tcp());
     clients::check_egress(top, &clients, &policies);
@@ -150,6 +152,8 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         clients: &client_ids,
         issuers: &issuers,
         catalogue: &catalogue,
+        rules: &rules,
+        time_zone: &time_zone,
         polling: polling.is_some(),
         policies: &policies,
         mail: email.is_some(),
@@ -158,6 +162,8 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     };
     let mut declared = subscriptions::read(top, &known);
     declared.extend(operator::read(top, &known));
+    declared.extend(recipients::read(top, &known));
+    declared.extend(customers::read(top, &known));
     let suppress_for = email.as_ref().and_then(|email| email.settings.as_ref()).map(|email| email.suppress_for);
     let suppress_for = suppress_for.unwrap_or(DeliverySettings::default().suppress_for);
     let allowed = email.as_ref().and_then(|email| email.settings.as_ref()).map(|email| &email.allowed_recipients);
@@ -193,7 +199,7 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
         events,
         registrations,
         management,
-        recipients,
+        recipients: groups,
         trigger,
         operator: operator_half,
         root,

@@ -38,7 +38,7 @@ pub struct Provisioned {
 pub enum ProvisionError {
     /// An API made subscriptions with ids that the files declare.
     #[error("the ids of these declared subscriptions belong to subscriptions made through an API: {}; give the \
-             entries in [[subscriptions]] other ids, or delete those", list(.0))]
+             entries in [[subscriptions]] (or [[recipients]], [[customers]]) other ids, or delete those", list(.0))]
     MadeThroughApi(Vec<SubscriptionId>),
     /// The store refused a change; somebody else changed the subscriptions meanwhile.
     #[error("the declared subscriptions were not stored: {0}")]

@@ -127,7 +127,11 @@ fn what_is_shown_is_a_file_without_its_secrets() {
     let text = text.replace("dkim.key.value = \"***\"", &format!("dkim.key.{key}"));
     let again = Site::new(&text).loaded().effective;
     let fields: Vec<_> = effective.differences(&again).into_iter().flat_map(|d| d.fields).map(|f| f.key).collect();
-    assert_eq!(fields, ["hash", "secret.value", "webhook_api_key.value", "password.value"], "{text}");
+    assert_eq!(
+        fields,
+        ["hash", "secret.value", "webhook_api_key.value", "password.value", "webhook.password.value"],
+        "{text}"
+    );
 }
 
 #[test]

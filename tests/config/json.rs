@@ -100,7 +100,7 @@ fn a_misspelt_member_is_refused_where_it_stands() {
         object.insert(format!("{key}z"), value);
     };
     each_member(misspell, |key, problems| {
-        let unknown = problems.iter().find(|p| p.message == "unknown key").unwrap_or_else(|| panic!("{key}"));
+        let unknown = problems.iter().find(|p| p.message.starts_with("unknown key")).unwrap_or_else(|| panic!("{key}"));
         assert_eq!(unknown.suggestion.as_deref(), Some(format!("did you mean {key}?").as_str()));
         assert!(at(unknown).0 > 1);
     });

@@ -1,7 +1,9 @@
 //! The configuration through its front door: files in, settings or located problems out.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod catalogues;
 mod credentials;
+mod declared;
 mod effective;
 mod egress;
 mod email;

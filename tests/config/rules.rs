@@ -165,7 +165,7 @@ fn subscriptions_are_checked_against_clients_and_catalogue() {
         (
             "client_id = \"crm\"\nevent_types = [\"1\"]\npoll = {}\ncontract = \"trigger\"",
             "16:12",
-            "must be \"polling\"",
+            "customers are declared in [[customers]]",
         ),
     ];
     for (lines, place, message) in wrong {

@@ -25,6 +25,8 @@ secret = { file = "x" }
 hash = { hash = "x" }
 [[api_keys]]
 hashes = [{ hash = "x" }]
+[[customers]]
+webhook = { password = { file = "x" } }
 "#;
 
 /// The sample with every key set. A key that is not set begins with `#` alone, an explanation with `#` and a blank.
@@ -47,6 +49,7 @@ impl Shipped {
             .with("secrets/server.key", &key)
             .with("secrets/crm", "secret")
             .with("secrets/crm-webhooks", "secret")
+            .with("secrets/crm-hook-password", "secret")
             .with("secrets/crm-hook", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
             .with("tls/plant.pem", authority.pem())
             .with("tls/tidings.pem", certificate)

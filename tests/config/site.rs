@@ -199,12 +199,54 @@ urgent = true
 poll = "500s"
 webhook = "1d"
 email = "1d"
+[[event_types]]
+id = "order_confirm"
+contracts = ["recipients"]
+[[event_types]]
+id = "ONTActivation"
+attributes = ["status", "opticalStatus"]
 [[subscriptions]]
 id = "crm-accounts"
 client_id = "crm"
 event_types = ["301"]
 contract = "polling"
 [subscriptions.poll]
+[[subscriptions]]
+id = "crm-activations"
+client_id = "crm"
+event_types = ["ONTActivation"]
+contract = "management"
+contact_emails = ["noc@example.com"]
+expires_on = "8000-08-24"
+[subscriptions.webhook]
+url = "https://hook.example.com/a"
+egress = "plant"
+username = "tidings"
+error_strategy = "ignore"
+[subscriptions.webhook.password]
+value = "hunter2-hook"
+[subscriptions.filter]
+target = "my"
+[[subscriptions.filter.attributes]]
+status = "Success"
+[subscriptions.filter.attributes.__not__]
+opticalStatus = "Good"
+[[recipients]]
+group = "acme"
+[recipients.addresses]
+order_confirm = ["orders@Example.com", "admin@example.com"]
+[[customers]]
+id = "c-1"
+channels = ["email", "poll"]
+email = "jane@example.com"
+locale = "fr-CA"
+time_zone = "America/Toronto"
+hours = ["20:00", "08:30"]
+organisation = "org-1"
+[customers.keys]
+accountId = "42"
+[customers.poll]
+client_id = "crm"
 "#;
 
 /// A directory with configuration files in it.

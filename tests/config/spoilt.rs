@@ -66,10 +66,13 @@ fn every_key_misspelt_is_refused_where_it_stands() {
         let name = &text[key.name.clone()];
         let spoilt = replaced(&text, key.name.end..key.name.end, "z");
         let problems = shipped.problems(&spoilt).unwrap_or_else(|| panic!("{} is taken", key.path));
-        let unknown = problems.iter().find(|p| p.message == "unknown key").unwrap_or_else(|| panic!("{problems:?}"));
+        let unknown =
+            problems.iter().find(|p| p.message.starts_with("unknown key")).unwrap_or_else(|| panic!("{problems:?}"));
         assert_eq!(at(unknown), position(&text, key.name.start), "{unknown}");
         assert_eq!(unknown.suggestion, Some(format!("did you mean {name}?")), "{unknown}");
-        assert!(schema.validate(&json(&spoilt)).is_err(), "{}z in the schema", key.path);
+        // What other entries have made names of, the schema cannot know.
+        let named_elsewhere = [".attributes[", ".addresses.", ".keys."].iter().any(|within| key.path.contains(within));
+        assert!(named_elsewhere || schema.validate(&json(&spoilt)).is_err(), "{}z in the schema", key.path);
     }
 }
 
@@ -111,7 +114,7 @@ fn every_value_of_the_wrong_type_is_refused_where_it_stands() {
 }
 
 /// The keys that have no default, by the last parts of their paths.
-const ASKED_FOR: [&str; 39] = [
+const ASKED_FOR: [&str; 53] = [
     "server.tls.certificate",
     "server.tls.key",
     "server.tls.client_ca",
@@ -151,6 +154,21 @@ const ASKED_FOR: [&str; 39] = [
     "egress[0].proxy",
     "egress[0].proxy_username",
     "egress[0].proxy_password",
+    "webhook.username",
+    "webhook.password",
+    "filter.attributes",
+    "attributes[0].__not__.status",
+    "recipients[0].group",
+    "recipients[0].addresses",
+    "addresses.order_confirm",
+    "customers[0].id",
+    "customers[0].keys",
+    "customers[0].channels",
+    "customers[0].poll.client_id",
+    // Other entries go by these.
+    "event_types[0].attributes",
+    "event_types[1].id",
+    "event_types[1].contracts",
 ];
 
 #[test]
@@ -173,7 +191,12 @@ fn every_key_removed_has_a_default_or_is_asked_for() {
         let name = key.path.rsplit('.').next().unwrap();
         let table = key.path.strip_suffix(name).unwrap().trim_end_matches('.');
         // Without the folder there is no such template.
-        let table = if key.path == "email.templates" { "subscriptions[0].email.template" } else { table };
+        let table = match key.path.as_str() {
+            "email.templates" => "subscriptions[0].email.template",
+            "event_types[0].attributes" => "subscriptions[0].filter",
+            "event_types[1].contracts" => "recipients[0].addresses",
+            _ => table,
+        };
         let told = |p: &&Problem| p.key.starts_with(table) && at(p).0 > 1;
         assert!(problems.iter().any(|p| told(&p)), "{}: {problems:?}", key.path);
     }

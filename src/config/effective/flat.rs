@@ -53,6 +53,7 @@ fn list_name(path: &str) -> Option<&'static str> {
 fn id_key(list: &str) -> &'static str {
     match list {
         "auth.issuers" => "issuer",
+        "recipients" => "group",
         "webhooks.egress" => "name",
         _ => "id",
     }
