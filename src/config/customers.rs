@@ -63,13 +63,15 @@ fn read_entry(entry: &Section<'_>, known: &Known<'_>) -> Customer {
     let endpoints = email.map(mail).into_iter().chain(webhook.map(Target::Webhook));
     let endpoints = endpoints.chain(poll.as_ref().map(|_| Target::Poll)).collect();
     let client = poll.map_or_else(|| customer_client(&id.value), |client| ClientId::new(&client.value));
+    let organisation = entry.optional("organisation", text);
+    let subscription = customer_subscription(organisation.as_deref(), &id.value);
     let draft = SubscriptionDraft {
-        organisation: entry.optional("organisation", text),
+        organisation,
         profile: Some(profile),
         created_by: CREATED_BY.to_owned(),
         origin: Origin::Configuration,
         endpoints,
-        ..SubscriptionDraft::new(customer_subscription(&id.value), ContractName::Trigger, client, Vec::new())
+        ..SubscriptionDraft::new(subscription, ContractName::Trigger, client, Vec::new())
     };
     Customer { id, keys, draft }
 }

@@ -24,10 +24,11 @@ pub fn group_client(group: &str) -> ClientId {
     ClientId::new(&format!("group/{group}"))
 }
 
-/// The subscription of the customer with this id.
+/// The subscription of the customer of `organisation` with this id: each organisation has its own.
 #[must_use]
-pub fn customer_subscription(customer: &str) -> SubscriptionId {
-    SubscriptionId::new(&format!("customer/{}", utf8_percent_encode(customer, PART)))
+pub fn customer_subscription(organisation: Option<&str>, customer: &str) -> SubscriptionId {
+    let organisation = organisation.map(|name| format!("{}/", utf8_percent_encode(name, PART))).unwrap_or_default();
+    SubscriptionId::new(&format!("customer/{organisation}{}", utf8_percent_encode(customer, PART)))
 }
 
 /// Whom the subscription of a customer is for in the place of a client, where none polls for the customer.
@@ -53,6 +54,7 @@ mod tests {
         assert_eq!(id("acme", "order_confirm"), "recipients/acme/order_confirm");
         assert_ne!(id("a/b", "c"), id("a", "b/c"));
         assert_ne!(id("a%2Fb", "c"), id("a/b", "c"));
+        assert_ne!(customer_subscription(Some("a"), "b"), customer_subscription(None, "a/b"));
     }
 
     #[test]
@@ -60,6 +62,6 @@ mod tests {
         for id in [group_client("acme"), customer_client("c-1")] {
             assert!(!is_client(&id) && !is_name(id.as_str()));
         }
-        assert!(!is_name(customer_subscription("c-1").as_str()) && is_client(&"crm".into()));
+        assert!(!is_name(customer_subscription(None, "c-1").as_str()) && is_client(&"crm".into()));
     }
 }

@@ -146,7 +146,7 @@ fn check_declared(declared: &[SubscriptionDraft]) {
     assert_eq!(recipients.id, group_subscription("acme", &"order_confirm".into()));
     let places: Vec<_> = recipients.endpoints.iter().map(Target::place).collect();
     assert_eq!(places, ["orders@example.com", "admin@example.com"]);
-    assert_eq!((&customer.id, customer.client_id.as_str()), (&customer_subscription("c-1"), "crm"));
+    assert_eq!((&customer.id, customer.client_id.as_str()), (&customer_subscription(Some("org-1"), "c-1"), "crm"));
     assert_eq!((customer.organisation.as_deref(), customer.event_types.len()), (Some("org-1"), 0));
     assert_eq!(customer.endpoints.len(), 2);
     let profile = Profile {
