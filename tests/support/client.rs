@@ -97,6 +97,14 @@ impl Call {
 impl Appliance {
     /// Sends `call` and reads the whole answer, which the contract's document must describe.
     pub(crate) async fn send(&self, call: Call) -> Answer {
+        let (method, path) = (call.method.clone(), call.path.clone());
+        let answer = self.send_unchecked(call).await;
+        answer.exchange(&method, &path).check();
+        answer
+    }
+
+    /// The same where settings make the answer another one than the shipped document says.
+    pub(crate) async fn send_unchecked(&self, call: Call) -> Answer {
         let stream = TcpStream::connect(self.address).await.unwrap();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         tokio::spawn(connection);
@@ -111,9 +119,7 @@ impl Appliance {
         let response = sender.send_request(request.body(Full::new(call.body)).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };
-        answer.exchange(&call.method, &call.path).check();
-        answer
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
     /// Makes a subscription of `client` and answers its id.

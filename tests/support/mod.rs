@@ -350,7 +350,8 @@ fn owners(names: &[&str]) -> Owners {
     Owners::new(names.iter().map(|&n| n.to_owned()))
 }
 
-fn engine_settings(setup: &Setup) -> EngineSettings {
+/// What the engine of an appliance is told.
+pub(crate) fn engine_settings(setup: &Setup) -> EngineSettings {
     let hours = Duration::from_hours;
     let ttl = ByKind { poll: hours(6), webhook: hours(96), email: hours(96) };
     EngineSettings {
