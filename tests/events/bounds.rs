@@ -87,7 +87,7 @@ async fn built_in_types_can_be_published_by_nobody() {
     let appliance = Appliance::plain().await;
     for event_type in ["tidings.disk.full", "tidings.", "SECRET_EXPIRY"] {
         let event = format!(r#"{{"type":"{event_type}"}}"#);
-        let errors = problem(post(&appliance, "application/json", &event).await, 400, "invalid-request");
+        let errors = problem(post(&appliance, "application/json", &event).await, 403, "forbidden");
         assert_eq!(errors, ["/type: is a built-in type, which cannot be published"]);
     }
     nothing_stored(&appliance);

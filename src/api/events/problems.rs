@@ -24,7 +24,9 @@ pub(super) struct Problems {
 /// The gravest kind decides the status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
+    /// Nobody may publish it, whatever else it is like.
     #[default]
+    Forbidden,
     Invalid,
     MediaType,
     TooLarge,
@@ -52,7 +54,11 @@ impl Problems {
             Objection::BuiltIn | Objection::Unknown => "type",
             Objection::NoAudience => "audience",
         };
-        self.invalid(format!("{pointer}/{member}"), objection.to_string());
+        let kind = match objection {
+            Objection::BuiltIn => Kind::Forbidden,
+            Objection::Unknown | Objection::NoAudience => Kind::Invalid,
+        };
+        self.add(kind, format!("{pointer}/{member}"), objection.to_string());
     }
 
     fn add(&mut self, kind: Kind, pointer: String, detail: String) {
@@ -77,6 +83,7 @@ impl Problems {
     /// Which problem they make.
     pub(super) const fn problem(&self) -> Problem {
         match self.kind {
+            Kind::Forbidden => Problem::Forbidden,
             Kind::Invalid => Problem::InvalidRequest,
             Kind::MediaType => Problem::UnsupportedMediaType,
             Kind::TooLarge => Problem::BodyTooLarge,
