@@ -1,5 +1,8 @@
 //! How each route that changes something is called so that it succeeds. A route without a recipe fails the walk.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::calls::Call;
@@ -70,6 +73,25 @@ pub(crate) async fn recipe(stage: &Stage, target: &Target, token: &str) -> Recip
         ("events", "pause" | "resume") => known(DECLARED, ""),
         ("events", "lift_suppression") => known("nobody@example.com", ""),
         ("events", "purge") => known("driver", ""),
+        ("registrations", "create") => Recipe {
+            call: registration(target.call(&[])).bearer(token),
+            object: Object::Told(|answer| text(&answer["registrationId"])),
+        },
+        ("registrations", "update") => {
+            let id = registered(stage, token).await;
+            Recipe { call: registration(target.call(&[&id])).bearer(token), object: Object::Known(id) }
+        }
+        ("registrations", "delete" | "rotate") => known(&registered(stage, token).await, ""),
+        ("registrations", "retry") => known(&expired(stage, token).await, ""),
+        ("registrations", "add_domain") => Recipe {
+            call: target.call(&[]).bearer(token).json(r#"{"webhookDomain": "example.com"}"#),
+            object: Object::Known("example.com".to_owned()),
+        },
+        ("registrations", "remove_domain") => {
+            let add = Call::new("POST", &format!("{REGISTRATIONS}/webhook-domains")).bearer(token);
+            stage.send(&add.json(r#"{"webhookDomain": "example.com"}"#)).await.expect(201);
+            known("example.com", "")
+        }
         ("admin", "reload") => Recipe {
             call: target.call(&[]).bearer(token).json("{}"),
             object: Object::Told(|answer| text(&answer["digest"])),
@@ -102,4 +124,39 @@ async fn notified(stage: &Stage, token: &str) -> String {
     stage.send(&published).await.expect(202);
     let waiting = Call::new("GET", "/v1/notifications?subscription=declared&state=queued").bearer(token);
     text(&stage.send(&waiting).await.expect(200).json()["notifications"][0]["id"])
+}
+
+const REGISTRATIONS: &str = "/partner/api/notification/v2";
+
+/// A registration with a URL of its own, where nobody listens.
+fn registration(call: Call) -> Call {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    call.json(&format!(
+        r#"{{"notificationType": "WEBHOOK", "eventTypes": ["BRIEF", "SECRET_EXPIRY"],
+            "attributes": {{"webhookURI": "https://127.0.0.1:9/{number}"}}}}"#
+    ))
+}
+
+/// The id of a new registration.
+async fn registered(stage: &Stage, token: &str) -> String {
+    let make = registration(Call::new("POST", &format!("{REGISTRATIONS}/notification-registrations"))).bearer(token);
+    text(&stage.send(&make).await.expect(201).json()["registrationId"])
+}
+
+/// The id of a notification for a registration whose short time is over.
+async fn expired(stage: &Stage, token: &str) -> String {
+    registered(stage, token).await;
+    let published = Call::new("POST", "/v1/events").bearer(token).json(r#"{"type": "BRIEF", "data": {}}"#);
+    stage.send(&published).await.expect(202);
+    let failed = Call::new("GET", &format!("{REGISTRATIONS}/notifications?status=FAILED")).bearer(token);
+    let until = tokio::time::Instant::now() + Duration::from_secs(30);
+    loop {
+        let listed = stage.send(&failed).await.expect(200).json();
+        match listed["notificationEvents"].get(0) {
+            Some(first) => return text(&first["notificationId"]),
+            None => assert!(tokio::time::Instant::now() < until, "it never expires"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

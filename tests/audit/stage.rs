@@ -49,6 +49,14 @@ fn toml(folder: &std::path::Path, more: &str) -> String {
         "notifications:operate",
         "trigger",
         "customers:write",
+        "create:notification_registrations",
+        "view:notification_registrations",
+        "edit:notification_registrations",
+        "delete:notification_registrations",
+        "create:notification_registrations_secret_rotation",
+        "view:notifications",
+        "create:notification_retry",
+        "create:webhook_domains",
     ];
     format!(
         r#"
@@ -58,10 +66,18 @@ admin.listen = ["127.0.0.1:0"]
 audit.output = "{0}/audit.log"
 limits.auth_failures = "1000/s"
 clients = [
-    {{ id = "driver", secret = {{ value = "{SECRET}" }}, scopes = {scopes:?} }},
+    {{ id = "driver", secret = {{ value = "{SECRET}" }}, scopes = {scopes:?}, subscriber = "28e5d22c-d642-42d1-8064-1182dc87c4e5" }},
     {{ id = "watcher", secret = {{ value = "{SECRET}" }}, scopes = ["nothing:here"] }},
 ]
 {more}
+[api.registrations]
+enabled = true
+[[event_types]]
+id = "BRIEF"
+ttl = {{ webhook = "1s" }}
+[[webhooks.egress]]
+name = "default"
+allow = ["127.0.0.1:9"]
 "#,
         folder.display()
     )

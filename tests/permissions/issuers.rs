@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::signer::{Signer, encoded, key_set, message};
 
 /// The contracts that ask for a credential: each has an issuer whose tokens are good for it alone.
-pub(crate) const CONTRACTS: [&str; 3] = ["polling", "events", "admin"];
+pub(crate) const CONTRACTS: [&str; 4] = ["polling", "events", "registrations", "admin"];
 
 /// The one scope that the tokens of [`Issuers::narrow`] are worth. No route asks for it.
 pub(crate) const POINTLESS: &str = "nothing:here";
@@ -54,7 +54,9 @@ impl Issuers {
                 keys.display()
             )
         };
-        let bound = CONTRACTS.map(|contract| entry(&only(contract), scopes, format!("contracts = [{contract:?}]")));
+        let bound = CONTRACTS.map(|contract| {
+            entry(&only(contract), scopes, format!("contracts = [{contract:?}]\nclaims = {{ subscriber = \"sub\" }}"))
+        });
         bound.concat() + &entry(NARROW, &[POINTLESS], String::new())
     }
 

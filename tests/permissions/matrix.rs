@@ -106,8 +106,10 @@ impl Walk<'_> {
             let answer = self.line.send(call(target, rule, credential, id.as_deref())).await;
             seen.push(Seen { owner, fault: outcome.fault(target, &answer), answer, id });
         }
-        if let [own, other, nobodys] = &mut seen[..] {
-            compare(rule.object, outcome, own, other, nobodys);
+        match &mut seen[..] {
+            [own, other, nobodys] => compare(rule.object, outcome, own, other, nobodys),
+            [other, nobodys] => compare_two(outcome, other, nobodys),
+            _ => {}
         }
         let cell = |seen: Seen| Cell {
             kind: credential.kind.clone(),
@@ -168,6 +170,15 @@ impl Seen {
     }
 }
 
+/// The same without its own: another's is as nobody's.
+fn compare_two(outcome: Outcome, other: &mut Seen, nobodys: &Seen) {
+    let (told, none) = (other.anonymous(), nobodys.anonymous());
+    other.fail(|answer| {
+        let same = told == none && (outcome != Outcome::LetIn || answer.status == 404);
+        (!same).then(|| format!("it is not answered as what does not exist: {told:?}, not {none:?}"))
+    });
+}
+
 /// Looks at how the answers for three owners differ.
 fn compare(object: Object, outcome: Outcome, own: &mut Seen, other: &mut Seen, nobodys: &Seen) {
     let none = nobodys.anonymous();
@@ -192,6 +203,6 @@ fn compare(object: Object, outcome: Outcome, own: &mut Seen, other: &mut Seen, n
             own.fail(|answer| (status == 404).then(|| format!("it is there: {}", answer.body)));
             other.fail(|answer| (answer.status != status).then(|| format!("its own has {status}: {}", answer.body)));
         }
-        (Outcome::LetIn, Object::None) => {}
+        (Outcome::LetIn, Object::None | Object::NotAnothers(_)) => {}
     }
 }

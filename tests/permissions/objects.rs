@@ -13,6 +13,10 @@ pub(crate) enum Thing {
     Notification,
     /// What somebody has published.
     Event,
+    /// A registration.
+    Registration,
+    /// What waits for a registration.
+    Sent,
     /// A client itself.
     Client,
     /// A mail address.
@@ -75,8 +79,10 @@ impl Objects {
             Thing::Kept => kept(client),
             Thing::Client => client.to_owned(),
             Thing::Address => format!("{client}@example.com"),
-            Thing::Notification | Thing::Event if owner == Owner::Nobody => UNUSED.to_owned(),
-            Thing::Notification | Thing::Event => {
+            Thing::Notification | Thing::Event | Thing::Registration | Thing::Sent if owner == Owner::Nobody => {
+                UNUSED.to_owned()
+            }
+            Thing::Notification | Thing::Event | Thing::Registration | Thing::Sent => {
                 let of = |client: &str| self.ids.get(&(thing, client.to_owned())).cloned();
                 of(client).or_else(|| of(DRIVER)).unwrap()
             }

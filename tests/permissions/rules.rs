@@ -4,10 +4,11 @@
 use tidings::http::contract::Access;
 
 use self::Body::{Form, Json};
-use self::Object::{Anybodys, Own};
+use self::Object::{Anybodys, NotAnothers, Own};
 use crate::objects::Owner;
-use crate::objects::Thing::{self, Address, Client, Event, Kept, Notification, Polled};
+use crate::objects::Thing::{self, Address, Client, Event, Kept, Notification, Polled, Registration, Sent};
 use crate::served::Target;
+use crate::stage::REGISTRATION;
 
 /// One route, or those of one label.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub(crate) enum Object {
     None,
     /// Something of the caller's own; another's is as one that does not exist (contracts/README.md).
     Own(Thing),
+    /// The same, where the call would end it or would go well but once: its own is not tried.
+    NotAnothers(Thing),
     /// Something, whosever it is.
     Anybodys(Thing),
 }
@@ -45,7 +48,7 @@ impl Object {
     pub(crate) const fn thing(self) -> Option<Thing> {
         match self {
             Self::None => None,
-            Self::Own(thing) | Self::Anybodys(thing) => Some(thing),
+            Self::Own(thing) | Self::NotAnothers(thing) | Self::Anybodys(thing) => Some(thing),
         }
     }
 
@@ -53,6 +56,7 @@ impl Object {
     pub(crate) const fn owners(self) -> &'static [Owner] {
         match self {
             Self::None => &[Owner::Nobody],
+            Self::NotAnothers(_) => &[Owner::Other, Owner::Nobody],
             Self::Own(_) | Self::Anybodys(_) => &Owner::ALL,
         }
     }
@@ -99,6 +103,35 @@ pub(crate) const RULES: &[Rule] = &[
     of("polling", "read", CONSUMER, Own(Polled), NOTHING),
     of("polling", "unsubscribe", ADMINISTRATOR, Anybodys(Kept), NOTHING),
     of("polling", "poll", CONSUMER, Own(Polled), NOTHING),
+    // contracts/registrations.md, the table of operations.
+    of("registrations", "create", Access::Scope("create:notification_registrations"), Object::None, BROKEN),
+    of("registrations", "list", Access::Scope("view:notification_registrations"), Object::None, NOTHING),
+    of(
+        "registrations",
+        "update",
+        Access::Scope("edit:notification_registrations"),
+        Own(Registration),
+        Json(REGISTRATION),
+    ),
+    of(
+        "registrations",
+        "delete",
+        Access::Scope("delete:notification_registrations"),
+        NotAnothers(Registration),
+        NOTHING,
+    ),
+    of(
+        "registrations",
+        "rotate",
+        Access::Scope("create:notification_registrations_secret_rotation"),
+        Own(Registration),
+        NOTHING,
+    ),
+    of("registrations", "notifications", Access::Scope("view:notifications"), Object::None, NOTHING),
+    of("registrations", "retry", Access::Scope("create:notification_retry"), NotAnothers(Sent), NOTHING),
+    of("registrations", "add_domain", Access::Scope("create:webhook_domains"), Object::None, BROKEN),
+    of("registrations", "domains", Access::Scope("create:webhook_domains"), Object::None, NOTHING),
+    of("registrations", "remove_domain", Access::Scope("create:webhook_domains"), Object::None, NOTHING),
     // contracts/events.md, "Publish" and "Poll safely".
     of("events", "publish", PUBLISHER, Object::None, BROKEN),
     of("events", "lease", CONSUMER, Own(Polled), Json("{\"returnImmediately\": true, \"maxEvents\": 0}")),

@@ -16,18 +16,26 @@ use tidings::base::secret::ExposeSecret as _;
 use tidings::config::{self, Sources};
 
 use crate::door::{Answer, Door, Line};
-use crate::issuers::{CONTRACTS, Issuers, POINTLESS, only};
+use crate::issuers::{CONTRACTS, Issuers, POINTLESS, Said, only};
 use crate::objects::{DRIVER, OTHER, Objects, Thing, kept, polled};
 use crate::served::{Target, targets};
 
 /// The scopes that the contracts of this release and later ones speak of.
-pub(crate) const SCOPES: [&str; 6] = [
+pub(crate) const SCOPES: [&str; 14] = [
     "notification:consent:administrator",
     "notification:consent:consumer",
     "events:publish",
     "notifications:operate",
     "trigger",
     "customers:write",
+    "create:notification_registrations",
+    "view:notification_registrations",
+    "edit:notification_registrations",
+    "delete:notification_registrations",
+    "create:notification_registrations_secret_rotation",
+    "view:notifications",
+    "create:notification_retry",
+    "create:webhook_domains",
 ];
 /// Those that an API key can have (contracts/events.md, contracts/trigger.md).
 pub(crate) const KEY_SCOPES: [&str; 2] = ["events:publish", "trigger"];
@@ -38,6 +46,11 @@ const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 /// What the kept subscriptions are of, and the polled ones.
 const KEPT_TYPE: &str = "404";
 const POLLED_TYPE: &str = "301";
+/// What registrations are of.
+const REGISTERED_TYPE: &str = "WORKSPACE_LODGED";
+/// A registration whose webhook is at a port where nobody listens.
+pub(crate) const REGISTRATION: &str = r#"{"notificationType": "WEBHOOK", "eventTypes": ["WORKSPACE_LODGED", "SECRET_EXPIRY"],
+    "attributes": {"webhookURI": "https://127.0.0.1:9/hook"}}"#;
 
 pub(crate) struct Stage {
     _folder: TempDir,
@@ -105,7 +118,32 @@ impl Stage {
             let leased = self.post(&poll, JSON, Some(&token), asked).await.expect(200).json();
             self.objects.add(Thing::Notification, client, text(&leased["order"][0]));
         }
+        self.register().await;
         self.advance(Duration::from_secs(2));
+    }
+
+    /// Makes a registration for each client that owns something, and has something wait for each.
+    async fn register(&mut self) {
+        let claimed = only("registrations");
+        for client in [DRIVER, OTHER, &claimed] {
+            let token = if client == claimed {
+                let scope = SCOPES.join(" ");
+                self.issuers.token(&claimed, Said { at: self.now(), audience: "tidings", scope: &scope })
+            } else {
+                self.issue(&format!("grant_type=client_credentials&{}", shown(client))).await
+            };
+            let path = "/partner/api/notification/v2/notification-registrations";
+            let made = self.post(path, JSON, Some(&token), REGISTRATION).await.expect(201).json();
+            self.objects.add(Thing::Registration, client, text(&made["registrationId"]));
+        }
+        let token = self.issue(&format!("grant_type=client_credentials&{}", shown(DRIVER))).await;
+        let event = format!(r#"{{"type": "{REGISTERED_TYPE}", "data": {{}}}}"#);
+        self.post("/v1/events", JSON, Some(&token), &event).await.expect(202);
+        for client in [DRIVER, OTHER] {
+            let token = self.issue(&format!("grant_type=client_credentials&{}", shown(client))).await;
+            let listed = self.get("/partner/api/notification/v2/notifications", &token).await.expect(200).json();
+            self.objects.add(Thing::Sent, client, text(&listed["notificationEvents"][0]["notificationId"]));
+        }
     }
 
     /// Stops it, which must go well.
@@ -117,6 +155,11 @@ impl Stage {
     async fn issue(&mut self, form: &str) -> String {
         let answer = self.post("/oauth2/token", FORM, None, form).await.expect(200);
         text(&answer.json()["access_token"])
+    }
+
+    async fn get(&mut self, path: &str, token: &str) -> Answer {
+        let request = Request::get(path).header(HOST, "localhost").header(AUTHORIZATION, format!("Bearer {token}"));
+        self.api.send(request.body(Full::default()).unwrap()).await
     }
 
     async fn post(&mut self, path: &str, media_type: &str, token: Option<&str>, body: &str) -> Answer {
@@ -167,6 +210,8 @@ fn toml(folder: &TempDir, issuers: &Issuers, keys: &[(&str, NewSecret)]) -> Stri
     let keys: String = keys.iter().map(key).collect();
     let scopes = [&SCOPES[..], &[POINTLESS]].concat();
     let issuers = issuers.entries(folder, &scopes);
+    let few =
+        ["events:publish", "notification:consent:consumer", "create:notification_registrations", "view:notifications"];
     format!(
         r#"
 data_dir = "{0}/data"
@@ -176,9 +221,14 @@ audit.output = "{0}/audit.log"
 # The clock stands still: what is allowed in a second is all that there is.
 limits = {{ auth_failures = "1000000/s", token_rate = "unlimited" }}
 clients = [
-    {{ id = "{DRIVER}", secret = {{ value = "{SECRET}" }}, scopes = {scopes:?} }},
-    {{ id = "{OTHER}", secret = {{ value = "{SECRET}" }}, scopes = ["events:publish", "notification:consent:consumer"] }},
+    {{ id = "{DRIVER}", secret = {{ value = "{SECRET}" }}, scopes = {scopes:?}, subscriber = "28e5d22c-d642-42d1-8064-1182dc87c4e5" }},
+    {{ id = "{OTHER}", secret = {{ value = "{SECRET}" }}, scopes = {few:?}, subscriber = "38e5d22c-d642-42d1-8064-1182dc87c4e5" }},
 ]
+# A rotation leaves one secret, so that it can be repeated.
+api.registrations = {{ enabled = true, rotation_overlap = "0s" }}
+[[webhooks.egress]]
+name = "default"
+allow = ["127.0.0.1:9"]
 {keys}{issuers}{subscriptions}"#,
         folder.display()
     )

@@ -32,8 +32,8 @@ pub(crate) fn refusal_fault(contract: &str, answer: &Answer) -> Option<String> {
     let fault = || {
         let named = error(contract, answer)?;
         let fits = match answer.status {
-            401 => ["NOT000002", "unauthenticated"].contains(&&*named),
-            _ => ["NOT000003", "forbidden"].contains(&&*named),
+            401 => ["NOT000002", "TDG.REG.002", "unauthenticated"].contains(&&*named),
+            _ => ["NOT000003", "TDG.REG.003", "forbidden"].contains(&&*named),
         };
         if fits { Ok(()) } else { Err(format!("the error is {named}")) }
     };
@@ -44,6 +44,7 @@ pub(crate) fn refusal_fault(contract: &str, answer: &Answer) -> Option<String> {
 fn error(contract: &str, answer: &Answer) -> Result<String, String> {
     match contract {
         "polling" => polling(answer),
+        "registrations" => registrations(answer),
         // contracts/README.md: outside every mount too.
         "events" | "root" | "admin" => problem(answer),
         other => panic!("write down in tests/permissions/words.rs what an error of the contract {other} looks like"),
@@ -72,6 +73,28 @@ fn polling(answer: &Answer) -> Result<String, String> {
         return Err(format!("the code is {code}: {}", answer.body));
     }
     Ok(code.to_owned())
+}
+
+/// contracts/registrations.md, "Errors".
+fn registrations(answer: &Answer) -> Result<String, String> {
+    let body = json(answer, "application/json")?;
+    let errors = body["errors"].as_array().filter(|errors| !errors.is_empty()).ok_or("there are no errors")?;
+    errors.iter().try_for_each(|error| texts(error, &["code", "message"]))?;
+    let code = errors[0]["code"].as_str().unwrap_or_default();
+    let status = match code {
+        "TDG.REG.001" => 400,
+        "TDG.REG.002" => 401,
+        "TDG.REG.003" => 403,
+        "TDG.REG.004" | "TDG.REG.006" => 404,
+        "TDG.REG.005" => 405,
+        "TDG.REG.007" | "TDG.REG.008" | "TDG.REG.009" => 409,
+        "TDG.REG.010" => 413,
+        "TDG.REG.011" => 415,
+        "TDG.REG.012" => 429,
+        "TDG.REG.013" => 503,
+        other => return Err(format!("there is no code {other}")),
+    };
+    if answer.status == status { Ok(code.to_owned()) } else { Err(format!("the code is {code}: {}", answer.body)) }
 }
 
 /// RFC 9457, and contracts/events.md.
