@@ -168,9 +168,7 @@ impl Error {
     /// The answer. What is not for the caller goes to the log, under the request's id.
     pub(super) fn answer(&self, request_id: &str) -> Response {
         match self {
-            Self::Store(error) => {
-                tracing::error!(request_id, %error, "the store failed a call of the registrations API")
-            }
+            Self::Store(error) => tracing::error!(request_id, %error, "the store failed a registrations call"),
             Self::Internal(detail) => tracing::error!(request_id, detail, "a call of the registrations API failed"),
             _ => {}
         }

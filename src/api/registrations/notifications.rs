@@ -54,7 +54,8 @@ struct Attempt {
     response_body: String,
     /// When it began.
     #[schema(format = DateTime)]
-    attempt_time: String,
+    #[serde(rename = "attemptTime")]
+    time: String,
 }
 
 /// A notification that is tried again.
@@ -171,7 +172,7 @@ fn attempt(kept: &KeptAttempt, shows: bool) -> Attempt {
     Attempt {
         response_code: attempt.status,
         response_body: if shows { escaped(&attempt.answer) } else { String::new() },
-        attempt_time: attempt.started.to_rfc3339_seconds(),
+        time: attempt.started.to_rfc3339_seconds(),
     }
 }
 

@@ -60,7 +60,7 @@ fn describe(operation: Operation, settings: &RegistrationsSettings) -> Descripti
 }
 
 fn create(settings: &RegistrationsSettings) -> Description {
-    let mut made = shown(webhook());
+    let mut made = shown(&webhook());
     made.status = StatusCode::from_u16(settings.created_status).unwrap_or(StatusCode::CREATED);
     for_subscriber(Description::new(
         "Create a registration",
@@ -84,7 +84,7 @@ fn list() -> Description {
             "Only this one; `page` and `limit` are ignored then.",
             text().format(Some(uuid())),
         ))
-        .answers("registrations", "A page, which may be empty.", Shape::of::<List<'_>>(), &shown(body))
+        .answers("registrations", "A page, which may be empty.", Shape::of::<List<'_>>(), &shown(&body))
         .fails("invalid", "A parameter is not valid.", &invalid_page())
         .fails("no-such-registration", NO_SUCH, &Error::NotFound(What::Registration).response())
 }
@@ -96,7 +96,7 @@ fn update() -> Description {
     ))
     .parameter(registration_id())
     .takes("application/json", Shape::of::<Body>(), &requests())
-    .answers("changed", "The registration has been changed.", Shape::of::<Wire<'_>>(), &shown(read(webhook())))
+    .answers("changed", "The registration has been changed.", Shape::of::<Wire<'_>>(), &shown(&read(webhook())))
     .fails("invalid", "The body is not valid: all that is wrong.", &invalid())
     .fails("no-such-registration", NO_SUCH, &Error::NotFound(What::Registration).response())
     .fails("same-url", "The subscriber has another registration with this URL.", &same_url())
@@ -127,7 +127,7 @@ fn rotate(settings: &RegistrationsSettings) -> Description {
         "For how many seconds the old secret goes on to sign; 0 ends it at once.",
         number(0, longest).default(Some(longest.into())),
     ))
-    .answers("rotated", "The new secret.", rotated_shape(), &shown(body))
+    .answers("rotated", "The new secret.", rotated_shape(), &shown(&body))
     .fails("invalid", "A parameter is not valid.", &not_a_uuid())
     .fails("no-such-registration", NO_SUCH, &Error::NotFound(What::Registration).response())
     .fails("no-secret", "It is an EMAIL registration, or has too many valid secrets.", &none.response())
@@ -147,7 +147,7 @@ fn notifications() -> Description {
     )))
     .parameter(query("status", "Only those that stand so.", text().enum_values(Some(["SENT", "FAILED", "PENDING"]))))
     .parameter(query("registrationId", "Only those of this registration.", text().format(Some(uuid()))))
-    .answers("notifications", "A page, which may be empty.", Shape::of::<Notifications>(), &shown(body))
+    .answers("notifications", "A page, which may be empty.", Shape::of::<Notifications>(), &shown(&body))
     .fails("invalid", "A parameter is not valid.", &invalid_page())
     .fails("no-such-registration", NO_SUCH, &Error::NotFound(What::Registration).response())
 }
@@ -163,7 +163,7 @@ fn retry() -> Description {
         "It is queued at the front under the same id, with a new deadline.",
     ))
     .parameter(id)
-    .answers("retried", "It is going to be tried again.", Shape::of::<Retried>(), &shown(body))
+    .answers("retried", "It is going to be tried again.", Shape::of::<Retried>(), &shown(&body))
     .fails("invalid", NOT_VALID, &not_a_uuid())
     .fails("no-such-notification", NO_SUCH_NOTIFICATION, &Error::NotFound(What::Notification).response())
     .fails("not-failed", "It has not failed, or cannot be tried any more.", &conflict.response())
@@ -171,7 +171,7 @@ fn retry() -> Description {
 
 fn add_domain() -> Description {
     let domain = json!({"webhookDomain": "example.com"});
-    let mut made = shown(domain.clone());
+    let mut made = shown(&domain);
     made.status = StatusCode::CREATED;
     let problem = Problem::of("webhookDomain", "must be a domain such as example.com");
     for_subscriber(Description::new(
@@ -188,7 +188,7 @@ fn add_domain() -> Description {
 fn domains() -> Description {
     let body = json!({"webhookDomains": ["example.com"]});
     for_subscriber(Description::new("List webhook domains", "All of the subscriber's."))
-        .answers("domains", "The domains, which may be none.", Shape::of::<Domains<'_>>(), &shown(body))
+        .answers("domains", "The domains, which may be none.", Shape::of::<Domains<'_>>(), &shown(&body))
         .fails("invalid", NOT_VALID, &not_a_uuid())
 }
 
@@ -245,7 +245,7 @@ fn number(least: u64, most: u64) -> ObjectBuilder {
     whole.minimum(Some(least)).maximum(Some(most))
 }
 
-fn shown(body: Value) -> Response {
+fn shown(body: &Value) -> Response {
     not_stored(Response::json(StatusCode::OK, body.to_string()))
 }
 

@@ -33,12 +33,14 @@ pub(super) struct List<'a> {
 struct Page {
     /// The number of the page, from 1.
     #[schema(minimum = 1)]
-    page: usize,
+    #[serde(rename = "page")]
+    number: usize,
     /// How many registrations there are; 10,000 where there are more.
     #[schema(maximum = 10_000)]
     total_records: usize,
     /// How many there are in this page.
-    page_records: usize,
+    #[serde(rename = "pageRecords")]
+    records: usize,
     /// How many there are in a page at most.
     #[schema(minimum = 1, maximum = 100)]
     limit: usize,
@@ -54,8 +56,8 @@ impl RegistrationsContract {
         };
         let settings = self.engine.settings();
         let records: Vec<_> = paging.cut(&all).iter().map(|of| self.wire(of, &settings)).collect();
-        let (page_records, total_records) = (records.len(), all.len().min(LAST));
-        let page = Page { page: paging.page, total_records, page_records, limit: paging.limit };
+        let total_records = all.len().min(LAST);
+        let page = Page { number: paging.page, total_records, records: records.len(), limit: paging.limit };
         let body = serde_json::to_vec(&List { page, records }).expect("strings and numbers always have a JSON form");
         Ok(not_stored(Response::json(StatusCode::OK, body)))
     }

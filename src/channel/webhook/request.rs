@@ -46,12 +46,11 @@ pub(super) fn write(
     let body = body(&mut headers, target, message, (&id, extras.api_key));
     set(&mut headers, "webhook-id", &id);
     headers.insert(HeaderName::from_static("webhook-timestamp"), HeaderValue::from(seconds));
-    match extras.shown_in.filter(|_| target.shape == Shape::Registration) {
-        Some(name) => registration::show_secret(&mut headers, name, target, message)?,
-        None => {
-            let signatures = Signed { id: &id, seconds, body: &body }.signatures(target, keys, message.now)?;
-            set(&mut headers, "webhook-signature", &signatures);
-        }
+    if let Some(name) = extras.shown_in.filter(|_| target.shape == Shape::Registration) {
+        registration::show_secret(&mut headers, name, target, message)?;
+    } else {
+        let signatures = Signed { id: &id, seconds, body: &body }.signatures(target, keys, message.now)?;
+        set(&mut headers, "webhook-signature", &signatures);
     }
     headers.insert(HeaderName::from_static(EPOCH_HEADER), HeaderValue::from(message.epoch.get()));
     if let Some(basic) = &target.basic {
