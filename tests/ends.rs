@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use support::{Appliance, Setup, declared, event_type, until};
 use tidings::base::clock::{Clock as _, Timestamp};
-use tidings::engine::{ChangeError, Directed, Objection, PublishError, Repeats, Route};
+use tidings::engine::{ChangeError, Directed, Objection, PublishError, Repeats, Route, UnsubscribeError};
 use tidings::model::event::EventDraft;
 use tidings::model::notification::{EndpointKind, State};
 use tidings::model::owners::Owners;
@@ -217,7 +217,7 @@ async fn one_whose_end_has_passed_gets_nothing_though_no_sweep_has_run() {
     let end = stage.now().plus(DAY);
     let subscription = draft("m-1", ContractName::Management, "crm", vec![webhook(&[])]);
     stage.make(SubscriptionDraft { expires_at: Some(end), ..subscription }).await;
-    stage.0.clock.advance(DAY - Duration::from_millis(1));
+    stage.0.clock.advance(DAY.saturating_sub(Duration::from_millis(1)));
     assert_eq!(stage.0.engine.publish(vec![event(None)]).await.unwrap()[0].matched, 1);
     stage.0.clock.advance(Duration::from_millis(1));
     assert_eq!(stage.0.engine.publish(vec![event(None)]).await.unwrap()[0].matched, 0);
@@ -349,4 +349,31 @@ async fn a_customer_is_told_by_name_and_found_by_key() {
     let nobody = |_: &tidings::model::subscription::SubscriptionSet| Err::<Vec<Route>, _>("nobody");
     assert!(stage.0.engine.publish_to(&directed, nobody).await.is_err());
     assert_eq!(stage.0.store.figures().accepted, 1);
+}
+
+#[tokio::test]
+async fn a_customer_is_erased_at_once_and_a_declared_one_is_not() {
+    let declared = SubscriptionDraft {
+        created_by: "configuration".to_owned(),
+        origin: tidings::model::subscription::Origin::Configuration,
+        ..draft("c-0", ContractName::Trigger, "crm", vec![mail("joe@example.com", Role::Subscriber)])
+    };
+    let stage = Stage(Appliance::start(Setup { declared: vec![declared], ..Setup::default() }).await);
+    stage.make(draft("c-1", ContractName::Trigger, "crm", vec![mail("jane@example.com", Role::Subscriber)])).await;
+    let told = EventDraft { subject: Some("jane".to_owned()), ..event(None) };
+    let directed = Directed { draft: told, identity: None, repeats: Repeats::Strict };
+    let route =
+        |_: &_| Ok::<_, &str>(vec![Route { subscription: "c-1".into(), kind: EndpointKind::Email, from: None }]);
+    stage.0.engine.publish_to(&directed, route).await.unwrap();
+    let (engine, contract) = (&stage.0.engine, ContractName::Trigger);
+    assert!(matches!(engine.erase(contract, "c-0").await, Err(UnsubscribeError::Declared(_))));
+    assert!(matches!(engine.erase(ContractName::Polling, "c-1").await, Err(UnsubscribeError::NotFound)));
+    engine.erase(contract, "c-1").await.unwrap();
+    assert!(matches!(engine.erase(contract, "c-1").await, Err(UnsubscribeError::NotFound)));
+    let view = &stage.told("301").await[0];
+    assert_eq!(view.state, State::Cancelled);
+    assert_eq!(stage.0.store.event(view.event).await.unwrap().unwrap().draft.subject, None);
+    assert!(engine.add_webhook_domain("s", "example.com").await.unwrap());
+    assert_eq!(engine.webhook_domains("s").await.unwrap(), ["example.com"]);
+    assert!(engine.remove_webhook_domain("s", "example.com").await.unwrap());
 }

@@ -50,7 +50,7 @@ async fn a_queue_gives_it_when_its_time_has_come_and_not_before() {
     assert_eq!(story(&*store, id).await.view.deadline, store.now().plus(2 * HOUR));
     assert_eq!(taken(&*store, queue, 9).await, ["now"]);
     assert_eq!(standing(&*store, id).await, outside());
-    subject.clock.advance(HOUR - MILLI);
+    subject.clock.advance(HOUR.saturating_sub(MILLI));
     while store.sweep().await.unwrap().more {}
     let store = verified(&subject, store).await;
     assert!(taken(&*store, queue, 9).await.is_empty());
@@ -93,7 +93,7 @@ async fn a_webhook_is_sent_it_when_its_time_has_come_and_not_before() {
             async move { store.due(hook, ordering).await }
         });
         tokio::task::yield_now().await;
-        subject.clock.advance(HOUR - MILLI);
+        subject.clock.advance(HOUR.saturating_sub(MILLI));
         tokio::task::yield_now().await;
         assert!(!due.is_finished() && claimed(&*store, claims()).await.is_empty());
         subject.clock.advance(MILLI);
@@ -120,14 +120,14 @@ async fn it_expires_with_its_event_and_its_deadline_counts_from_the_hours() {
     early.draft.expiry = expiry;
     let early = store_one(&*store, early).await;
     let late = store_one(&*store, later(&*store, "late", EndpointKind::Webhook, hook)).await;
-    subject.clock.advance(HOUR / 2 - MILLI);
+    subject.clock.advance((HOUR / 2).saturating_sub(MILLI));
     assert_eq!(standing(&*store, early).await, outside());
     subject.clock.advance(MILLI);
     assert_eq!(standing(&*store, early).await, (State::Expired, Some("deadline".to_owned()), expiry));
     assert_conserved(&*store);
     let store = verified(&subject, store).await;
     while store.sweep().await.unwrap().more {}
-    subject.clock.advance(HOUR + HOUR / 2 - MILLI);
+    subject.clock.advance((HOUR + HOUR / 2).saturating_sub(MILLI));
     assert_eq!(standing_of(&*store, late).await, State::Queued);
     subject.clock.advance(MILLI);
     assert!(claimed(&*store, claim(hook, 9)).await.is_empty());

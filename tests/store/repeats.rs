@@ -47,7 +47,7 @@ async fn its_window_is_its_own_and_ends_to_the_millisecond() {
         subject.settings.history = Duration::ZERO;
         let store = subject.open();
         send(&*store, 1, NONE).await;
-        subject.clock.advance(WINDOW - Duration::from_millis(1));
+        subject.clock.advance(WINDOW.saturating_sub(Duration::from_millis(1)));
         while store.sweep().await.unwrap().more {}
         let store = subject.reopen(store).await;
         assert!(send(&*store, 1, NONE).await.duplicate, "{duplicate_window:?}");
