@@ -136,7 +136,7 @@ pub struct KeptAttempt {
 pub struct PushView {
     /// All attempts that are kept, first to last.
     pub attempts: Vec<KeptAttempt>,
-    /// When it is due; `None`: as soon as its turn comes.
+    /// When it is due, or held no more for a customer's hours (also where it is polled); `None`: as soon as its turn comes.
     pub due: Option<Timestamp>,
     /// Attempts that counted in this round.
     pub tried: u32,

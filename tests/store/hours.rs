@@ -48,6 +48,7 @@ async fn a_queue_gives_it_when_its_time_has_come_and_not_before() {
     publish(&*store, Some("now"), &[queue]).await;
     assert_eq!((store.queue(queue).waiting, store.queue(queue).held), (1, 1));
     assert_eq!(story(&*store, id).await.view.deadline, store.now().plus(2 * HOUR));
+    assert_eq!(story(&*store, id).await.push.due, Some(store.now().plus(HOUR)));
     assert_eq!(taken(&*store, queue, 9).await, ["now"]);
     assert_eq!(standing(&*store, id).await, outside());
     subject.clock.advance(HOUR.saturating_sub(MILLI));
@@ -66,7 +67,7 @@ async fn a_queue_gives_it_when_its_time_has_come_and_not_before() {
     subject.clock.advance(MILLI);
     waits.await.unwrap();
     assert_eq!((store.queue(queue).waiting, store.queue(queue).held), (1, 0));
-    assert_eq!(standing(&*store, id).await, (State::Queued, None, None));
+    assert_eq!((standing(&*store, id).await, story(&*store, id).await.push.due), ((State::Queued, None, None), None));
     assert_conserved(&*store);
     let store = verified(&subject, store).await;
     assert_eq!(store.lease(lease(queue, 9)).await.unwrap().notifications.len(), 1);

@@ -3,7 +3,7 @@
 use super::endpoints::EndpointView;
 use crate::base::clock::Timestamp;
 use crate::model::notification::{EndpointKind, State};
-use crate::model::subscription::{Hold, Subscription};
+use crate::model::subscription::{Hold, HoldReason, Subscription};
 use crate::store::{EndpointHold, NotDone, NotificationView, Story};
 
 /// What happens next with a notification.
@@ -71,7 +71,10 @@ impl Next {
             State::Leased if is_polled => Self::lease_end(view),
             State::Leased => Self::Outcome { expires },
             State::Held => {
-                let holds = subscription.map(|s| s.holds.clone()).unwrap_or_default();
+                let mut holds = subscription.map(|s| s.holds.clone()).unwrap_or_default();
+                if view.reason.as_deref() == Some(HoldReason::OutsideHours.as_str()) {
+                    holds.push(Hold { reason: HoldReason::OutsideHours, since: view.accepted });
+                }
                 // The holds of a subscription are in the way of probes too.
                 match endpoint.and_then(|endpoint| endpoint.report.standing.hold.clone()) {
                     Some(hold) if holds.is_empty() => Self::Probe { hold, expires },

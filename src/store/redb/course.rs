@@ -222,6 +222,11 @@ impl OpenRow {
         self.lease.map(|(until, last)| Granted { until: Timestamp::from_millis(until), last, held })
     }
 
+    /// Until when it is held, if it still is.
+    pub(super) fn held_until(&self, now: Timestamp) -> Option<Timestamp> {
+        self.lease().filter(|lease| lease.held && now < lease.until).map(|lease| lease.until)
+    }
+
     pub(super) fn phase(&self, now: Timestamp) -> Phase {
         phase(self.deadline(), self.lease(), now)
     }

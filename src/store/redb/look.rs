@@ -284,7 +284,9 @@ pub(super) fn story(
     let recovered = judge.addressee(number)?.and_then(|addressee| addressee.recovered);
     let due = match &standing.row {
         // What time has ended has its row until a sweep meets it.
-        OwnRow::Open(row) if standing.ended.is_none() => row.wait(recovered).map(|(due, _)| due),
+        OwnRow::Open(row) if standing.ended.is_none() => {
+            row.held_until(now).or_else(|| row.wait(recovered).map(|(due, _)| due))
+        }
         OwnRow::Open(_) | OwnRow::None(_) | OwnRow::Outcome(_) => None,
     };
     let in_flight = judge.is_in_flight(number, position);
