@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::api::admin::{DifferenceReport, FieldReport, HeldReport, PlanReport, ProblemReport, SubscriptionCounts};
-use crate::config::{Difference, DifferenceKind, Effective, Loaded, Place, Problem, Severity};
+use crate::config::{Difference, DifferenceKind, Effective, FieldChange, Loaded, Place, Problem, Severity};
 use crate::engine::Provisioned;
+use crate::model::holder::customer_subscription;
 use crate::model::id::SubscriptionId;
 use crate::model::notification::{State, Sums};
-use crate::model::subscription::{OnRemove, SubscriptionSet};
+use crate::model::subscription::{ContractName, OnRemove, Subscription, SubscriptionSet};
 use crate::store::SubscriptionSums;
 
 /// A problem of the files, as it is told.
@@ -100,13 +101,16 @@ impl Ledger {
 
     fn difference(&self, difference: Difference) -> DifferenceReport {
         let Difference { kind, section, id, fields, place, restart } = difference;
-        let subscription = id.as_deref().filter(|_| section == "subscriptions").map(SubscriptionId::new);
         let is_gone = kind == DifferenceKind::Removed;
-        let gone = subscription.as_ref().filter(|_| is_gone);
-        let on_remove = gone.map(|id| self.removals.get(id).copied().unwrap_or_default().as_str());
+        let gone = id.as_deref().filter(|_| is_gone);
+        let gone = gone.and_then(|id| self.declared_by(&section, id, &fields));
+        let removal = |id: &SubscriptionId| self.removals.get(id).copied().unwrap_or_default();
+        let on_remove = gone.as_ref().map(|ids| ids.first().map(removal).unwrap_or_default().as_str());
+        let waits = |id: &SubscriptionId| self.waiting.get(id).copied().unwrap_or_default();
+        let subscription = id.as_deref().filter(|_| section == "subscriptions" && !is_gone).map(SubscriptionId::new);
         let client = fields.iter().find(|field| field.key == "client_id").and_then(|field| field.new.as_deref());
-        let moves = subscription.as_ref().filter(|id| !is_gone && self.is_of_another(id, client));
-        let waiting = gone.or(moves).map(|id| self.waiting.get(id).copied().unwrap_or_default());
+        let moves = subscription.filter(|id| self.is_of_another(id, client));
+        let waiting = gone.map(|ids| ids.iter().map(waits).sum()).or_else(|| moves.as_ref().map(waits));
         DifferenceReport {
             kind: match kind {
                 DifferenceKind::Added => "added",
@@ -131,6 +135,23 @@ impl Ledger {
     fn is_of_another(&self, id: &SubscriptionId, client: Option<&str>) -> bool {
         let stored = self.set.get(id.as_str());
         client.is_some_and(|client| stored.is_some_and(|stored| stored.client_id.as_str() != client))
+    }
+
+    /// The subscriptions that an entry stands for; `None` if it is of a section that declares none.
+    fn declared_by(&self, section: &str, id: &str, fields: &[FieldChange]) -> Option<Vec<SubscriptionId>> {
+        match section {
+            "subscriptions" => Some(vec![SubscriptionId::new(id)]),
+            "customers" => {
+                let organisation = fields.iter().find(|field| field.key == "organisation");
+                Some(vec![customer_subscription(organisation.and_then(|field| field.old.as_deref()), id)])
+            }
+            "recipients" => {
+                let of_group =
+                    |s: &&Arc<Subscription>| s.contract == ContractName::Recipients && s.holders.iter().eq([id]);
+                Some(self.set.iter().filter(of_group).map(|s| s.id.clone()).collect())
+            }
+            _ => None,
+        }
     }
 
     fn held(&self, id: &SubscriptionId) -> HeldReport {

@@ -96,3 +96,56 @@ async fn one_that_drains_is_gone_once_nothing_is_left() {
     assert_eq!(report.subscriptions.created, 1, "it may be declared again");
     stage.end().await;
 }
+
+const MAIL: &str = "[email]\nfrom = \"t@example.com\"\nrelay = \"smtp://127.0.0.1:9\"\n\
+    [[event_types]]\nid = \"order_confirm\"\ncontracts = [\"recipients\"]\n\
+    [[event_types]]\nid = \"LODGED\"\nattributes = [\"status\"]\n";
+const GROUP: &str = "[[recipients]]\ngroup = \"1001\"\naddresses = { order_confirm = [\"a@example.com\"] }\n";
+const CUSTOMER: &str = "[[customers]]\nid = \"c-1\"\nkeys = { accountId = \"42\" }\nchannels = [\"email\"]\n\
+    email = \"jane@example.com\"\norganisation = \"org-1\"\n";
+const MANAGED: &str = "[[subscriptions]]\nid = \"managed\"\nclient_id = \"crm\"\ncontract = \"management\"\n\
+    event_types = [\"LODGED\"]\nemail = { to = [\"a@example.com\"] }\ncontact_emails = [\"a@example.com\"]\n\
+    filter = { attributes = [{ status = \"Success\" }] }\nexpires_on = \"2090-01-01\"\n";
+
+#[tokio::test]
+async fn groups_customers_and_what_other_contracts_say_come_change_and_go_too() {
+    let stage = Stage::start(FILES).await;
+    let crm = stage.token("crm").await;
+    let all = [FILES, MANAGED, MAIL, GROUP, CUSTOMER].concat();
+    assert_eq!(stage.reload(&all).await.subscriptions.created, 3);
+    let same = stage.reload(&all).await;
+    assert_eq!((same.differences, same.subscriptions.updated), (0, 0), "{same:?}");
+    let changes = [
+        ("Success", "Fail"),
+        ("2090-01-01", "2090-01-02"),
+        ("order_confirm = [\"a@example.com\"]", "order_confirm = [\"a@example.com\", \"b@example.com\"]"),
+        ("accountId = \"42\"", "accountId = \"43\""),
+        ("organisation = \"org-1\"", "organisation = \"org-1\"\nhours = [\"08:00\", \"20:00\"]"),
+        ("organisation = \"org-1\"", "organisation = \"org-1\"\nlocale = \"fr\""),
+    ];
+    for (old, new) in changes {
+        let changed = stage.reload(&all.replace(old, new)).await;
+        assert_eq!((changed.subscriptions.updated, changed.subscriptions.created), (1, 0), "{new}: {changed:?}");
+        assert_eq!(stage.reload(&all).await.subscriptions.updated, 1, "{new}");
+    }
+    assert_eq!(stage.publish(&crm, "order_confirm").await, 1);
+    stage.write(FILES);
+    let plan = stage.plan().await;
+    let waiting = |section: &str| plan.differences.iter().find(|d| d.section == section).unwrap().waiting;
+    assert_eq!((waiting("recipients"), waiting("customers"), waiting("event_types")), (Some(1), Some(0), None));
+    let gone = stage.try_reload().await.unwrap();
+    assert_eq!(gone.subscriptions.drained, 3, "{gone:?}");
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_subscription_whose_last_day_is_over_stays_ended_over_reloads() {
+    let ended = MANAGED.replace("2090-01-01", "2020-01-01");
+    let files = [FILES, &ended, MAIL].concat();
+    let stage = Stage::start(&files).await;
+    for _ in 0..2 {
+        let report = stage.reload(&files).await;
+        assert_eq!((report.subscriptions.created, report.subscriptions.updated), (0, 0), "{report:?}");
+    }
+    stage.end().await;
+}
