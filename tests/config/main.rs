@@ -7,6 +7,7 @@ mod declared;
 mod effective;
 mod egress;
 mod email;
+mod examples;
 mod hostile;
 mod issuers;
 mod json;
