@@ -143,7 +143,8 @@ async fn the_end_of_a_secret_is_told_to_its_registration_three_times_and_once_ea
     let told = stage.told("SECRET_EXPIRY").await;
     assert_eq!((told.len(), told[0].endpoint), (1, made.endpoints[0].number));
     let data = stage.data(&told[0]).await;
-    let expected = serde_json::json!({"registrationId": "r-1", "expiry": end.to_rfc3339_seconds(), "daysLeft": 30});
+    let shown = made.id.to_uuid().to_string();
+    let expected = serde_json::json!({"registrationId": shown, "expiry": end.to_rfc3339_seconds(), "daysLeft": 30});
     assert_eq!(data, expected);
     let stage = stage.restart().await;
     stage.swept().await;

@@ -1,15 +1,23 @@
 //! What arrives at a webhook, and how it proves where it comes from.
 
+use std::time::Duration;
+
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tidings::channel::webhook::Answers;
+use tidings::model::subscription::HoldReason;
 
-use crate::stage::{SUBSCRIBER, channels, delivering, id_of, key, make, notifications, rotate, setup, webhook_to};
+use crate::stage::{
+    OTHER, SUBSCRIBER, channels, delivering, id_of, key, make, notifications, post, rotate, setup, webhook_to,
+};
 use crate::support::client::Call;
 use crate::support::{Appliance, until};
 use crate::upstream::{Reply, Upstream};
+
+/// How long a secret lasts.
+const YEAR: Duration = Duration::from_hours(365 * 24);
 
 /// A request that came.
 struct Came {
@@ -58,6 +66,15 @@ async fn registered(header: Option<&'static str>) -> (Appliance, Upstream, Value
 async fn came(receiver: &Upstream, count: usize) -> Came {
     until("the receiver has it", || receiver.hits() == count).await;
     Came::read(&receiver.requests()[count - 1])
+}
+
+/// What time brings has been seen to: two sweeps have begun after now and ended.
+async fn swept(appliance: &Appliance) {
+    for _ in 0..2 {
+        let runs = appliance.engine.sweep_status().runs;
+        appliance.clock.advance(Duration::from_secs(1));
+        until("a sweep", || appliance.engine.sweep_status().runs > runs).await;
+    }
 }
 
 #[tokio::test]
@@ -127,4 +144,57 @@ async fn an_audience_decides_who_gets_it() {
     let requests = receiver.requests();
     let own = |request: &&String| request.starts_with("POST /rival ") == request.contains(crate::stage::OTHER);
     assert_eq!(requests.iter().filter(own).count(), 2, "{requests:?}");
+}
+
+#[tokio::test]
+async fn what_an_administrator_makes_is_for_the_subscriber_that_it_names() {
+    let (appliance, receiver, made) = registered(None).await;
+    let mut call = post("admin", &webhook_to(&receiver.url("theirs")));
+    call.path = format!("{}?subscriberId={OTHER}", call.path);
+    appliance.send(call).await.expect(201);
+    for (audience, matched) in [(OTHER, 1), (SUBSCRIBER, 1), ("somebody-else", 0)] {
+        let event = json!({"type": "WORKSPACE_LODGED", "audience": audience, "data": {}}).to_string();
+        let receipt = appliance.send(Call::post("/v1/events", "crm", event)).await.expect(202).json();
+        assert_eq!(receipt["matched"], matched, "{audience}");
+    }
+    until("both have theirs", || receiver.hits() == 2).await;
+    let theirs = receiver.requests().into_iter().find(|request| request.starts_with("POST /theirs ")).unwrap();
+    assert!(theirs.contains(OTHER) && !theirs.contains(&id_of(&made)), "{theirs}");
+}
+
+#[tokio::test]
+async fn an_expired_secret_holds_what_waits_until_it_is_rotated() {
+    let (appliance, receiver, made) = registered(None).await;
+    appliance.clock.advance(YEAR);
+    appliance.publish(r#"{"type":"WORKSPACE_LODGED","data":{}}"#).await;
+    let held = || {
+        let states = appliance.engine.endpoint_states(&id_of(&made));
+        states[0].standing.hold.as_ref().is_some_and(|hold| hold.reason == HoldReason::SecretExpired)
+    };
+    until("its endpoint is held", held).await;
+    assert_eq!(receiver.hits(), 0);
+    let waiting = notifications(&appliance, "broker", "?status=PENDING").await;
+    assert_eq!(waiting["notificationEvents"].as_array().unwrap().len(), 1);
+    let rotated = appliance.send(rotate(&id_of(&made), "broker", "")).await.expect(200).json();
+    let new = key(rotated["sharedSecret"].as_str().unwrap());
+    assert_eq!(came(&receiver, 1).await.signed_with(&[new]), [0]);
+}
+
+#[tokio::test]
+async fn the_end_of_a_secret_is_told_to_its_own_registration_thirty_days_ahead() {
+    let (appliance, receiver, made) = registered(None).await;
+    appliance.clock.advance(Duration::from_hours(24));
+    make(&appliance, "broker", &webhook_to(&receiver.url("other"))).await;
+    appliance.clock.advance(YEAR - Duration::from_hours(31 * 24));
+    tokio::spawn(appliance.engine.clone().run_sweeps());
+    swept(&appliance).await;
+    let told: Value = serde_json::from_str(&came(&receiver, 1).await.body).unwrap();
+    assert_eq!((&told["eventType"], &told["registrationId"]), (&json!("SECRET_EXPIRY"), &made["registrationId"]));
+    assert_eq!(told["data"]["registrationId"], made["registrationId"]);
+    assert_eq!(told["data"]["expiry"], "2027-11-22T10:00:00Z");
+    assert!(receiver.requests()[0].starts_with("POST /hook "));
+    appliance.send(rotate(&id_of(&made), "broker", "")).await.expect(200);
+    swept(&appliance).await;
+    let all = notifications(&appliance, "broker", "").await;
+    assert_eq!(all["notificationEvents"].as_array().unwrap().len(), 1, "once, and not for a new secret");
 }

@@ -20,6 +20,7 @@ use crate::base::outbound::Destination;
 use crate::http::contract::{Request, Response};
 use crate::model::id::EventTypeId;
 use crate::model::notification::EndpointKind;
+use crate::model::owners::Owners;
 use crate::model::subscription::{ContractName, Subscription, SubscriptionDraft};
 use crate::model::target::{SigningSecret, Target, WebhookTarget};
 
@@ -67,7 +68,7 @@ impl RegistrationsContract {
         let draft = SubscriptionDraft {
             holders: vec![subscriber.clone()],
             created_by: caller.subject.clone(),
-            owners: caller.owners.clone(),
+            owners: owners(caller, &subscriber),
             endpoints: vec![target],
             ..SubscriptionDraft::new(id, ContractName::Registrations, caller.client_id.clone(), event_types)
         };
@@ -142,7 +143,7 @@ impl RegistrationsContract {
 
     fn new_secret(&self, now: Timestamp) -> SigningSecret {
         let not_after = Some(now.plus(self.settings.secret_lifetime));
-        SigningSecret { key: self.engine.new_secret(), not_before: None, not_after }
+        SigningSecret { key: self.engine.new_secret(), not_before: Some(now), not_after }
     }
 
     fn read(&self, request: &Request, update: bool) -> Result<Asked, Error> {
@@ -220,6 +221,13 @@ impl RegistrationsContract {
             all.into_iter().find(|registration| registration.id.to_uuid() == asked)
         })
     }
+}
+
+/// Who decides what the registration may see, where that is not the caller as the files or its token name it: the
+/// subscriber that an administrator acts for.
+fn owners(caller: &Principal, subscriber: &str) -> Option<Owners> {
+    let is_own = caller.affiliation.subscriber.as_deref() == Some(subscriber);
+    if is_own { caller.owners.clone() } else { Some(Owners::new([subscriber.to_owned()])) }
 }
 
 fn no_secret() -> Error {

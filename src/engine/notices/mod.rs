@@ -193,7 +193,7 @@ impl Notice {
 
     fn of_secret(&self) -> Value {
         json!({
-            "registrationId": self.subscription.id.as_str(),
+            "registrationId": self.subscription.id.to_uuid().to_string(),
             "expiry": self.end.to_rfc3339_seconds(),
             "daysLeft": self.left.days,
         })
