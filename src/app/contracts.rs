@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::api::events::EventsContract;
+use crate::api::management::ManagementContract;
 use crate::api::metrics::ApiMetrics;
 use crate::api::polling::PollingContract;
 use crate::api::recipients::RecipientsContract;
@@ -45,6 +46,10 @@ pub(super) fn build(settings: &Settings, on: Foundation) -> (Vec<Arc<dyn Contrac
     }
     if let Some(registrations) = &settings.registrations {
         contracts.push(Arc::new(RegistrationsContract::new(registrations.clone(), Arc::clone(&engine), &metrics)));
+    }
+    if let Some(management) = &settings.management {
+        let (engine, clock) = (Arc::clone(&engine), Arc::clone(&clock));
+        contracts.push(Arc::new(ManagementContract::new(management.clone(), engine, clock, &metrics)));
     }
     if let Some(events) = &settings.events {
         contracts.push(Arc::new(EventsContract::new(events.clone(), engine)));

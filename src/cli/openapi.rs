@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
 use super::output;
-use crate::api::{admin, events, polling, recipients, registrations, root};
+use crate::api::{admin, events, management, polling, recipients, registrations, root};
 use crate::config::{self, Settings};
 
 /// Print the OpenAPI document of a contract
@@ -25,6 +25,7 @@ enum Contract {
     Events,
     Recipients,
     Registrations,
+    Management,
     /// What stands outside every mount: the token endpoint and the pages of problems
     Root,
     /// Health, metrics and the configuration, on the admin listener
@@ -53,6 +54,7 @@ fn document(contract: Contract) -> String {
             token_path: operator.token_path,
         }),
         Contract::Registrations => registrations::document(&registrations::RegistrationsSettings::default()),
+        Contract::Management => management::document(&management::ManagementSettings::default()),
         Contract::Root => root::document(root::RootSettings { public_url, ..root }),
         Contract::Admin => admin::document("", &operator.token_path),
         Contract::Operator => events::operator_document(&events::OperatorSettings { public_url, ..operator }),

@@ -204,8 +204,9 @@ impl SubscriptionId {
     }
 }
 
-/// RFC 9562, 5.5.
-fn uuid_v5(namespace: Uuid, name: &str) -> Uuid {
+/// The `UUIDv5` (RFC 9562, 5.5) of `name` in `namespace`.
+#[must_use]
+pub fn uuid_v5(namespace: Uuid, name: &str) -> Uuid {
     let mut context = digest::Context::new(&digest::SHA1_FOR_LEGACY_USE_ONLY);
     context.update(namespace.as_bytes());
     context.update(name.as_bytes());

@@ -58,6 +58,17 @@ pub(crate) async fn recipe(stage: &Stage, target: &Target, token: &str) -> Recip
             object: Object::Told(|answer| text(&answer["id"])),
         },
         ("polling", "unsubscribe") | ("events", "delete_subscription") => known(&subscribed(stage, token).await, ""),
+        ("management", "subscribe") => Recipe {
+            call: target.call(&[]).bearer(token).json(MANAGED),
+            object: Object::Told(|answer| text(&answer["id"])),
+        },
+        ("management", "change") => known(&managed(stage, token).await, r#"{"expiresOn": "2099-01-01"}"#),
+        ("management", "unsubscribe") => known(&managed(stage, token).await, ""),
+        ("management", "replay") => Recipe {
+            call: target.call(&[]).bearer(token).json(r#"{"limit": 1, "dryRun": false}"#),
+            object: Object::Told(|answer| format!("{} notifications", answer["results"]["queued"])),
+        },
+        ("management", "replay_one") => known(&expired_managed(stage, token).await, ""),
         ("events", "cancel") => known(&notified(stage, token).await, ""),
         ("events", "retry") => {
             let id = notified(stage, token).await;
@@ -82,7 +93,7 @@ pub(crate) async fn recipe(stage: &Stage, target: &Target, token: &str) -> Recip
             Recipe { call: registration(target.call(&[&id])).bearer(token), object: Object::Known(id) }
         }
         ("registrations", "delete" | "rotate") => known(&registered(stage, token).await, ""),
-        ("registrations", "retry") => known(&expired(stage, token).await, ""),
+        ("registrations", "retry") => known(&expired_registered(stage, token).await, ""),
         ("registrations", "add_domain") => Recipe {
             call: target.call(&[]).bearer(token).json(r#"{"webhookDomain": "example.com"}"#),
             object: Object::Known("example.com".to_owned()),
@@ -145,7 +156,7 @@ async fn registered(stage: &Stage, token: &str) -> String {
 }
 
 /// The id of a notification for a registration whose short time is over.
-async fn expired(stage: &Stage, token: &str) -> String {
+async fn expired_registered(stage: &Stage, token: &str) -> String {
     registered(stage, token).await;
     let published = Call::new("POST", "/v1/events").bearer(token).json(r#"{"type": "BRIEF", "data": {}}"#);
     stage.send(&published).await.expect(202);
@@ -159,4 +170,29 @@ async fn expired(stage: &Stage, token: &str) -> String {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// A subscription of the management contract to what lives for a second.
+const MANAGED: &str = r#"{"eventType": "brief", "contactEmails": [{"email": "noc@example.com"}],
+    "notificationChannels": {"webhook": [{"webhook": [{"callbackUri": "https://10.0.0.7/"}]}]}}"#;
+
+/// The id of a new one.
+async fn managed(stage: &Stage, token: &str) -> String {
+    let made = Call::new("POST", "/notifications/v1/subscriptions").bearer(token).json(MANAGED);
+    text(&stage.send(&made).await.expect(201).json()["id"])
+}
+
+/// The id of a notification of one, that has expired.
+async fn expired_managed(stage: &Stage, token: &str) -> String {
+    let id = managed(stage, token).await;
+    let published = Call::new("POST", "/v1/events").bearer(token).json(r#"{"type": "brief", "data": {}}"#);
+    stage.send(&published).await.expect(202);
+    let ended = Call::new("GET", &format!("/v1/notifications?subscription={id}&state=expired")).bearer(token);
+    for _ in 0..1000 {
+        if let Some(one) = stage.send(&ended).await.expect(200).json()["notifications"].get(0) {
+            return text(&one["id"]);
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("it does not expire");
 }

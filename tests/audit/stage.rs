@@ -57,6 +57,9 @@ fn toml(folder: &std::path::Path, more: &str) -> String {
         "view:notifications",
         "create:notification_retry",
         "create:webhook_domains",
+        "notifications:read",
+        "notifications:write",
+        "notifications:replay",
     ];
     format!(
         r#"
@@ -65,8 +68,10 @@ server.listen = ["127.0.0.1:0"]
 admin.listen = ["127.0.0.1:0"]
 audit.output = "{0}/audit.log"
 limits.auth_failures = "1000/s"
+api.management.enabled = true
+email = {{ from = "a@example.com", relay = "smtp://127.0.0.1:9", allowed_recipients = ["example.com"] }}
 clients = [
-    {{ id = "driver", secret = {{ value = "{SECRET}" }}, scopes = {scopes:?}, subscriber = "28e5d22c-d642-42d1-8064-1182dc87c4e5" }},
+    {{ id = "driver", secret = {{ value = "{SECRET}" }}, scopes = {scopes:?}, parties = ["1001"], subscriber = "28e5d22c-d642-42d1-8064-1182dc87c4e5" }},
     {{ id = "watcher", secret = {{ value = "{SECRET}" }}, scopes = ["nothing:here"] }},
 ]
 {more}
@@ -75,9 +80,12 @@ enabled = true
 [[event_types]]
 id = "BRIEF"
 ttl = {{ webhook = "1s" }}
+[[event_types]]
+id = "brief"
+ttl = {{ webhook = "1s" }}
 [[webhooks.egress]]
 name = "default"
-allow = ["127.0.0.1:9"]
+allow = ["127.0.0.1:9", "10.0.0.0/8:443"]
 "#,
         folder.display()
     )

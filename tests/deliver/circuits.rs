@@ -362,7 +362,7 @@ async fn an_endpoint_without_retries_has_one_try_for_each_and_what_is_held_has_i
     probe(&stage).await;
     assert_eq!(stage.ends("a").await.iter().filter(|end| **end == failed).count(), 6);
     stage.script.always(delivered());
-    probe(&stage).await;
+    stage.advance_to(stage.probe_at("a"));
     until("all had their try", || stage.script.count() == 8).await;
     stage.settled().await;
     let ends = stage.ends("a").await;

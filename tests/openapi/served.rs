@@ -24,7 +24,9 @@ async fn each_contract_serves_its_document_to_anyone_with_its_own_urls() {
     let setup = Setup { registrations: Some(RegistrationsSettings::default()), ..Setup::default() };
     let appliance = Appliance::start(setup).await;
     let registrations = ("registrations", "/partner/api/notification/v2");
-    for (contract, mount) in [("polling", "/notification/v1"), ("events", "/v1"), registrations] {
+    for (contract, mount) in
+        [("polling", "/notification/v1"), ("events", "/v1"), registrations, ("management", "/notifications/v1")]
+    {
         let document = served(&appliance, &format!("{mount}/openapi.json"), &format!("{PUBLIC_URL}{mount}")).await;
         assert_eq!(document, shipped(contract));
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::signer::{Signer, encoded, key_set, message};
 
 /// The contracts that ask for a credential: each has an issuer whose tokens are good for it alone.
-pub(crate) const CONTRACTS: [&str; 4] = ["polling", "events", "registrations", "admin"];
+pub(crate) const CONTRACTS: [&str; 5] = ["polling", "events", "registrations", "management", "admin"];
 
 /// The one scope that the tokens of [`Issuers::narrow`] are worth. No route asks for it.
 pub(crate) const POINTLESS: &str = "nothing:here";
@@ -49,7 +49,8 @@ impl Issuers {
         let entry = |name: &str, scopes: &[&str], more: String| {
             format!(
                 "[[auth.issuers]]\nissuer = \"{}\"\njwks = {{ file = \"{}\" }}\nclient_ids = [\"{name}\"]\n\
-                 scopes = {scopes:?}\n{more}\n",
+                 scopes = {scopes:?}\n\
+                 claims = {{ parties = \"partyId\" }}\n{more}\n",
                 url(name),
                 keys.display()
             )
@@ -100,7 +101,7 @@ fn claims(name: &str, said: Said<'_>) -> Value {
     let Said { at, audience, scope } = said;
     json!({
         "iss": url(name), "aud": audience, "sub": name, "client_id": name, "jti": encoded(scope.as_bytes()),
-        "iat": at, "exp": at + 300, "scope": scope,
+        "iat": at, "exp": at + 300, "scope": scope, "partyId": name,
     })
 }
 

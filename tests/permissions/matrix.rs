@@ -52,7 +52,10 @@ async fn every_route_has_its_rule_and_every_rule_a_route() {
         assert!(is_served, "{contract}/{label} has a rule, but is not served");
     }
     let asked = asked(&targets);
-    assert_eq!(asked, scope::ALL.iter().copied().collect(), "what scope::ALL says");
+    // Besides those whose names the configuration may change.
+    let own = ["notifications:read", "notifications:write", "notifications:replay"];
+    let fixed: BTreeSet<_> = asked.iter().copied().filter(|scope| !own.contains(scope)).collect();
+    assert_eq!(fixed, scope::ALL.iter().copied().collect(), "what scope::ALL says");
     assert!(asked.iter().all(|scope| SCOPES.contains(scope)), "write them into tests/permissions/stage.rs: {asked:?}");
     stage.end().await;
 }

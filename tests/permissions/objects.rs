@@ -9,6 +9,8 @@ pub(crate) enum Thing {
     Polled,
     /// A subscription that something waits for. Nobody polls it here.
     Kept,
+    /// A subscription of the management contract.
+    Managed,
     /// What waits for a kept subscription.
     Notification,
     /// What somebody has published.
@@ -79,10 +81,12 @@ impl Objects {
             Thing::Kept => kept(client),
             Thing::Client => client.to_owned(),
             Thing::Address => format!("{client}@example.com"),
-            Thing::Notification | Thing::Event | Thing::Registration | Thing::Sent if owner == Owner::Nobody => {
+            Thing::Notification | Thing::Event | Thing::Registration | Thing::Sent | Thing::Managed
+                if owner == Owner::Nobody =>
+            {
                 UNUSED.to_owned()
             }
-            Thing::Notification | Thing::Event | Thing::Registration | Thing::Sent => {
+            Thing::Notification | Thing::Event | Thing::Registration | Thing::Sent | Thing::Managed => {
                 let of = |client: &str| self.ids.get(&(thing, client.to_owned())).cloned();
                 of(client).or_else(|| of(DRIVER)).unwrap()
             }

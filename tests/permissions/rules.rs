@@ -6,7 +6,7 @@ use tidings::http::contract::Access;
 use self::Body::{Form, Json};
 use self::Object::{Anybodys, NotAnothers, Own};
 use crate::objects::Owner;
-use crate::objects::Thing::{self, Address, Client, Event, Kept, Notification, Polled, Registration, Sent};
+use crate::objects::Thing::{self, Address, Client, Event, Kept, Managed, Notification, Polled, Registration, Sent};
 use crate::served::Target;
 use crate::stage::REGISTRATION;
 
@@ -71,6 +71,9 @@ const ANYONE: Access = Access::Public;
 const ADMINISTRATOR: Access = Access::Scope("notification:consent:administrator");
 const CONSUMER: Access = Access::Scope("notification:consent:consumer");
 const PUBLISHER: Access = Access::ScopeOrKey("events:publish");
+const READER: Access = Access::Scope("notifications:read");
+const WRITER: Access = Access::Scope("notifications:write");
+const REPLAYER: Access = Access::Scope("notifications:replay");
 const OPERATOR: Access = Access::Scope("notifications:operate");
 
 /// No contract takes it for a body.
@@ -132,6 +135,14 @@ pub(crate) const RULES: &[Rule] = &[
     of("registrations", "add_domain", Access::Scope("create:webhook_domains"), Object::None, BROKEN),
     of("registrations", "domains", Access::Scope("create:webhook_domains"), Object::None, NOTHING),
     of("registrations", "remove_domain", Access::Scope("create:webhook_domains"), Object::None, NOTHING),
+    // contracts/management.md, the table of operations.
+    of("management", "list", READER, Object::None, NOTHING),
+    of("management", "subscribe", WRITER, Object::None, BROKEN),
+    of("management", "read", READER, Own(Managed), NOTHING),
+    of("management", "change", WRITER, Own(Managed), Json("{\"expiresOn\": \"2027-12-01\"}")),
+    of("management", "unsubscribe", WRITER, NotAnothers(Managed), NOTHING),
+    of("management", "replay", REPLAYER, Object::None, Json("{\"limit\": 1, \"dryRun\": true}")),
+    of("management", "replay_one", REPLAYER, NotAnothers(Notification), NOTHING),
     // contracts/events.md, "Publish" and "Poll safely".
     of("events", "publish", PUBLISHER, Object::None, BROKEN),
     of("events", "lease", CONSUMER, Own(Polled), Json("{\"returnImmediately\": true, \"maxEvents\": 0}")),

@@ -21,7 +21,7 @@ use crate::objects::{DRIVER, OTHER, Objects, Thing, kept, polled};
 use crate::served::{Target, targets};
 
 /// The scopes that the contracts of this release and later ones speak of.
-pub(crate) const SCOPES: [&str; 14] = [
+pub(crate) const SCOPES: [&str; 17] = [
     "notification:consent:administrator",
     "notification:consent:consumer",
     "events:publish",
@@ -36,6 +36,9 @@ pub(crate) const SCOPES: [&str; 14] = [
     "view:notifications",
     "create:notification_retry",
     "create:webhook_domains",
+    "notifications:read",
+    "notifications:write",
+    "notifications:replay",
 ];
 /// Those that an API key can have (contracts/events.md, contracts/trigger.md).
 pub(crate) const KEY_SCOPES: [&str; 2] = ["events:publish", "trigger"];
@@ -107,8 +110,13 @@ impl Stage {
 
     /// Has both clients publish what the kept subscriptions are of, and takes note of the ids.
     pub(crate) async fn fill(&mut self) {
+        let consumer = only("management");
+        let said = Said { at: self.now(), audience: "tidings", scope: "notifications:write" };
+        let token = self.issuers.token(&consumer, said);
+        self.manage(&consumer, &token).await;
         for client in [DRIVER, OTHER] {
             let token = self.issue(&format!("grant_type=client_credentials&{}", shown(client))).await;
+            self.manage(client, &token).await;
             let event = format!(r#"{{"type": "{KEPT_TYPE}", "data": {{}}}}"#);
             let receipt = self.post("/v1/events", JSON, Some(&token), &event).await.expect(202).json();
             self.objects.add(Thing::Event, client, text(&receipt["id"]));
@@ -144,6 +152,14 @@ impl Stage {
             let listed = self.get("/partner/api/notification/v2/notifications", &token).await.expect(200).json();
             self.objects.add(Thing::Sent, client, text(&listed["notificationEvents"][0]["notificationId"]));
         }
+    }
+
+    /// Makes a subscription of the management contract.
+    async fn manage(&mut self, client: &str, token: &str) {
+        let body = r#"{"eventType": "301", "contactEmails": [{"email": "noc@example.com"}],
+            "notificationChannels": {"webhook": [{"webhook": [{"callbackUri": "https://10.0.0.7/"}]}]}}"#;
+        let made = self.post("/notifications/v1/subscriptions", JSON, Some(token), body).await.expect(201).json();
+        self.objects.add(Thing::Managed, client, text(&made["id"]));
     }
 
     /// Stops it, which must go well.
@@ -210,8 +226,13 @@ fn toml(folder: &TempDir, issuers: &Issuers, keys: &[(&str, NewSecret)]) -> Stri
     let keys: String = keys.iter().map(key).collect();
     let scopes = [&SCOPES[..], &[POINTLESS]].concat();
     let issuers = issuers.entries(folder, &scopes);
-    let few =
-        ["events:publish", "notification:consent:consumer", "create:notification_registrations", "view:notifications"];
+    let few = [
+        "events:publish",
+        "notification:consent:consumer",
+        "create:notification_registrations",
+        "view:notifications",
+        "notifications:write",
+    ];
     format!(
         r#"
 data_dir = "{0}/data"
@@ -219,16 +240,18 @@ server.listen = ["127.0.0.1:0", "unix:{0}/api.sock"]
 admin.listen = ["127.0.0.1:0", "unix:{0}/admin.sock"]
 audit.output = "{0}/audit.log"
 # The clock stands still: what is allowed in a second is all that there is.
+api.management.enabled = true
+email = {{ from = "a@example.com", relay = "smtp://127.0.0.1:9", allowed_recipients = ["example.com"] }}
 limits = {{ auth_failures = "1000000/s", token_rate = "unlimited" }}
 clients = [
-    {{ id = "{DRIVER}", secret = {{ value = "{SECRET}" }}, scopes = {scopes:?}, subscriber = "28e5d22c-d642-42d1-8064-1182dc87c4e5" }},
-    {{ id = "{OTHER}", secret = {{ value = "{SECRET}" }}, scopes = {few:?}, subscriber = "38e5d22c-d642-42d1-8064-1182dc87c4e5" }},
+    {{ id = "{DRIVER}", secret = {{ value = "{SECRET}" }}, scopes = {scopes:?}, parties = ["{DRIVER}"], subscriber = "28e5d22c-d642-42d1-8064-1182dc87c4e5" }},
+    {{ id = "{OTHER}", secret = {{ value = "{SECRET}" }}, scopes = {few:?}, parties = ["{OTHER}"], subscriber = "38e5d22c-d642-42d1-8064-1182dc87c4e5" }},
 ]
 # A rotation leaves one secret, so that it can be repeated.
 api.registrations = {{ enabled = true, rotation_overlap = "0s" }}
 [[webhooks.egress]]
 name = "default"
-allow = ["127.0.0.1:9"]
+allow = ["127.0.0.1:9", "10.0.0.0/8:443"]
 {keys}{issuers}{subscriptions}"#,
         folder.display()
     )

@@ -45,6 +45,7 @@ fn error(contract: &str, answer: &Answer) -> Result<String, String> {
     match contract {
         "polling" => polling(answer),
         "registrations" => registrations(answer),
+        "management" => management(answer),
         // contracts/README.md: outside every mount too.
         "events" | "root" | "admin" => problem(answer),
         other => panic!("write down in tests/permissions/words.rs what an error of the contract {other} looks like"),
@@ -95,6 +96,22 @@ fn registrations(answer: &Answer) -> Result<String, String> {
         other => return Err(format!("there is no code {other}")),
     };
     if answer.status == status { Ok(code.to_owned()) } else { Err(format!("the code is {code}: {}", answer.body)) }
+}
+
+/// contracts/management.md, "Errors".
+fn management(answer: &Answer) -> Result<String, String> {
+    let body = json(answer, "application/json")?;
+    if body["statusCode"] != answer.status || body.as_object().is_none_or(|members| members.len() != 2) {
+        return Err(format!("the body is {body}"));
+    }
+    if !body["message"].is_array() {
+        texts(&body, &["message"])?;
+    }
+    Ok(match answer.status {
+        401 => "unauthenticated".to_owned(),
+        403 => "forbidden".to_owned(),
+        other => other.to_string(),
+    })
 }
 
 /// RFC 9457, and contracts/events.md.

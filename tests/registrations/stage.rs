@@ -93,12 +93,15 @@ pub(crate) fn setup() -> Setup {
         integrator_id: integrator_id.map(str::to_owned),
         integrator_type: integrator_type.map(str::to_owned),
     };
-    setup.profiles = vec![
+    setup.profiles = [
         ("broker", plant(Some(INTEGRATOR), Some("BROKER"))),
         ("rival", plant(None, None)),
         ("admin", plant(None, None)),
         ("colleague", ClientProfile { egress: Some("narrow".to_owned()), ..ClientProfile::default() }),
-    ];
+    ]
+    .into_iter()
+    .map(|(id, profile)| (id.into(), profile))
+    .collect();
     setup.tune_auth = tune_auth;
     setup
 }

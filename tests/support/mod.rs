@@ -17,6 +17,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tempfile::TempDir;
 use tidings::api::events::{EventsContract, EventsSettings};
+use tidings::api::management::{ManagementContract, ManagementSettings};
 use tidings::api::metrics::ApiMetrics;
 use tidings::api::polling::{PollingContract, PollingSettings, UnknownMembers};
 use tidings::api::recipients::{RecipientsContract, RecipientsSettings};
@@ -73,6 +74,7 @@ pub(crate) struct Setup {
     pub(crate) store: StoreSettings,
     pub(crate) faults: Option<Arc<dyn Faults>>,
     pub(crate) unknown_members: UnknownMembers,
+    pub(crate) management: ManagementSettings,
     pub(crate) max_body: usize,
     pub(crate) max_batch: usize,
     pub(crate) max_wait: Duration,
@@ -83,7 +85,7 @@ pub(crate) struct Setup {
     /// `[api.registrations]`, where it is enabled.
     pub(crate) registrations: Option<RegistrationsSettings>,
     /// What is said of clients besides.
-    pub(crate) profiles: Vec<(&'static str, ClientProfile)>,
+    pub(crate) profiles: HashMap<ClientId, ClientProfile>,
     /// Changes the settings of credentials before the start.
     pub(crate) tune_auth: fn(&mut AuthSettings),
 }
@@ -100,6 +102,7 @@ impl Default for Setup {
             store: StoreSettings::default(),
             faults: None,
             unknown_members: UnknownMembers::Ignore,
+            management: ManagementSettings::default(),
             max_body: 256 << 10,
             max_batch: 8 << 20,
             max_wait: Duration::from_mins(1),
@@ -107,7 +110,7 @@ impl Default for Setup {
             delivery: DeliverySettings::default(),
             recipients: None,
             registrations: None,
-            profiles: Vec::new(),
+            profiles: HashMap::new(),
             tune_auth: |_| {},
         }
     }
@@ -222,6 +225,10 @@ impl Appliance {
         let caretaker = Arc::new(Caretaker::begin(parts).await.unwrap());
         let token_service = || TokenService::new(&auth, keys.clone(), gate.clone(), random.clone());
         let polling = PollingContract::new(polling_settings(&setup), engine.clone(), &api_metrics);
+        let unknown_members = setup.unknown_members;
+        let management =
+            ManagementSettings { public_url: PUBLIC_URL.to_owned(), unknown_members, ..setup.management.clone() };
+        let management = ManagementContract::new(management, engine.clone(), Arc::new(clock.clone()), &api_metrics);
         let token_paths = vec![TOKEN_PATH.to_owned()];
         let registrations = setup.registrations.clone().map(|settings| {
             let settings = RegistrationsSettings { public_url: PUBLIC_URL.to_owned(), ..settings };
@@ -237,6 +244,7 @@ impl Appliance {
             contracts.push(Arc::new(RecipientsContract::new(recipients.clone(), engine.clone())));
         }
         contracts.extend(registrations);
+        contracts.push(Arc::new(management));
         let parts = ServerParts {
             contracts,
             authenticator: Arc::new(Doorkeeper::new(
@@ -355,7 +363,7 @@ pub(crate) fn engine_settings(setup: &Setup) -> EngineSettings {
     let hours = Duration::from_hours;
     let ttl = ByKind { poll: hours(6), webhook: hours(96), email: hours(96) };
     EngineSettings {
-        profiles: setup.profiles.iter().map(|(id, profile)| (ClientId::new(id), profile.clone())).collect(),
+        profiles: setup.profiles.clone(),
         catalogue: Catalogue::new(setup.closed, ttl, false, setup.event_types.clone()),
         owners: setup.clients.iter().map(|(id, _, own)| (ClientId::new(id), owners(own))).collect::<HashMap<_, _>>(),
         foreign: setup.foreign.clone(),

@@ -15,7 +15,10 @@ use serde_json::Value;
 
 /// What the server's own listeners answer with.
 static CONTRACTS: LazyLock<Vec<Document>> = LazyLock::new(|| {
-    ["polling", "events", "recipients", "registrations", "root"].map(Document::shipped).into_iter().collect()
+    ["polling", "events", "management", "recipients", "registrations", "root"]
+        .map(Document::shipped)
+        .into_iter()
+        .collect()
 });
 static ADMIN: LazyLock<Vec<Document>> =
     LazyLock::new(|| ["admin", "operator"].map(Document::shipped).into_iter().collect());

@@ -39,3 +39,18 @@ impl Default for ManagementScopes {
         Self { read: "notifications:read", write: "notifications:write", replay: "notifications:replay" }
     }
 }
+
+impl Default for ManagementSettings {
+    /// What the contract says, for an appliance without a public URL.
+    fn default() -> Self {
+        Self {
+            mount: "/notifications/v1".to_owned(),
+            time_zone: TimeZone::get("Pacific/Auckland").unwrap_or(TimeZone::UTC),
+            replay_max: 1000,
+            scopes: ManagementScopes::default(),
+            unknown_members: UnknownMembers::Ignore,
+            public_url: String::new(),
+            token_path: "/oauth2/token".to_owned(),
+        }
+    }
+}

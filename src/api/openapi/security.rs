@@ -94,7 +94,10 @@ fn meaning(name: &str) -> &'static str {
         scope::OPERATE => "Look at everything and act as the operator.",
         scope::TRIGGER => "Trigger notifications of customers.",
         scope::CUSTOMERS => "Write customers.",
-        // A test finds it.
+        "notifications:read" => "Read one's subscriptions.",
+        "notifications:write" => "Make, change and delete one's subscriptions.",
+        "notifications:replay" => "Have notifications sent again.",
+        // A test finds it; but a name of the configuration says what it does by itself.
         _ => "",
     }
 }
