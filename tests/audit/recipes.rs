@@ -143,7 +143,7 @@ const REGISTRATIONS: &str = "/partner/api/notification/v2";
 fn registration(call: Call) -> Call {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    call.json(&format!(
+    call.json(format!(
         r#"{{"notificationType": "WEBHOOK", "eventTypes": ["BRIEF", "SECRET_EXPIRY"],
             "attributes": {{"webhookURI": "https://127.0.0.1:9/{number}"}}}}"#
     ))
