@@ -9,6 +9,7 @@ use crate::api::polling::PollingContract;
 use crate::api::recipients::RecipientsContract;
 use crate::api::registrations::RegistrationsContract;
 use crate::api::root::RootContract;
+use crate::api::trigger::TriggerContract;
 use crate::auth::issuers::TrustedIssuers;
 use crate::auth::{Authenticator, Gate, GateParts, SigningKeys, TokenService, WebhookKeys};
 use crate::base::clock::Clock;
@@ -50,6 +51,9 @@ pub(super) fn build(settings: &Settings, on: Foundation) -> (Vec<Arc<dyn Contrac
     if let Some(management) = &settings.management {
         let (engine, clock) = (Arc::clone(&engine), Arc::clone(&clock));
         contracts.push(Arc::new(ManagementContract::new(management.clone(), engine, clock, &metrics)));
+    }
+    if let Some(trigger) = &settings.trigger {
+        contracts.push(Arc::new(TriggerContract::new(trigger.clone(), Arc::clone(&engine), &metrics)));
     }
     if let Some(events) = &settings.events {
         contracts.push(Arc::new(EventsContract::new(events.clone(), engine)));

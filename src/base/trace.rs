@@ -17,6 +17,18 @@ impl TraceContext {
             .then(|| Self { parent: parent.to_owned(), state: state.filter(|s| valid_state(s)).map(str::to_owned) })
     }
 
+    /// The context that a trace in B3 headers (<https://github.com/openzipkin/b3-propagation>) stands for: an id of 16 or 32
+    /// lower-case hexadecimal digits, a span of 16. `None` if the id is not valid; a span that is not, or not there, is that
+    /// of the trace's root, which has the end of its id.
+    #[must_use]
+    pub fn of_b3(trace: &str, span: Option<&str>, sampled: bool) -> Option<Self> {
+        let trace = if is_hex(trace, 16) { format!("{:0>32}", trace) } else { trace.to_owned() };
+        let flags = if sampled { "01" } else { "00" };
+        let context = |span: &str| Self::parse(&format!("00-{trace}-{span}-{flags}"), None);
+        let root = || context(trace.get(16..)?).or_else(|| context("0000000000000001"));
+        span.and_then(context).or_else(root)
+    }
+
     /// The trace's id: 32 hexadecimal digits.
     #[must_use]
     pub fn trace_id(&self) -> &str {
@@ -80,6 +92,22 @@ mod tests {
         assert!(
             context.is_sampled() && !TraceContext::parse(&PARENT.replace("-01", "-02"), None).unwrap().is_sampled()
         );
+    }
+
+    #[test]
+    fn a_trace_in_b3_headers_is_continued() {
+        // The vendor's own examples (seed 004).
+        let (trace, span) = ("463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312");
+        let parent = |trace, span, sampled| TraceContext::of_b3(trace, span, sampled).map(|context| context.parent);
+        assert_eq!(parent(trace, Some(span), false), Some(format!("00-{trace}-{span}-00")));
+        assert_eq!(parent(trace, Some(span), true), Some(format!("00-{trace}-{span}-01")));
+        assert_eq!(parent(span, Some(span), false), Some(format!("00-0000000000000000{span}-{span}-00")));
+        for no_span in [None, Some(""), Some("A2FB4A1D1A96D312"), Some("0000000000000000"), Some("1-2")] {
+            assert_eq!(parent(trace, no_span, false), Some(format!("00-{trace}-{}-00", &trace[16..])));
+        }
+        for bad in ["", "463AC35C9F6413AD48485A3953BB6124", "463ac35c", &"0".repeat(16), &"0".repeat(32), "é"] {
+            assert_eq!(parent(bad, Some(span), false), None, "{bad}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
 use super::output;
-use crate::api::{admin, events, management, polling, recipients, registrations, root};
+use crate::api::{admin, events, management, polling, recipients, registrations, root, trigger};
 use crate::config::{self, Settings};
 
 /// Print the OpenAPI document of a contract
@@ -26,6 +26,7 @@ enum Contract {
     Recipients,
     Registrations,
     Management,
+    Trigger,
     /// What stands outside every mount: the token endpoint and the pages of problems
     Root,
     /// Health, metrics and the configuration, on the admin listener
@@ -55,6 +56,15 @@ fn document(contract: Contract) -> String {
         }),
         Contract::Registrations => registrations::document(&registrations::RegistrationsSettings::default()),
         Contract::Management => management::document(&management::ManagementSettings::default()),
+        Contract::Trigger => trigger::document(&trigger::TriggerSettings {
+            mount: "/v2/notification".to_owned(),
+            aliases: Vec::new(),
+            recipient_keys: Vec::new(),
+            unknown_recipient: trigger::UnknownRecipient::Refuse,
+            repeat_window: std::time::Duration::ZERO,
+            unknown_members: polling::UnknownMembers::Ignore,
+            public_url,
+        }),
         Contract::Root => root::document(root::RootSettings { public_url, ..root }),
         Contract::Admin => admin::document("", &operator.token_path),
         Contract::Operator => events::operator_document(&events::OperatorSettings { public_url, ..operator }),

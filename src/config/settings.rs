@@ -169,7 +169,8 @@ pub(super) fn read(top: &Section<'_>, sources: &Sources) -> Settings {
     let allowed = email.as_ref().and_then(|email| email.settings.as_ref()).map(|email| &email.allowed_recipients);
     let allowed_recipients = allowed.cloned().unwrap_or_default();
     let (mail, email) = email.map(|Email { delivery, settings }| (delivery, settings)).unzip();
-    let delivery = DeliverySettings { webhooks: webhooks.delivery, email: mail, suppress_for, allowed_recipients };
+    let delivery =
+        DeliverySettings { webhooks: webhooks.delivery, email: mail, suppress_for, allowed_recipients, time_zone };
     let webhooks_schedule = ("webhooks", EndpointKind::Webhook, delivery.webhooks.schedule.as_slice());
     let email_schedule = delivery.email.as_ref().map(|mail| ("email", EndpointKind::Email, mail.schedule.as_slice()));
     for schedule in std::iter::once(webhooks_schedule).chain(email_schedule) {

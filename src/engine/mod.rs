@@ -14,6 +14,7 @@
 mod admission;
 mod clients;
 mod conditions;
+mod customers;
 mod deliver;
 mod erase;
 mod health;
@@ -30,6 +31,7 @@ mod recipients;
 mod replay;
 mod subscribe;
 mod sweep;
+mod trigger;
 mod webhook_domains;
 
 use std::collections::HashMap;
@@ -41,6 +43,7 @@ use tokio::sync::{Mutex, RwLock, watch};
 pub use self::admission::{Admission, StillAdmitted};
 pub use self::clients::{ClientProfile, ForeignClients};
 pub use self::conditions::{ConditionParts, ConditionWatch, DownTargets, Expiry, RefusedFiles};
+pub use self::customers::{CustomerError, CustomerKept};
 pub use self::deliver::{
     ChannelSettings, Channels, Conditions, Delivery, DeliveryMetrics, DeliverySettings, EndpointName, EndpointReport,
     EndpointState, MAX_SCHEDULE, NoConditions, SharedReport, TargetDown,
@@ -60,6 +63,7 @@ pub use self::subscribe::{
     ChangeError, ReadError, SubscribeRequest, SubscriptionRefused, SubscriptionView, UnsubscribeError,
 };
 pub use self::sweep::SweepStatus;
+pub use self::trigger::{Trigger, TriggerError, Triggered};
 use crate::base::clock::Clock;
 use crate::base::random::Random;
 use crate::base::stop::Stop;

@@ -26,6 +26,8 @@ pub enum Access {
     Scope(&'static str),
     /// The same, or a valid `X-API-KEY` that has this scope.
     ScopeOrKey(&'static str),
+    /// Whoever has a valid `X-API-KEY` with this scope; a token is not looked at.
+    Key(&'static str),
 }
 
 /// What the audit trail says of a route's calls.
@@ -310,6 +312,10 @@ pub trait Contract: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     /// Where it is mounted: `""` for the root, else `/…` without a slash at the end.
     fn mount(&self) -> &str;
+    /// Exact paths that stand for the mount itself, whatever else is mounted above or below them.
+    fn aliases(&self) -> &[String] {
+        &[]
+    }
     /// Its routes, without the operations.
     fn routes(&self) -> Vec<Route<()>>;
     /// The limit of [`BodyRule::Large`] in bytes.

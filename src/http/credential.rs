@@ -120,13 +120,14 @@ pub(super) async fn check(
     headers: &HeaderMap,
     origin: Origin,
 ) -> Result<Option<Principal>, Denied> {
-    let (scope, keys) = match access {
+    let (scope, credential) = match access {
         Access::Public => return Ok(None),
-        Access::Token => (None, false),
-        Access::Scope(scope) => (Some(scope), false),
-        Access::ScopeOrKey(scope) => (Some(scope), true),
+        Access::Token => (None, shown(headers, false, origin.uid)),
+        Access::Scope(scope) => (Some(scope), shown(headers, false, origin.uid)),
+        Access::ScopeOrKey(scope) => (Some(scope), shown(headers, true, origin.uid)),
+        Access::Key(scope) => (Some(scope), key(headers)),
     };
-    let credential = shown(headers, keys, origin.uid).map_err(|detail| unauthenticated(detail.to_owned(), "Bearer"))?;
+    let credential = credential.map_err(|detail| unauthenticated(detail.to_owned(), "Bearer"))?;
     let presented = Presented { credential, address: origin.address, certificate: origin.certificate };
     let principal = authenticator.authenticate(presented).await.map_err(|denial| match (denial, credential) {
         // RFC 6750, 3.1: who has sent no credential is not told of an error in it.
@@ -155,6 +156,12 @@ fn shown(headers: &HeaderMap, keys: bool, uid: Option<u32>) -> Result<Shown<'_>,
         (None, Some(uid)) if !headers.contains_key(AUTHORIZATION) => Ok(Shown::Peer { uid }),
         (None, _) => token(headers).map(Shown::Bearer),
     }
+}
+
+/// The API key of a request that needs one.
+fn key(headers: &HeaderMap) -> Result<Shown<'_>, &'static str> {
+    let key = api_key(headers)?.ok_or("there is no API key: send `X-API-KEY: …`")?;
+    Ok(Shown::ApiKey(key))
 }
 
 fn api_key(headers: &HeaderMap) -> Result<Option<&str>, &'static str> {

@@ -21,6 +21,8 @@ pub(super) struct Routing {
 pub(super) struct Mount {
     pub(super) contract: Arc<dyn Contract>,
     prefix: String,
+    /// Exact paths that stand for the mount itself.
+    aliases: Vec<String>,
     paths: matchit::Router<Path>,
     /// Counts what has no route.
     pub(super) unrouted: Arc<Meter>,
@@ -69,6 +71,15 @@ impl Routing {
             }
             mounts.push(Mount::new(contract, max_body, metrics)?);
         }
+        let taken = mounts.iter().flat_map(|mount| mount.aliases.iter().map(move |alias| (mount, alias))).find_map(
+            |(mount, alias)| {
+                let holds = |other: &&Mount| !std::ptr::eq(*other, mount) && other.answers_at(alias);
+                mounts.iter().find(holds).map(|other| (alias.clone(), other.contract.name(), mount.contract.name()))
+            },
+        );
+        if let Some((mount, first, second)) = taken {
+            return Err(BindError::SameMount { mount, first, second });
+        }
         mounts.sort_by_key(|m| std::cmp::Reverse(m.prefix.len()));
         if mounts.last().is_none_or(|m| !m.prefix.is_empty()) {
             return Err(BindError::NoRoot);
@@ -78,7 +89,8 @@ impl Routing {
 
     /// The mount that `path` is below: at least the root.
     pub(super) fn mount(&self, path: &str) -> &Mount {
-        self.mounts.iter().find(|m| m.holds(path)).unwrap_or_else(|| self.root())
+        let alias = self.mounts.iter().find(|m| m.is_alias(path));
+        alias.or_else(|| self.mounts.iter().find(|m| m.holds(path))).unwrap_or_else(|| self.root())
     }
 
     /// The contract at the root.
@@ -110,16 +122,26 @@ impl Mount {
             })?;
         }
         let unrouted = Arc::new(metrics.meter(contract.name(), None));
-        Ok(Self { contract, prefix, paths, unrouted })
+        let aliases = contract.aliases().to_vec();
+        Ok(Self { contract, prefix, aliases, paths, unrouted })
     }
 
     fn holds(&self, path: &str) -> bool {
         path.strip_prefix(&*self.prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
+    fn is_alias(&self, path: &str) -> bool {
+        self.aliases.iter().any(|alias| alias == path)
+    }
+
+    /// Whether this path is where it is mounted, or stands for that.
+    fn answers_at(&self, path: &str) -> bool {
+        self.prefix == path || self.is_alias(path)
+    }
+
     /// `path` without the mount.
     pub(super) fn below<'p>(&self, path: &'p str) -> &'p str {
-        path.strip_prefix(&*self.prefix).unwrap_or(path)
+        if self.is_alias(path) { "" } else { path.strip_prefix(&*self.prefix).unwrap_or(path) }
     }
 
     /// The route for `method` on `path`, which has the mount still in front.

@@ -67,8 +67,8 @@ impl Catalogue {
     /// The types that say themselves that they are of `contract`, in the order of their ids.
     #[must_use]
     pub fn types_of(&self, contract: ContractName) -> Vec<&EventType> {
-        let is_of = |t: &&EventType| t.contracts.as_ref().is_some_and(|c| c.iter().any(|c| c == contract.as_str()));
-        let mut types: Vec<_> = self.types.values().filter(is_of).collect();
+        let names = |t: &&EventType| t.contracts.is_some() && t.is_of(contract);
+        let mut types: Vec<_> = self.types.values().filter(names).collect();
         types.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         types
     }
@@ -119,6 +119,12 @@ impl Catalogue {
 }
 
 impl EventType {
+    /// Whether it is of `contract`: it says so, or says nothing of contracts.
+    #[must_use]
+    pub fn is_of(&self, contract: ContractName) -> bool {
+        self.contracts.as_ref().is_none_or(|c| c.iter().any(|c| c == contract.as_str()))
+    }
+
     /// Whether endpoints of `kind` may have it.
     #[must_use]
     pub fn may_go_to(&self, kind: EndpointKind) -> bool {

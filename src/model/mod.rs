@@ -9,6 +9,7 @@ pub mod condition;
 pub mod event;
 pub mod filter;
 pub mod holder;
+mod hours;
 pub mod id;
 pub mod json;
 pub mod message;

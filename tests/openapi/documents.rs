@@ -124,6 +124,7 @@ fn only_what_is_for_everyone_asks_for_no_credential() {
     assert_eq!(of("recipients"), ["get /openapi.json"]);
     assert_eq!(of("registrations"), ["get /openapi.json"]);
     assert_eq!(of("management"), ["get /openapi.json"]);
+    assert_eq!(of("trigger"), ["get /notification/openapi.json"]);
     let metadata = "get /.well-known/oauth-authorization-server";
     let webhooks = "get /.well-known/webhook-keys";
     assert_eq!(of("root"), [metadata, webhooks, "get /oauth2/jwks", "get /openapi.json", "get /problems/{name}"]);

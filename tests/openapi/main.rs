@@ -13,8 +13,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 /// The contracts that have a document.
-const CONTRACTS: [&str; 8] =
-    ["polling", "events", "management", "recipients", "registrations", "root", "admin", "operator"];
+const CONTRACTS: [&str; 9] =
+    ["polling", "events", "management", "recipients", "registrations", "trigger", "root", "admin", "operator"];
 
 fn file(contract: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("config/openapi/{contract}.json"))

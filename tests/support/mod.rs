@@ -23,6 +23,7 @@ use tidings::api::polling::{PollingContract, PollingSettings, UnknownMembers};
 use tidings::api::recipients::{RecipientsContract, RecipientsSettings};
 use tidings::api::registrations::{RegistrationsContract, RegistrationsSettings};
 use tidings::api::root::{RootContract, RootSettings};
+use tidings::api::trigger::{TriggerContract, TriggerSettings};
 use tidings::auth::issuers::TrustedIssuers;
 use tidings::auth::{
     AuthMetrics, AuthSettings, Authenticator, Caretaker, CaretakerParts, ClientSettings, Gate, GateParts, SigningKeys,
@@ -86,6 +87,8 @@ pub(crate) struct Setup {
     pub(crate) registrations: Option<RegistrationsSettings>,
     /// What is said of clients besides.
     pub(crate) profiles: HashMap<ClientId, ClientProfile>,
+    /// The trigger contract, where it is enabled.
+    pub(crate) trigger: Option<TriggerSettings>,
     /// Changes the settings of credentials before the start.
     pub(crate) tune_auth: fn(&mut AuthSettings),
 }
@@ -111,6 +114,7 @@ impl Default for Setup {
             recipients: None,
             registrations: None,
             profiles: HashMap::new(),
+            trigger: None,
             tune_auth: |_| {},
         }
     }
@@ -245,6 +249,9 @@ impl Appliance {
         }
         contracts.extend(registrations);
         contracts.push(Arc::new(management));
+        if let Some(trigger) = &setup.trigger {
+            contracts.push(Arc::new(TriggerContract::new(trigger.clone(), engine.clone(), &api_metrics)));
+        }
         let parts = ServerParts {
             contracts,
             authenticator: Arc::new(Doorkeeper::new(

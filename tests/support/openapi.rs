@@ -15,7 +15,7 @@ use serde_json::Value;
 
 /// What the server's own listeners answer with.
 static CONTRACTS: LazyLock<Vec<Document>> = LazyLock::new(|| {
-    ["polling", "events", "management", "recipients", "registrations", "root"]
+    ["polling", "events", "management", "recipients", "registrations", "trigger", "root"]
         .map(Document::shipped)
         .into_iter()
         .collect()
@@ -96,6 +96,8 @@ impl Exchange<'_> {
     /// What is wrong with the answer; it belongs to the document with the longest mount.
     fn fault_in(&self, documents: &[Document]) -> Result<(), String> {
         let path = self.target.split('?').next().unwrap_or_default();
+        // The alias of the trigger contract.
+        let path = if path == "/notification" { "/v2/notification" } else { path };
         let below = |document: &Document| {
             let rest = path.strip_prefix(&*document.mount)?;
             // The mount itself is the path that ends in a slash.

@@ -88,6 +88,13 @@ impl Description {
         self.outcome(Outcome { name: "", when: when.to_owned(), response, shape: None, shared: false })
     }
 
+    /// It can end well, without a body, but with the headers of this answer.
+    #[must_use]
+    pub(in crate::api) fn answered(self, when: &str, response: &Response) -> Self {
+        let response = Sample::of(response);
+        self.outcome(Outcome { name: "", when: when.to_owned(), response, shape: None, shared: false })
+    }
+
     /// It can end well, with a body of this shape.
     #[must_use]
     pub(in crate::api) fn answers(self, name: &'static str, when: &str, shape: Shape, response: &Response) -> Self {

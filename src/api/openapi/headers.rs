@@ -58,6 +58,7 @@ fn describe(name: &str, status: u16, at_most: Presence) -> (String, Header) {
         "location" => ("Location", Always, "The URL of what was made."),
         "cache-control" => ("Cache-Control", Always, "Whether and for how long the answer may be kept."),
         "pragma" => ("Pragma", Always, "`no-cache`, for caches of HTTP/1.0."),
+        "x-b3-traceid" => ("X-B3-TraceId", Sometimes, "The trace's id, if the request named one that is valid."),
         "preference-applied" => ("Preference-Applied", Sometimes, "`wait`, if the preference was heeded (RFC 7240)."),
         // A test finds it.
         other => (other, Always, ""),

@@ -35,6 +35,10 @@ impl Security {
             Access::Public => Vec::new(),
             Access::Token => vec![self.token(None)],
             Access::Scope(scope) => vec![self.token(Some(scope))],
+            Access::Key(scope) => {
+                self.keys = true;
+                vec![SecurityRequirement::new(KEY, [scope])]
+            }
             Access::ScopeOrKey(scope) => {
                 self.keys = true;
                 vec![self.token(Some(scope)), SecurityRequirement::new(KEY, [scope])]

@@ -48,7 +48,7 @@ pub(super) struct Outlets {
 impl Outlets {
     /// The outlets of `channels`. What is known of targets is kept, where the limits stay what they are.
     pub(super) fn of(channels: Channels, settings: &DeliverySettings, before: &Self) -> Self {
-        let DeliverySettings { webhooks, email, suppress_for, allowed_recipients: _ } = settings;
+        let DeliverySettings { webhooks, email, suppress_for, allowed_recipients: _, time_zone: _ } = settings;
         let outlet = |kind, channel, settings: &ChannelSettings| {
             let ChannelSettings { schedule, in_flight, in_flight_each } = settings;
             let limits = (*in_flight, *in_flight_each);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use crate::model::recipients::AllowedRecipients;
 
 /// How many pauses a schedule has at most.
@@ -46,6 +48,8 @@ pub struct DeliverySettings {
     pub suppress_for: Duration,
     /// `email.allowed_recipients`: which addresses callers of an API may name. Nothing that is sent is bound by it.
     pub allowed_recipients: AllowedRecipients,
+    /// `events.time_zone`: what a customer's hours are in who names no other.
+    pub time_zone: TimeZone,
 }
 
 /// The default of [`DeliverySettings::suppress_for`].
@@ -54,6 +58,13 @@ const SUPPRESS_FOR: Duration = Duration::from_hours(30 * 24);
 impl Default for DeliverySettings {
     fn default() -> Self {
         let allowed_recipients = AllowedRecipients::default();
-        Self { webhooks: ChannelSettings::webhooks(), email: None, suppress_for: SUPPRESS_FOR, allowed_recipients }
+        let time_zone = TimeZone::UTC;
+        Self {
+            webhooks: ChannelSettings::webhooks(),
+            email: None,
+            suppress_for: SUPPRESS_FOR,
+            allowed_recipients,
+            time_zone,
+        }
     }
 }

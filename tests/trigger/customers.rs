@@ -1,0 +1,1 @@
+//! Customers by their contract (contracts/events.md).
