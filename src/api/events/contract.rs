@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::error::Error;
 use super::openapi::document;
-use super::{EventsSettings, lease, operator, publish};
+use super::{EventsSettings, customers, lease, operator, publish};
 use crate::api::openapi::{self, Served};
 use crate::api::problem::Problem;
 use crate::engine::Engine;
@@ -18,6 +18,7 @@ pub(super) enum Operation {
     Publish(publish::Operation),
     Lease(lease::Operation),
     Operator(operator::Operation),
+    Customers(customers::Operation),
     Document,
 }
 
@@ -26,7 +27,8 @@ pub(super) fn table() -> Vec<Route<Operation>> {
     let publish = publish::ROUTES.into_iter().map(|route| route.map(Operation::Publish));
     let lease = lease::ROUTES.into_iter().map(|route| route.map(Operation::Lease));
     let operator = operator::ROUTES.into_iter().map(|route| route.map(Operation::Operator));
-    publish.chain(lease).chain(operator).chain([openapi::route(Operation::Document)]).collect()
+    let customers = customers::ROUTES.into_iter().map(|route| route.map(Operation::Customers));
+    publish.chain(lease).chain(operator).chain(customers).chain([openapi::route(Operation::Document)]).collect()
 }
 
 /// The events contract over an engine.
@@ -57,6 +59,7 @@ impl EventsContract {
                 lease::call(operation, request, caller()?, &self.settings, &self.engine).await
             }
             Operation::Operator(operation) => operator::call(operation, request, caller()?, &self.engine).await,
+            Operation::Customers(operation) => customers::call(operation, request, caller()?, &self.engine).await,
             Operation::Document => Ok(self.document.answer(|| document(&self.settings))),
         }
     }

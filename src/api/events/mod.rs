@@ -8,6 +8,7 @@ mod attributes;
 mod binary;
 mod bounds;
 mod contract;
+mod customers;
 mod error;
 mod form;
 mod lease;

@@ -4,6 +4,7 @@ use hyper::header::{CACHE_CONTROL, HeaderValue};
 
 use super::{lease, publish};
 use crate::api::events::contract::{Operation, table};
+use crate::api::events::customers;
 use crate::api::events::error::Error;
 use crate::api::events::operator::{self, Alone, table_alone};
 use crate::api::events::{EventsSettings, OperatorSettings};
@@ -60,6 +61,7 @@ fn describe(operation: Operation, settings: &EventsSettings) -> Description {
         Operation::Publish(operation) => publish::describe(operation, settings),
         Operation::Lease(operation) => lease::describe(operation, settings),
         Operation::Operator(operation) => operator::describe(operation, &settings.public_url),
+        Operation::Customers(operation) => customers::describe(operation, settings),
         Operation::Document => openapi::describe(),
     }
 }
