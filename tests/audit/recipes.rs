@@ -27,6 +27,9 @@ pub(crate) enum Object {
 /// The subscription that the files declare.
 const DECLARED: &str = "declared";
 
+/// A customer who polls.
+const CUSTOMER: &str = r#"{"keys": {"customerId": "42"}, "channels": ["poll"], "poll": {"client_id": "driver"}}"#;
+
 /// The body of a cancellation of all that waits for the declared subscription.
 const ALL_WAITING: &str = r#"{"subscription": "declared", "state": "queued"}"#;
 
@@ -69,6 +72,15 @@ pub(crate) async fn recipe(stage: &Stage, target: &Target, token: &str) -> Recip
             object: Object::Told(|answer| format!("{} notifications", answer["results"]["queued"])),
         },
         ("management", "replay_one") => known(&expired_managed(stage, token).await, ""),
+        ("recipients", "configure") => {
+            Recipe { call: target.call(&[]).bearer(token).json("{}"), object: Object::Known("acme".to_owned()) }
+        }
+        ("events", "put_customer") => known("jane", CUSTOMER),
+        ("events", "erase_customer") => {
+            let put = Call::new("PUT", "/v1/customers/gone").bearer(token).json(CUSTOMER.replace("42", "43"));
+            stage.send(&put).await.expect(201);
+            known("gone", "")
+        }
         ("events", "cancel") => known(&notified(stage, token).await, ""),
         ("events", "retry") => {
             let id = notified(stage, token).await;

@@ -70,8 +70,10 @@ audit.output = "{0}/audit.log"
 limits.auth_failures = "1000/s"
 api.management.enabled = true
 email = {{ from = "a@example.com", relay = "smtp://127.0.0.1:9", allowed_recipients = ["example.com"] }}
+api.recipients.enabled = true
+api.trigger.enabled = true
 clients = [
-    {{ id = "driver", secret = {{ value = "{SECRET}" }}, scopes = {scopes:?}, parties = ["1001"], subscriber = "28e5d22c-d642-42d1-8064-1182dc87c4e5" }},
+    {{ id = "driver", secret = {{ value = "{SECRET}" }}, scopes = {scopes:?}, parties = ["1001"], group = "acme", subscriber = "28e5d22c-d642-42d1-8064-1182dc87c4e5" }},
     {{ id = "watcher", secret = {{ value = "{SECRET}" }}, scopes = ["nothing:here"] }},
 ]
 {more}

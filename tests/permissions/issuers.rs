@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::signer::{Signer, encoded, key_set, message};
 
 /// The contracts that ask for a credential: each has an issuer whose tokens are good for it alone.
-pub(crate) const CONTRACTS: [&str; 5] = ["polling", "events", "registrations", "management", "admin"];
+pub(crate) const CONTRACTS: [&str; 7] =
+    ["polling", "events", "registrations", "management", "recipients", "trigger", "admin"];
 
 /// The one scope that the tokens of [`Issuers::narrow`] are worth. No route asks for it.
 pub(crate) const POINTLESS: &str = "nothing:here";
@@ -34,6 +35,9 @@ pub(crate) fn only(contract: &str) -> String {
     format!("only-{contract}")
 }
 
+/// Each client is a group and a subscriber of its own.
+const GROUPED: &str = "claims = { group = \"sub\", subscriber = \"sub\" }";
+
 /// The one whose tokens are good for every contract, but have no scope that a route asks for.
 pub(crate) const NARROW: &str = "narrow";
 
@@ -55,10 +59,9 @@ impl Issuers {
                 keys.display()
             )
         };
-        let bound = CONTRACTS.map(|contract| {
-            entry(&only(contract), scopes, format!("contracts = [{contract:?}]\nclaims = {{ subscriber = \"sub\" }}"))
-        });
-        bound.concat() + &entry(NARROW, &[POINTLESS], String::new())
+        let bound =
+            CONTRACTS.map(|contract| entry(&only(contract), scopes, format!("contracts = [{contract:?}]\n{GROUPED}")));
+        bound.concat() + &entry(NARROW, &[POINTLESS], GROUPED.to_owned())
     }
 
     /// A token of the issuer `name` for its client.

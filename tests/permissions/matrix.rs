@@ -23,7 +23,7 @@ use crate::wallet::{Credential, Scopes, wallet};
 const fn scope_of(access: Access) -> Option<&'static str> {
     match access {
         Access::Public | Access::Token => None,
-        Access::Scope(scope) | Access::ScopeOrKey(scope) => Some(scope),
+        Access::Scope(scope) | Access::ScopeOrKey(scope) | Access::Key(scope) => Some(scope),
     }
 }
 

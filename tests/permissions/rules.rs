@@ -146,6 +146,15 @@ pub(crate) const RULES: &[Rule] = &[
     // contracts/events.md, "Publish" and "Poll safely".
     of("events", "publish", PUBLISHER, Object::None, BROKEN),
     of("events", "lease", CONSUMER, Own(Polled), Json("{\"returnImmediately\": true, \"maxEvents\": 0}")),
+    // contracts/recipients.md: any token, as published, of somebody who belongs to a group.
+    of("recipients", "read", Access::Token, Object::None, NOTHING),
+    of("recipients", "configure", Access::Token, Object::None, BROKEN),
+    // contracts/trigger.md: a key with the scope, and nothing else.
+    of("trigger", "notify", Access::Key("trigger"), Object::None, BROKEN),
+    // contracts/events.md, "Look and act": customers are an organisation's (tests/trigger/customers.rs).
+    of("events", "put_customer", Access::Scope("customers:write"), Object::None, BROKEN),
+    of("events", "customer", Access::Scope("customers:write"), Object::None, NOTHING),
+    of("events", "erase_customer", Access::Scope("customers:write"), Object::None, NOTHING),
     // contracts/events.md, "Look and act". What is declared cannot be deleted, and what waits is held and let go.
     of("events", "notifications", OPERATOR, Object::None, NOTHING),
     of("events", "story", OPERATOR, Anybodys(Notification), NOTHING),

@@ -239,12 +239,14 @@ data_dir = "{0}/data"
 server.listen = ["127.0.0.1:0", "unix:{0}/api.sock"]
 admin.listen = ["127.0.0.1:0", "unix:{0}/admin.sock"]
 audit.output = "{0}/audit.log"
+api.recipients.enabled = true
+api.trigger.enabled = true
 # The clock stands still: what is allowed in a second is all that there is.
 api.management.enabled = true
 email = {{ from = "a@example.com", relay = "smtp://127.0.0.1:9", allowed_recipients = ["example.com"] }}
 limits = {{ auth_failures = "1000000/s", token_rate = "unlimited" }}
 clients = [
-    {{ id = "{DRIVER}", secret = {{ value = "{SECRET}" }}, scopes = {scopes:?}, parties = ["{DRIVER}"], subscriber = "28e5d22c-d642-42d1-8064-1182dc87c4e5" }},
+    {{ id = "{DRIVER}", secret = {{ value = "{SECRET}" }}, scopes = {scopes:?}, parties = ["{DRIVER}"], group = "acme", subscriber = "28e5d22c-d642-42d1-8064-1182dc87c4e5" }},
     {{ id = "{OTHER}", secret = {{ value = "{SECRET}" }}, scopes = {few:?}, parties = ["{OTHER}"], subscriber = "38e5d22c-d642-42d1-8064-1182dc87c4e5" }},
 ]
 # A rotation leaves one secret, so that it can be repeated.

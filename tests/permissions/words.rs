@@ -32,7 +32,7 @@ pub(crate) fn refusal_fault(contract: &str, answer: &Answer) -> Option<String> {
     let fault = || {
         let named = error(contract, answer)?;
         let fits = match answer.status {
-            401 => ["NOT000002", "TDG.REG.002", "unauthenticated"].contains(&&*named),
+            401 => ["NOT000002", "TDG.REG.002", "unauthenticated", "authorization-failure"].contains(&&*named),
             _ => ["NOT000003", "TDG.REG.003", "forbidden"].contains(&&*named),
         };
         if fits { Ok(()) } else { Err(format!("the error is {named}")) }
@@ -46,6 +46,8 @@ fn error(contract: &str, answer: &Answer) -> Result<String, String> {
         "polling" => polling(answer),
         "registrations" => registrations(answer),
         "management" => management(answer),
+        "recipients" => recipients(answer),
+        "trigger" => trigger(answer),
         // contracts/README.md: outside every mount too.
         "events" | "root" | "admin" => problem(answer),
         other => panic!("write down in tests/permissions/words.rs what an error of the contract {other} looks like"),
@@ -96,6 +98,29 @@ fn registrations(answer: &Answer) -> Result<String, String> {
         other => return Err(format!("there is no code {other}")),
     };
     if answer.status == status { Ok(code.to_owned()) } else { Err(format!("the code is {code}: {}", answer.body)) }
+}
+
+/// contracts/recipients.md, "Errors": a detail, or for a bad body what is wrong by notification.
+fn recipients(answer: &Answer) -> Result<String, String> {
+    let body = json(answer, "application/json")?;
+    match answer.status {
+        400 => Ok("invalid".to_owned()),
+        401 => texts(&body, &["detail"]).map(|()| "unauthenticated".to_owned()),
+        403 => texts(&body, &["detail"]).map(|()| "forbidden".to_owned()),
+        _ => texts(&body, &["detail"]).map(|()| String::new()),
+    }
+}
+
+/// contracts/trigger.md, "Errors".
+fn trigger(answer: &Answer) -> Result<String, String> {
+    let body = json(answer, "application/json")?;
+    texts(&body, &["code", "message"])?;
+    let lists = ["validationErrors", "debugTrace"].iter().all(|name| body[*name].is_array());
+    if lists {
+        Ok(body["code"].as_str().unwrap_or_default().to_owned())
+    } else {
+        Err(format!("a list is missing: {body}"))
+    }
 }
 
 /// contracts/management.md, "Errors".
