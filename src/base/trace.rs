@@ -22,7 +22,7 @@ impl TraceContext {
     /// of the trace's root, which has the end of its id.
     #[must_use]
     pub fn of_b3(trace: &str, span: Option<&str>, sampled: bool) -> Option<Self> {
-        let trace = if is_hex(trace, 16) { format!("{:0>32}", trace) } else { trace.to_owned() };
+        let trace = if is_hex(trace, 16) { format!("{trace:0>32}") } else { trace.to_owned() };
         let flags = if sampled { "01" } else { "00" };
         let context = |span: &str| Self::parse(&format!("00-{trace}-{span}-{flags}"), None);
         let root = || context(trace.get(16..)?).or_else(|| context("0000000000000001"));

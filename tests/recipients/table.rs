@@ -116,3 +116,12 @@ async fn none_of_it_is_seen_through_another_contract_but_by_the_operator() {
     appliance.send(Call::delete(&format!("/v1/subscriptions/{id}"), "crm")).await.expect(204);
     appliance.send(Call::get(&format!("/v1/subscriptions/{id}"), "crm")).await.expect(404);
 }
+
+#[tokio::test]
+async fn the_document_is_served_below_the_mount_to_anyone() {
+    let appliance = Appliance::start(setup()).await;
+    let call = Call::get("/api/v1/notification/openapi.json", "crm").without_token();
+    let served = appliance.send(call).await.expect(200).json();
+    assert_eq!(served["servers"][0]["url"], format!("{}/api/v1/notification", crate::support::PUBLIC_URL));
+    assert!(served["paths"]["/configure/"]["patch"].is_object());
+}

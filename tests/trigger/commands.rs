@@ -101,3 +101,12 @@ async fn it_is_told_to_the_one_customer_and_to_nobody_who_wants_the_type() {
     assert_eq!(notifications.len(), 1);
     assert_eq!(notifications[0]["subscription"], "customer/c-1");
 }
+
+#[tokio::test]
+async fn the_document_is_served_below_the_mount_to_anyone() {
+    let appliance = Appliance::start(setup()).await;
+    let served =
+        appliance.send(Call::get("/v2/notification/openapi.json", "crm").without_token()).await.expect(200).json();
+    assert_eq!(served["servers"][0]["url"], format!("{}/v2", crate::support::PUBLIC_URL));
+    assert!(served["paths"]["/notification"]["post"].is_object());
+}

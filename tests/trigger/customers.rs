@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hyper::Method;
 use serde_json::{Value, json};
+use tidings::model::target::Target;
 use tidings::store::Store as _;
 
 use crate::stage::{ACME, added, command, put, setup, with_key};
@@ -44,11 +45,21 @@ async fn a_customer_is_made_read_changed_and_found() {
     assert_eq!(appliance.send(Call::get(&at("jane"), "crm")).await.expect(200).json(), expected);
     appliance.trigger(&json!({"accountId": "7"})).await;
     assert_eq!(appliance.notifications().await[0]["kind"], "email");
+    let stored = appliance.engine.customer(None, "jane").unwrap();
+    let languages: Vec<_> = stored.endpoints.iter().filter_map(|endpoint| language(&endpoint.target)).collect();
+    assert_eq!(languages, ["fr-CA"], "mail is in the customer's language");
     let mut changed = jane();
     changed["keys"] = json!({"accountId": "8"});
     appliance.send(put("crm", "jane", &changed)).await.expect(200);
     appliance.send(command(added(&json!({"accountId": "7", "n": 2})))).await.expect(404);
     appliance.send(command(added(&json!({"accountId": "8"})))).await.expect(200);
+}
+
+fn language(target: &Target) -> Option<String> {
+    match target {
+        Target::Email(email) => email.locale.clone(),
+        Target::Poll | Target::Webhook(_) => None,
+    }
 }
 
 #[tokio::test]

@@ -23,6 +23,8 @@ async fn the_same_command_five_times_sends_once_over_a_restart_too() {
     }
     let notifications = appliance.notifications().await;
     assert_eq!((notifications.len(), appliance.store.figures().accepted), (1, 1));
+    let story = appliance.story(&notifications[0]).await;
+    assert_eq!((&story["repeated"]["times"], story["repeated"]["last"].is_string()), (&json!(4), true), "{story}");
 }
 
 #[tokio::test]

@@ -138,7 +138,6 @@ impl From<&Refusal> for Error {
             Refusal::MethodNotAllowed { allow } => Self::Method { allow: allow.clone() },
             Refusal::Unauthenticated { detail } | Refusal::NotAllowed { detail } => Self::Unauthorised(detail.clone()),
             Refusal::Forbidden { scope } => Self::Unauthorised(format!("The key does not have the scope [{scope}].")),
-            Refusal::TooManyRequests { detail, retry_after: _ } => Self::Unavailable(detail.clone()),
             Refusal::BodyTooLarge { limit } => {
                 Self::Invalid(vec![format!("the body is larger than {limit} bytes, which is the limit")])
             }
@@ -146,7 +145,9 @@ impl From<&Refusal> for Error {
             Refusal::BodyTimeout { seconds } => {
                 Self::Invalid(vec![format!("the body did not arrive within {seconds} seconds")])
             }
-            Refusal::Unavailable { detail } => Self::Unavailable(detail.clone()),
+            Refusal::TooManyRequests { detail, retry_after: _ } | Refusal::Unavailable { detail } => {
+                Self::Unavailable(detail.clone())
+            }
             Refusal::Internal => Self::Internal("the request was not answered".to_owned()),
         }
     }

@@ -30,7 +30,7 @@ const DEFAULT_POLICY: &str = "default";
 
 /// RFC 6901, 3.
 pub(super) fn pointer(path: &[&str]) -> String {
-    path.iter().map(|name| format!("/{}", name.replace('~', "~0").replace('/', "~1"))).collect()
+    path.iter().flat_map(|name| ["/".to_owned(), name.replace('~', "~0").replace('/', "~1")]).collect()
 }
 
 /// What the members say, as far as they are well.

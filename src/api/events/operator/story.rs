@@ -11,7 +11,7 @@ use super::endpoint::Endpoint;
 use super::notification::Notification;
 use super::openapi::state;
 use crate::base::clock::Timestamp;
-use crate::engine::{EndpointHold, Next, NotDone, Round, StoryReport, Why};
+use crate::engine::{EndpointHold, Next, NotDone, Repeated, Round, StoryReport, Why};
 use crate::model::owners::Owners;
 
 /// The whole story of a notification: its own members, and these.
@@ -30,6 +30,10 @@ pub(super) struct Story {
     attempts: Vec<Attempt>,
     /// Each round that somebody asked for, oldest first.
     rounds: Vec<Asked>,
+    /// The repeats of its event that were recognised, and to which nothing was sent; absent without any.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    repeated: Option<Repeats>,
     /// What happens next.
     next: Step,
 }
@@ -56,6 +60,22 @@ struct Matched {
     owners: Vec<String>,
     /// Those of them that are in the audience.
     shared: Vec<String>,
+}
+
+/// Repeats of an event.
+#[derive(Debug, Serialize, ToSchema)]
+struct Repeats {
+    /// How many there were.
+    times: u64,
+    /// When the last of them came.
+    #[schema(format = DateTime)]
+    last: String,
+}
+
+impl Repeats {
+    fn of(Repeated { times, last }: Repeated) -> Self {
+        Self { times, last: last.to_rfc3339_millis() }
+    }
 }
 
 /// A round that somebody asked for.
@@ -104,6 +124,7 @@ impl Story {
             endpoint: endpoint.as_ref().map(Endpoint::of),
             attempts: attempts_of(story),
             rounds: story.rounds.iter().map(Asked::of).collect(),
+            repeated: story.repeated.map(Repeats::of),
             next: Step::of(next),
         }
     }
