@@ -344,7 +344,7 @@ async fn an_endpoint_without_retries_has_one_try_for_each_and_what_is_held_has_i
     publish(&stage, &numbered(1)).await;
     stage.tried(1).await;
     let failed = (State::Failed, Some("not-retried".to_owned()));
-    assert_eq!(stage.ends("a").await, [failed.clone()]);
+    assert_eq!(stage.ends("a").await, std::slice::from_ref(&failed));
     stage.advance(Duration::from_hours(24));
     stage.quiet().await;
 

@@ -23,6 +23,9 @@ use crate::model::target::{BasicAuth, EmailTarget, Role, Shape, Target, WebhookT
 /// What answers show in the place of a password.
 pub(super) const HIDDEN: &str = "********";
 
+/// The members of a body.
+const KNOWN: [&str; 5] = ["eventType", "filters", "contactEmails", "expiresOn", "notificationChannels"];
+
 /// A subscription that is asked for.
 #[derive(Debug)]
 pub(super) struct Create {
@@ -74,13 +77,11 @@ impl Reader<'_> {
             settings.catalogue.get(id.as_str()).map(|declared| declared.attributes.as_slice()).unwrap_or_default()
         });
         let filter = find("filters").and_then(|value| filters::read(given, "filters", value, attributes));
-        let mut endpoints = match find("contactEmails") {
-            Some(value) => self.read_contacts(given, value),
-            None => {
-                given.missing("contactEmails");
-                Vec::new()
-            }
-        };
+        let contacts = find("contactEmails");
+        if contacts.is_none() {
+            given.missing("contactEmails");
+        }
+        let mut endpoints = contacts.map(|value| self.read_contacts(given, value)).unwrap_or_default();
         let end = find("expiresOn").and_then(|value| read_end(given, value, self.settings, self.now));
         let channels = find("notificationChannels");
         if channels.is_none() {
@@ -91,7 +92,6 @@ impl Reader<'_> {
             self.check_kinds(given, event_type, &channels);
         }
         endpoints.extend(channels);
-        const KNOWN: [&str; 5] = ["eventType", "filters", "contactEmails", "expiresOn", "notificationChannels"];
         members.iter().filter(|(name, _)| !KNOWN.contains(&&**name)).for_each(|(name, _)| given.unknown("", name));
         let end = end.unwrap_or_else(|| expiry::a_year_ahead(&self.settings.time_zone, self.now));
         Some((event_type?, filter, end, endpoints))

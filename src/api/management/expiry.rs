@@ -149,6 +149,7 @@ mod tests {
         Ok((end.to_rfc3339_seconds(), shown(end, &zone())))
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the shape of what it is compared with")]
     fn told(instant: &str, day: &str) -> Result<(String, String), Fault> {
         Ok((instant.to_owned(), day.to_owned()))
     }

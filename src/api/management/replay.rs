@@ -32,6 +32,7 @@ pub(super) struct Asked {
 
 /// What is asked of the event.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "the wire calls it eventType")]
 pub(super) struct Event {
     event_type: Option<EventTypeId>,
     from: Option<Timestamp>,

@@ -41,6 +41,7 @@ fn body(message: &Message) -> Vec<u8> {
 }
 
 /// The value of a member.
+#[derive(Clone, Copy)]
 enum Part<'a> {
     Text(&'a str),
     Json(&'a [u8]),
