@@ -6,19 +6,20 @@ use ::http::HeaderName;
 
 use super::{Common, Read, unknown_members};
 use crate::api::registrations::{Proof, RegistrationsSettings};
+use crate::auth::scope;
 use crate::config::kind::{DAY, boolean, duration, number, text};
 use crate::config::reader::{Item, Section, Shown};
 
 /// What its routes ask for (contracts/registrations.md).
 pub(super) const SCOPES: [&str; 8] = [
-    "create:notification_registrations",
-    "view:notification_registrations",
-    "edit:notification_registrations",
-    "delete:notification_registrations",
-    "create:notification_registrations_secret_rotation",
-    "view:notifications",
-    "create:notification_retry",
-    "create:webhook_domains",
+    scope::CREATE_REGISTRATIONS,
+    scope::VIEW_REGISTRATIONS,
+    scope::EDIT_REGISTRATIONS,
+    scope::DELETE_REGISTRATIONS,
+    scope::ROTATE_REGISTRATION_SECRETS,
+    scope::VIEW_NOTIFICATIONS,
+    scope::RETRY_NOTIFICATIONS,
+    scope::WEBHOOK_DOMAINS,
 ];
 
 /// The longest that a secret lasts.
