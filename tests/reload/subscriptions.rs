@@ -124,8 +124,8 @@ async fn groups_customers_and_what_other_contracts_say_come_change_and_go_too() 
         ("organisation = \"org-1\"", "organisation = \"org-1\"\nlocale = \"fr\""),
     ];
     for (old, new) in changes {
-        let changed = stage.reload(&all.replace(old, new)).await;
-        assert_eq!((changed.subscriptions.updated, changed.subscriptions.created), (1, 0), "{new}: {changed:?}");
+        let report = stage.reload(&all.replace(old, new)).await;
+        assert_eq!((report.subscriptions.updated, report.subscriptions.created), (1, 0), "{new}: {report:?}");
         assert_eq!(stage.reload(&all).await.subscriptions.updated, 1, "{new}");
     }
     assert_eq!(stage.publish(&crm, "order_confirm").await, 1);
