@@ -84,13 +84,18 @@ async fn a_customer_is_its_organisation_s() {
 async fn one_that_is_erased_is_told_nothing_more_and_leaves_no_address() {
     let appliance = Appliance::start(setup()).await;
     appliance.send(put("crm", "jane", &jane())).await.expect(201);
-    appliance.trigger(&json!({"accountId": "7", "note": "very-personal"})).await;
+    appliance.trigger(&json!({"accountId": "7", "msisdn": "+3361234", "note": "very-personal"})).await;
     appliance.send(Call::delete(&at("jane"), "crm")).await.expect(204);
     appliance.send(Call::get(&at("jane"), "crm")).await.expect(404);
     appliance.send(Call::delete(&at("jane"), "crm")).await.expect(404);
     appliance.send(command(added(&json!({"accountId": "7", "n": 2})))).await.expect(404);
     let notifications = appliance.notifications().await;
     assert_eq!((notifications.len(), &notifications[0]["state"]), (1, &json!("cancelled")));
+    let event = appliance.event(&notifications[0]).await.to_string();
+    let story = appliance.story(&notifications[0]).await.to_string();
+    for personal in ["jane@example.com", "very-personal", "+3361234"] {
+        assert!(!event.contains(personal) && !story.contains(personal), "{personal} in {event} or {story}");
+    }
     // It may be made again, and is another one.
     appliance.send(put("crm", "jane", &jane())).await.expect(201);
     appliance.send(command(added(&json!({"accountId": "7", "n": 3})))).await.expect(200);
