@@ -281,7 +281,9 @@ fn wrong_usage_is_64_and_help_is_none() {
     site.run(&["publish", "--type", "301"]).expect(64).says("say who acts");
     // Without --consume or --ack it peeks, through the admin listener.
     site.run(&["poll", "s", "--client", "crm"]).expect(69).says("admin.sock");
-    site.run(&["openapi", "bogus"]).expect(64).says("polling, events, root, admin, operator");
+    site.run(&["openapi", "bogus"])
+        .expect(64)
+        .says("polling, events, recipients, registrations, management, trigger, root, admin, operator");
     for help in ["--help", "--version", "help", "poll --help"] {
         let ended = site.run(&help.split(' ').collect::<Vec<_>>()).expect(0);
         assert_eq!(ended.stderr, "", "{help}");

@@ -69,5 +69,5 @@ async fn through_an_api_nobody_subscribes_to_it_or_publishes_it() {
     assert_eq!(refused.status, 400, "{}", refused.text());
     assert!(refused.text().contains("tidings.endpoint.held"), "{}", refused.text());
     let event = r#"{"type": "tidings.endpoint.held"}"#;
-    stage.appliance.send(Call::post("/v1/events", "crm", event)).await.expect(400);
+    stage.appliance.send(Call::post("/v1/events", "crm", event)).await.expect(403);
 }

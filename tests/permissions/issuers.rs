@@ -36,7 +36,7 @@ pub(crate) fn only(contract: &str) -> String {
 }
 
 /// Each client is a group and a subscriber of its own.
-const GROUPED: &str = "claims = { group = \"sub\", subscriber = \"sub\" }";
+const GROUPED: &str = "claims = { parties = \"partyId\", group = \"sub\", subscriber = \"sub\" }";
 
 /// The one whose tokens are good for every contract, but have no scope that a route asks for.
 pub(crate) const NARROW: &str = "narrow";
@@ -54,7 +54,7 @@ impl Issuers {
             format!(
                 "[[auth.issuers]]\nissuer = \"{}\"\njwks = {{ file = \"{}\" }}\nclient_ids = [\"{name}\"]\n\
                  scopes = {scopes:?}\n\
-                 claims = {{ parties = \"partyId\" }}\n{more}\n",
+                 {more}\n",
                 url(name),
                 keys.display()
             )

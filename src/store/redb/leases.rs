@@ -117,6 +117,6 @@ mod tests {
             ((2, 1), (0, 1), (0, 0))
         );
         assert!(!leases.contains(9) && leases.contains(4));
-        assert_eq!(leases.next_end(now(20)), None);
+        assert_eq!((leases.next_end(now(20)), leases.next_end(now(40))), (Some(now(40)), None));
     }
 }
