@@ -45,7 +45,7 @@ fn full_key(section: &str, key: &str) -> String {
 
 /// How many subscriptions were changed how.
 pub(super) fn counts(provisioned: &Provisioned) -> SubscriptionCounts {
-    let Provisioned { created, updated, drained, failed, dropped, held, released, extended } = provisioned;
+    let Provisioned { created, updated, drained, failed, dropped, held, released, extended, emptied: _ } = provisioned;
     SubscriptionCounts {
         created: created.len(),
         updated: updated.len(),
@@ -86,7 +86,7 @@ pub fn plan(
 struct Ledger {
     set: Arc<SubscriptionSet>,
     waiting: HashMap<SubscriptionId, u64>,
-    /// Those that would be removed at once, with what would become of what waits.
+    /// Those that would be removed or made anew at once, with what would become of what waits.
     removals: HashMap<SubscriptionId, OnRemove>,
 }
 
@@ -96,7 +96,8 @@ impl Ledger {
         let failed = foreseen.failed.iter().map(|id| (id.clone(), OnRemove::Fail));
         let dropped = foreseen.dropped.iter().map(|id| (id.clone(), OnRemove::Drop));
         let waiting = sums.into_iter().map(|of| (of.id, waits(&of.sums))).collect();
-        Self { set, waiting, removals: failed.chain(dropped).collect() }
+        let emptied = foreseen.emptied.iter().map(|id| (id.clone(), OnRemove::Drop));
+        Self { set, waiting, removals: failed.chain(dropped).chain(emptied).collect() }
     }
 
     fn difference(&self, difference: Difference) -> DifferenceReport {
@@ -110,6 +111,8 @@ impl Ledger {
         let subscription = id.as_deref().filter(|_| section == "subscriptions" && !is_gone).map(SubscriptionId::new);
         let client = fields.iter().find(|field| field.key == "client_id").and_then(|field| field.new.as_deref());
         let moves = subscription.filter(|id| self.is_of_another(id, client));
+        let anew = moves.as_ref().and_then(|id| self.removals.get(id)).map(|of| of.as_str());
+        let on_remove = on_remove.or(anew);
         let waiting = gone.map(|ids| ids.iter().map(waits).sum()).or_else(|| moves.as_ref().map(waits));
         DifferenceReport {
             kind: match kind {

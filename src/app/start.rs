@@ -501,7 +501,7 @@ impl Start {
 
 /// What the audit trail says of what the files have changed.
 pub(super) fn changes_of(provisioned: &Provisioned) -> Vec<Entry> {
-    let Provisioned { created, updated, drained, failed, dropped, held, released, extended } = provisioned;
+    let Provisioned { created, updated, drained, failed, dropped, held, released, extended, emptied: _ } = provisioned;
     let changes = [
         ("subscription.create", created),
         ("subscription.update", updated),

@@ -71,7 +71,7 @@ fn of_stopped(configuration: &Configuration, unreachable: &Failure) -> Result<Pl
         }
         None => loaded.effective.built_in(),
     };
-    let foreseen = foresee(&loaded.settings.engine, &survey.subscriptions)
+    let foreseen = foresee(&loaded.settings.engine, &loaded.settings.engine, &survey.subscriptions)
         .map_err(|error| Failure::new(Exit::Configuration, error.to_string()))?;
     output::remark("no appliance runs: compared with the configuration that ran last, and with the data file");
     Ok(app::plan(&ran, &loaded, &foreseen, survey.subscriptions, survey.sums))

@@ -31,6 +31,9 @@ pub struct Provisioned {
     pub released: Vec<SubscriptionId>,
     /// Registrations made through an API that have got types which the catalogue has made mandatory since.
     pub extended: Vec<SubscriptionId>,
+    /// Those of `updated` that are made anew, as they are for another client, which does not own all that the one before
+    /// owns: what waited is cancelled, for it may be for others.
+    pub emptied: Vec<SubscriptionId>,
 }
 
 /// Why nothing was changed.
@@ -74,7 +77,7 @@ impl Engine {
 
     /// What [`Engine::replace_settings`] would change.
     pub fn foresee(&self, settings: &EngineSettings) -> Result<Provisioned, ProvisionError> {
-        foresee(settings, &self.store.subscriptions())
+        foresee(settings, &self.settings(), &self.store.subscriptions())
     }
 
     /// Ends the subscriptions that the files name no more and in which nothing is left.
@@ -95,7 +98,7 @@ impl Engine {
     async fn bring_in(&self, settings: &EngineSettings) -> Result<Provisioned, ProvisionError> {
         let set = self.store.subscriptions();
         refuse_taken(settings, &set)?;
-        let (changes, provisioned) = reconcile(settings, &set);
+        let (changes, provisioned) = reconcile(settings, &self.settings(), &set);
         if !changes.is_empty() {
             self.store.change_subscriptions(changes).await.map_err(|error| match error {
                 SubscribeError::Store(error) => ProvisionError::Store(error),
@@ -106,10 +109,14 @@ impl Engine {
     }
 }
 
-/// What provisioning by `settings` would change in `set`.
-pub fn foresee(settings: &EngineSettings, set: &SubscriptionSet) -> Result<Provisioned, ProvisionError> {
+/// What provisioning by `settings` would change in `set`, where `running` is what was gone by before.
+pub fn foresee(
+    settings: &EngineSettings,
+    running: &EngineSettings,
+    set: &SubscriptionSet,
+) -> Result<Provisioned, ProvisionError> {
     refuse_taken(settings, set)?;
-    Ok(reconcile(settings, set).1)
+    Ok(reconcile(settings, running, set).1)
 }
 
 fn refuse_taken(settings: &EngineSettings, set: &SubscriptionSet) -> Result<(), ProvisionError> {
@@ -118,7 +125,11 @@ fn refuse_taken(settings: &EngineSettings, set: &SubscriptionSet) -> Result<(), 
     if taken.is_empty() { Ok(()) } else { Err(ProvisionError::MadeThroughApi(taken)) }
 }
 
-fn reconcile(settings: &EngineSettings, set: &SubscriptionSet) -> (Vec<SubscriptionChange>, Provisioned) {
+fn reconcile(
+    settings: &EngineSettings,
+    running: &EngineSettings,
+    set: &SubscriptionSet,
+) -> (Vec<SubscriptionChange>, Provisioned) {
     let declared = &settings.declared;
     let mut changes = Vec::new();
     let mut provisioned = Provisioned::default();
@@ -130,7 +141,13 @@ fn reconcile(settings: &EngineSettings, set: &SubscriptionSet) -> (Vec<Subscript
             }
             Some(stored) if !is_same(draft, stored) => {
                 provisioned.updated.push(draft.id.clone());
-                changes.push(SubscriptionChange::Update(draft.clone()));
+                if may_see_what_waits(draft, stored, settings, running) {
+                    changes.push(SubscriptionChange::Update(draft.clone()));
+                } else {
+                    provisioned.emptied.push(draft.id.clone());
+                    changes.push(SubscriptionChange::Remove(draft.id.clone()));
+                    changes.push(SubscriptionChange::Create(draft.clone()));
+                }
             }
             Some(_) => {}
         }
@@ -203,6 +220,22 @@ fn no_longer_named(declared: &[SubscriptionDraft], set: &SubscriptionSet) -> Vec
         .collect();
     gone.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     gone
+}
+
+/// Whether what waits for the subscription as it is may be seen by whom it is declared for now: by another client only if
+/// that owns all that the one before owns. If not, it is made anew, and what waits is cancelled.
+fn may_see_what_waits(
+    draft: &SubscriptionDraft,
+    stored: &Subscription,
+    settings: &EngineSettings,
+    running: &EngineSettings,
+) -> bool {
+    if draft.client_id == stored.client_id && draft.contract == stored.contract {
+        return true;
+    }
+    let owned = settings.owners.get(&draft.client_id);
+    running.knows(&stored.client_id)
+        && running.owners_of(stored).iter().all(|owner| owned.is_some_and(|owned| owned.contains(owner)))
 }
 
 /// One whose time is over is what it is declared as while that is the same.

@@ -1,6 +1,6 @@
 //! The plan tells what the reload does.
 
-use crate::site::{FILES, Stage, without_client};
+use crate::site::{FILES, Stage, results, without_client};
 
 #[tokio::test]
 async fn differences_are_told_field_by_field_and_secrets_only_as_changed() {
@@ -51,5 +51,29 @@ async fn what_would_go_to_another_client_is_told() {
     stage.write(&to_erp);
     let told = stage.plan().await.differences;
     assert_eq!(told.iter().map(|d| (d.kind.as_str(), d.waiting)).collect::<Vec<_>>(), [("added", Some(1))]);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn what_waits_goes_to_another_client_only_if_that_may_see_it() {
+    let stage = Stage::start(FILES).await;
+    let (crm, erp) = (stage.token("crm").await, stage.token("erp").await);
+    stage.publish(&crm, "301").await;
+    let to_erp = FILES.replace("client_id = \"crm\"", "client_id = \"erp\"");
+    stage.write(&to_erp);
+    let told = stage.plan().await.differences;
+    assert_eq!((told[0].waiting, told[0].on_remove.as_deref()), (Some(1), Some("drop")), "erp does not own 1001");
+    stage.reload(&to_erp).await;
+    assert_eq!(results(&stage.poll(&erp, "crm-accounts").await), 0);
+    stage.publish(&crm, "301").await;
+    assert_eq!(results(&stage.poll(&erp, "crm-accounts").await), 1, "what comes now is its own");
+
+    // crm owns all that erp does, and more.
+    stage.publish(&crm, "301").await;
+    stage.write(FILES);
+    let told = stage.plan().await.differences;
+    assert_eq!((told[0].waiting, told[0].on_remove.as_deref()), (Some(1), None));
+    stage.reload(FILES).await;
+    assert_eq!(results(&stage.poll(&crm, "crm-accounts").await), 1);
     stage.end().await;
 }
