@@ -20,6 +20,7 @@ mod scale;
 mod secure;
 mod sink;
 mod stage;
+mod trigger;
 mod webhooks;
 
 use std::io;

@@ -14,6 +14,7 @@ use crate::process::site::Declared;
 use crate::report::{Demand, Line, Report, median, millis, per_second};
 use crate::requests::{Publishing, Same};
 use crate::stage::{CONNECTIONS, Stage, WARM_UP};
+use crate::trigger::Triggers;
 use crate::webhooks::Webhooks;
 
 /// The subscriptions of the event type `consumed`.
@@ -103,6 +104,7 @@ struct Figures {
     secure: Samples,
     empty_poll: Samples,
     webhooks: Webhooks,
+    triggers: Triggers,
     checking: Vec<f64>,
     authenticated: Vec<f64>,
 }
@@ -155,6 +157,7 @@ impl Figures {
 
         let h = probes.h()?;
         self.webhooks.round(options, h)?;
+        self.triggers.round(options)?;
 
         let without = probes.load(&probes.bare, measured)?;
         let with = probes.load(&probes.checking, measured)?;
@@ -179,6 +182,7 @@ impl Figures {
         let value = format!("{} p50 {:.2} ms", per_second(secure), median(&self.secure.times));
         report.note("publish over TLS 1.3, fan-out 1, against H", value, median(&self.secure.against_h));
         self.webhooks.report(report);
+        self.triggers.report(report);
         let empty = median(&self.empty_poll.ours);
         report.note("polls of an empty queue", per_second(empty), median(&self.empty_poll.against_h));
         report.add(Line {
