@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use tidings::base::clock::Timestamp;
+use tidings::base::trace::TraceContext;
 use tidings::channel::Verdict;
 use tidings::channel::email::Mailbox;
 use tidings::model::event::{EventDraft, EventTime};
@@ -47,6 +48,14 @@ async fn a_message_has_what_mail_must_have() {
     for part in [&text, &html] {
         assert!(part.contains("2026-11-22 18:01:29 UTC") && part.contains("crm") && part.contains(NOTIFICATION));
     }
+}
+
+#[tokio::test]
+async fn the_trace_of_the_event_goes_with_it() {
+    let trace = TraceContext::of_b3("463ac35c9f6413ad48485a3953bb6124", Some("a2fb4a1d1a96d312"), false);
+    let traced = mailed(EventDraft { trace, ..event("{}") }).await;
+    assert!(head(&traced).contains("X-B3-TraceId: 463ac35c9f6413ad48485a3953bb6124\r\n"), "{}", head(&traced));
+    assert!(!head(&mailed(event("{}")).await).contains("B3"));
 }
 
 trait Shown {

@@ -78,7 +78,8 @@ impl EmailChannel {
         let to = Address::parse(&target.address);
         let to = to.ok_or_else(|| Trouble::unfit("address", "the address cannot be mailed to"))?;
         let content = self.render(target, message);
-        let letter = Letter { from, to: &to, list_unsubscribe, id: message.id, now: message.now, content: &content };
+        let (id, now, trace) = (message.id, message.now, message.event.draft.trace.as_ref());
+        let letter = Letter { from, to: &to, list_unsubscribe, id, now, trace, content: &content };
         let utf8 = letter.needs_smtputf8() || envelope_from.needs_smtputf8();
         let bytes = letter.compose();
         let bytes = match dkim {
