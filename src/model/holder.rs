@@ -31,6 +31,12 @@ pub fn customer_subscription(organisation: Option<&str>, customer: &str) -> Subs
     SubscriptionId::new(&format!("customer/{organisation}{}", utf8_percent_encode(customer, PART)))
 }
 
+/// Whether this is the subscription of a customer, who is told what a command says and lists no type.
+#[must_use]
+pub fn is_customer(id: &SubscriptionId) -> bool {
+    id.as_str().starts_with("customer/")
+}
+
 /// Whom the subscription of a customer is for in the place of a client, where none polls for the customer.
 #[must_use]
 pub fn customer_client(customer: &str) -> ClientId {
@@ -55,6 +61,10 @@ mod tests {
         assert_ne!(id("a/b", "c"), id("a", "b/c"));
         assert_ne!(id("a%2Fb", "c"), id("a/b", "c"));
         assert_ne!(customer_subscription(Some("a"), "b"), customer_subscription(None, "a/b"));
+        assert!(
+            is_customer(&customer_subscription(None, "c"))
+                && !is_customer(&group_subscription("customer", &"c".into()))
+        );
     }
 
     #[test]

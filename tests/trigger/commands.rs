@@ -100,6 +100,9 @@ async fn it_is_told_to_the_one_customer_and_to_nobody_who_wants_the_type() {
     let notifications = appliance.notifications().await;
     assert_eq!(notifications.len(), 1);
     assert_eq!(notifications[0]["subscription"], "customer/c-1");
+    let why = &appliance.story(&notifications[0]).await["why"];
+    assert_eq!(why["words"], json!(["a command named customer/c-1; it is for nobody else"]));
+    assert!(why.get("typeListed").is_none(), "{why}");
 }
 
 #[tokio::test]

@@ -222,3 +222,16 @@ fn without_erp(auth: &mut tidings::auth::AuthSettings) {
     (setup().tune_auth)(auth);
     auth.clients = clients;
 }
+
+#[tokio::test]
+async fn what_is_told_of_one_that_was_erased_is_true_and_without_address() {
+    let appliance = Appliance::start(setup()).await;
+    let body = json!({"keys": {"accountId": "7"}, "channels": ["email"], "email": "jane@example.com"});
+    appliance.send(put("crm", "jane", &body)).await.expect(201);
+    appliance.trigger(&json!({"accountId": "7"})).await;
+    appliance.send(Call::delete(&at("jane"), "crm")).await.expect(204);
+    let story = appliance.story(&appliance.notifications().await[0]).await;
+    let words = "a command named customer/jane, who is not there any more; it is for nobody else";
+    assert_eq!(story["why"]["words"], json!([words]));
+    assert!(!story.to_string().contains("example.com"), "{story}");
+}

@@ -4,6 +4,7 @@
 //! now, so where they have been changed since there may be none left.
 
 use crate::engine::EngineSettings;
+use crate::model::holder::is_customer;
 use crate::model::id::{ClientId, SubscriptionId};
 use crate::model::owners::Owners;
 use crate::model::subscription::Subscription;
@@ -14,9 +15,12 @@ use crate::store::Story;
 pub struct Why {
     /// The subscription; `None` where its endpoint has been forgotten.
     pub subscription: Option<SubscriptionId>,
+    /// Whether it is that of a customer, whom a command named: neither types nor owners had a say.
+    pub named: bool,
     /// The client that it is for; `None` where it is not there any more.
     pub client: Option<ClientId>,
-    /// Whether the event's type is among its types now; `None` where it or the event is not there any more.
+    /// Whether the event's type is among its types now; `None` where it or the event is not there any more, or a command
+    /// named it.
     pub type_listed: Option<bool>,
     /// Whom the event is for: `Some(None)` is for everyone, `None` where its body has gone.
     pub audience: Option<Option<Owners>>,
@@ -33,10 +37,13 @@ impl Why {
         let for_whom = audience.clone().flatten().unwrap_or_default();
         let shared = for_whom.iter().filter(|&name| owners.iter().any(|own| own == name)).map(str::to_owned).collect();
         let event_type = story.view.event_type.as_ref();
+        let named = story.view.subscription.as_ref().is_some_and(is_customer);
+        let listing = subscription.filter(|_| !named);
         Self {
             subscription: story.view.subscription.clone(),
+            named,
             client: subscription.map(|s| s.client_id.clone()),
-            type_listed: subscription.zip(event_type).map(|(s, event_type)| s.event_types.contains(event_type)),
+            type_listed: listing.zip(event_type).map(|(s, event_type)| s.event_types.contains(event_type)),
             audience,
             owners,
             shared,

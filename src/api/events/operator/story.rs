@@ -48,7 +48,8 @@ struct Matched {
     #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     client: Option<String>,
-    /// Whether the subscription lists the event's type; absent where one of the two is not there any more.
+    /// Whether the subscription lists the event's type; absent where one of the two is not there any more, and of a
+    /// customer, who was named by a command.
     #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     type_listed: Option<bool>,
@@ -132,10 +133,14 @@ impl Story {
 
 impl Matched {
     fn of(why: &Why, event_type: &str) -> Self {
-        let Why { subscription: _, client, type_listed, audience, owners, shared } = why;
+        let Why { subscription: _, named, client, type_listed, audience, owners, shared } = why;
         let names = |owners: &Owners| owners.iter().map(str::to_owned).collect::<Vec<_>>();
         Self {
-            words: vec![about_type(why, event_type), about_audience(why)],
+            words: if *named {
+                vec![about_command(why)]
+            } else {
+                vec![about_type(why, event_type), about_audience(why)]
+            },
             client: client.as_ref().map(ToString::to_string),
             type_listed: *type_listed,
             audience: audience.as_ref().and_then(Option::as_ref).map(names),
@@ -143,6 +148,12 @@ impl Matched {
             shared: shared.clone(),
         }
     }
+}
+
+fn about_command(why: &Why) -> String {
+    let customer = why.subscription.as_ref().map(ToString::to_string).unwrap_or_default();
+    let gone = if why.client.is_none() { ", who is not there any more" } else { "" };
+    format!("a command named {customer}{gone}; it is for nobody else")
 }
 
 fn about_type(why: &Why, event_type: &str) -> String {
