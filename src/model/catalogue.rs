@@ -93,6 +93,13 @@ impl Catalogue {
         }
     }
 
+    /// Whether the type can be asked for through `contract` with an endpoint of `kind`: it is open to that, and is declared
+    /// or built in. What nobody has declared may be a slip of the pen, even where it may be published.
+    #[must_use]
+    pub fn offers(&self, id: &str, contract: ContractName, kind: EndpointKind) -> bool {
+        (id == SECRET_EXPIRY || self.types.contains_key(id)) && self.is_open_to(id, contract, kind)
+    }
+
     /// The types that every registration with an endpoint of `kind` must have, in order: those that are declared so, and
     /// for webhooks the one that is built in.
     #[must_use]

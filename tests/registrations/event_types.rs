@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tidings::model::notification::EndpointKind;
 
 use crate::stage::{email, id_of, make, post, problems, put, setup, start, type_for, webhook};
-use crate::support::{Appliance, event_type};
+use crate::support::{Appliance, Setup, event_type};
 
 fn of(body: &Value, types: &[&str]) -> Value {
     let mut body = body.clone();
@@ -42,6 +42,16 @@ async fn a_webhook_has_at_least_one_preferred_type_and_every_mandatory_one() {
     let none = refused(&appliance, &of(&webhook(), &[])).await;
     assert_eq!(none.len(), 2, "{none:?}");
     make(&appliance, "broker", &of(&webhook(), &["SECRET_EXPIRY", "TITLE_NOT_FOUND", "WORKSPACE_CLOSED"])).await;
+}
+
+#[tokio::test]
+async fn a_type_that_nobody_has_declared_is_unknown_even_where_it_may_be_published() {
+    let appliance = start(Setup { closed: false, ..setup() }).await;
+    let wrong = |type_: &str| vec![("eventTypes[1]".to_owned(), format!("the event type [{type_}] is unknown"))];
+    let types = ["SECRET_EXPIRY", "WORKSPACE_LOGDED", "WORKSPACE_LODGED"];
+    assert_eq!(refused(&appliance, &of(&webhook(), &types)).await, wrong(types[1]));
+    assert_eq!(refused(&appliance, &of(&email(), &["NETTING_COMPLETED", "NETTING"])).await, wrong("NETTING"));
+    make(&appliance, "broker", &webhook()).await;
 }
 
 #[tokio::test]

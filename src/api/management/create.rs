@@ -102,7 +102,7 @@ impl Reader<'_> {
         let id = EventTypeId::new(&text);
         let fits = (1..=MAX_NAME).contains(&text.chars().count());
         // What the appliance tells of itself is of other clients' matters too: only files subscribe to that.
-        let is_open = |kind| self.engine.settings().catalogue.is_open_to(&text, ContractName::Management, kind);
+        let is_open = |kind| self.engine.settings().catalogue.offers(&text, ContractName::Management, kind);
         if fits && !is_own(&text) && EndpointKind::ALL.into_iter().any(is_open) {
             return Some(id);
         }

@@ -45,7 +45,7 @@ pub(super) fn check(
 fn refuse(index: usize, id: &EventTypeId, kind: EndpointKind, catalogue: &Catalogue) -> Option<Problem> {
     let is_open = |kind| {
         // What the appliance tells of itself is of other subscribers' matters too.
-        !is_own(id.as_str()) && catalogue.is_open_to(id.as_str(), ContractName::Registrations, kind)
+        !is_own(id.as_str()) && catalogue.offers(id.as_str(), ContractName::Registrations, kind)
     };
     if is_open(kind) {
         return None;
