@@ -49,7 +49,9 @@ pub(super) fn read_webhook(webhook: &Section<'_>, known: &Known<'_>, contract: C
     let modes = [("structured", ContentMode::Structured), ("binary", ContentMode::Binary)];
     let content_mode = webhook.optional("content_mode", |item| item.one_of(&modes)).unwrap_or_default();
     let secrets = webhook.optional("secrets", |item| secrets(item, known)).unwrap_or_default();
-    let asymmetric = webhook.optional("asymmetric", boolean).unwrap_or_default();
+    // What is not signed does not go out, and a consumer of management has no secret: as one that it makes itself.
+    let is_given = contract != ContractName::Management || webhook.has("secrets");
+    let asymmetric = webhook.optional("asymmetric", boolean).unwrap_or(!is_given);
     let basic = read_basic(webhook, known);
     let strategies = [("retry", true), ("ignore", false)];
     let retries = webhook.optional("error_strategy", |item| item.one_of(&strategies)).unwrap_or(true);
@@ -84,8 +86,8 @@ const fn shape(contract: ContractName) -> Shape {
 /// That receivers can tell where requests come from, as their contract has it.
 fn check_proof(webhook: &Section<'_>, contract: ContractName, asymmetric: bool) {
     let (needed, advice) = match contract {
-        // The receiver of that knows a name and a password, or a key.
-        ContractName::Management => return,
+        // Unless the files say otherwise, the appliance's own key signs.
+        ContractName::Management => (!asymmetric, "remove asymmetric = false, or name secrets = [{ file = \"…\" }]"),
         ContractName::Registrations => (true, "name secrets = [{ file = \"…\" }] (tidings keygen --webhook makes one)"),
         ContractName::Polling | ContractName::Recipients | ContractName::Trigger => (
             !asymmetric,

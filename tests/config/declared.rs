@@ -3,7 +3,7 @@
 use tidings::base::clock::Timestamp;
 use tidings::model::id::EventTypeId;
 use tidings::model::subscription::{ContractName, SubscriptionDraft};
-use tidings::model::target::Target;
+use tidings::model::target::{Target, WebhookTarget};
 
 use crate::site::{Site, only};
 
@@ -129,7 +129,11 @@ fn a_subscription_of_management_is_checked() {
     let lines = format!("{CONTACT}webhook = {{ url = \"https://hook.example.com/\" }}\nexpires_on = \"2090-06-30\"");
     let [draft] = &drafts(&subscription("management", &lines))[..] else { panic!() };
     assert_eq!((&draft.holders[..], draft.endpoints.len()), (&["1001".to_owned()][..], 2));
-    assert!(matches!(&draft.endpoints[0], Target::Webhook(hook) if hook.secrets.is_empty() && hook.retries));
+    // What nothing signs would never go out.
+    let signed = |hook: &WebhookTarget| (hook.secrets.len(), hook.asymmetric);
+    assert!(matches!(&draft.endpoints[0], Target::Webhook(hook) if signed(hook) == (0, true) && hook.retries));
+    let [with_secret] = &drafts(&subscription("management", &format!("{CONTACT}{HOOK}")))[..] else { panic!() };
+    assert!(matches!(&with_secret.endpoints[0], Target::Webhook(hook) if signed(hook) == (1, false)));
     // Midnight in Auckland in winter, 12 hours ahead.
     assert_eq!(draft.expires_at, Timestamp::parse_rfc3339("2090-06-30T12:00:00Z"));
     let polled = subscription("polling", "event_types = [\"301\"]\npoll = {}\nexpires_on = \"2090-06-30\"");
@@ -150,6 +154,10 @@ fn a_subscription_of_management_is_checked() {
             "8:14: subscriptions[0].expires_on: must be a date in quotes",
         ),
         (format!("{CONTACT}{mail}\nexpires_on = \"2090-02-28T00\""), "must be a date"),
+        (
+            format!("{CONTACT}webhook = {{ url = \"https://h.example.com\", asymmetric = false }}"),
+            "7:11: subscriptions[0].webhook: its requests would not be signed",
+        ),
         (
             format!("{CONTACT}webhook = {{ url = \"https://h.example.com\", username = \"u\" }}"),
             "7:11: subscriptions[0].webhook: username needs password",

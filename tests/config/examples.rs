@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use tidings::auth::scope;
 use tidings::config::Settings;
+use tidings::model::target::Target;
 
 use crate::shipped::{json, schema};
 use crate::site::Site;
@@ -55,7 +56,10 @@ fn the_management_example_is_good() {
     let settings = settings("management");
     let scopes = settings.management.unwrap().scopes;
     assert!([scopes.read, scopes.write, scopes.replay].iter().all(|scope| settings.issuers[0].scopes.stand_for(scope)));
-    assert_eq!(settings.engine.declared[0].holders, ["1001"]);
+    let declared = &settings.engine.declared[0];
+    assert_eq!(declared.holders, ["1001"]);
+    let signs = |target: &Target| matches!(target, Target::Webhook(hook) if hook.asymmetric);
+    assert!(declared.endpoints.iter().any(signs), "nothing would be sent to it");
 }
 
 #[test]
