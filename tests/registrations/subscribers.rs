@@ -45,6 +45,9 @@ async fn only_an_administrator_may_name_another_subscriber() {
     }
     let own = appliance.send(for_subscriber(post("broker", &email()), SUBSCRIBER)).await.expect(201);
     assert_eq!(own.json()["subscriberId"], SUBSCRIBER, "that is nobody else");
+    let shouted = SUBSCRIBER.to_uppercase();
+    let own = appliance.send(for_subscriber(post("broker", &webhook()), &shouted)).await.expect(201);
+    assert_eq!(own.json()["subscriberId"], SUBSCRIBER, "nor is that: the letters of a UUID have no case");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ pub(super) fn of(request: &Request, caller: &Principal) -> Result<String, Error>
     let own = caller.affiliation.subscriber.as_deref();
     let is_admin = caller.acts_for_any.contains(NAME);
     match request.query_value(PARAMETER) {
-        Some(named) if own == Some(&*named) => Ok(named),
+        Some(named) if own.is_some_and(|own| is_same(own, &named)) => Ok(own.unwrap_or_default().to_owned()),
         Some(_) if !is_admin => Err(Error::NotAllowed(format!(
             "{PARAMETER} names another subscriber, which only administrators may; leave it out."
         ))),
@@ -35,4 +35,9 @@ pub(super) fn of(request: &Request, caller: &Principal) -> Result<String, Error>
             )),
         },
     }
+}
+
+/// Whether both are the same: UUIDs are, whatever the case of their letters (RFC 9562, 4).
+fn is_same(one: &str, other: &str) -> bool {
+    one == other || (one.eq_ignore_ascii_case(other) && one.len() == 36 && Uuid::try_parse(one).is_ok())
 }
