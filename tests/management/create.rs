@@ -150,13 +150,17 @@ async fn each_member_has_both_sides() {
             "notificationChannels.webhook[0].webhook[0].auth.pass",
         ),
         (&format!("{webhook}/callbackUri"), json!("https://u:p@example.com/"), "notificationChannels.webhook[0]"),
+        (&format!("{webhook}/callbackUri"), json!(" https://example.com/cb"), "notificationChannels.webhook[0]"),
+        (&format!("{webhook}/callbackUri"), json!("https://example.com/\r\nx: y"), "notificationChannels.webhook[0]"),
     ] {
         let problems = stage.refused(&with(&whole, pointer, value.clone())).await;
         assert!(problems.len() == 1 && problems[0].starts_with(problem), "{pointer} {value}: {problems:?}");
     }
-    let twice = json!([{"callbackUri": "https://example.com/cb"}, {"callbackUri": "https://example.com/cb"}]);
-    let problems = stage.refused(&with(&whole, "/notificationChannels/webhook/0/webhook", twice)).await;
-    assert_eq!(problems, ["notificationChannels.webhook[0].webhook[1].callbackUri: is there twice"]);
+    for again in ["https://example.com/cb", "HTTPS://Example.com:443/./cb"] {
+        let twice = json!([{"callbackUri": "https://example.com/cb"}, {"callbackUri": again}]);
+        let problems = stage.refused(&with(&whole, "/notificationChannels/webhook/0/webhook", twice)).await;
+        assert_eq!(problems, ["notificationChannels.webhook[0].webhook[1].callbackUri: is there twice"], "{again}");
+    }
     for optional in ["/filters", "/expiresOn", "/notificationChannels/email", "/notificationChannels/webhook"] {
         stage.subscribe("noc", &with(&whole, optional, None)).await;
     }

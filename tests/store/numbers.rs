@@ -17,6 +17,8 @@ use super::subject::*;
 const HOLDERS: [&[&str]; 3] = [&["1", "2"], &["2", "1"], &["12"]];
 const TYPES: [&str; 2] = ["301", "302"];
 const URLS: [&str; 2] = ["https://10.0.0.7/a", "https://10.0.0.7/b"];
+/// The same in other letters: each slot writes them in its own way.
+const SPELT: [&str; 2] = ["HTTPS://10.0.0.7:443/./a", "https://10.7/b"];
 const SLOTS: usize = 5;
 
 type Receiver = (Vec<&'static str>, &'static str, &'static str);
@@ -85,7 +87,8 @@ fn receiver_of(slot: &Slot, event_type: usize) -> Receiver {
 
 fn subscription(slot: usize, holders: usize, url: &str, numbered: bool) -> SubscriptionDraft {
     let shape = if numbered { Shape::Management } else { Shape::CloudEvent };
-    let target = WebhookTarget { shape, ..webhook_target(url, Ordering::Relaxed) };
+    let spelt = URLS.iter().position(|at| *at == url).filter(|_| slot % 2 == 1).map_or(url, |at| SPELT[at]);
+    let target = WebhookTarget { shape, ..webhook_target(spelt, Ordering::Relaxed) };
     SubscriptionDraft {
         contract: ContractName::Management,
         holders: HOLDERS[holders].iter().map(|&holder| holder.to_owned()).collect(),

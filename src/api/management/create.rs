@@ -189,7 +189,8 @@ impl Reader<'_> {
     fn read_webhooks(&self, given: &mut Given, path: &str, value: &RawValue, found: &mut Vec<WebhookTarget>) {
         for (path, item) in given.some_items(path, value, "webhook") {
             let Some(webhook) = self.read_webhook(given, &path, item) else { continue };
-            if found.iter().any(|other| other.url == webhook.url) {
+            let to = Destination::parse(&webhook.url);
+            if found.iter().any(|other| Destination::parse(&other.url) == to) {
                 given.refuse(&format!("{path}.callbackUri"), "is there twice");
             } else {
                 found.push(webhook);

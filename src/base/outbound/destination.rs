@@ -30,6 +30,10 @@ pub enum DestinationError {
 impl Destination {
     /// Reads a URL.
     pub fn parse(text: &str) -> Result<Self, DestinationError> {
+        // The URL standard drops blanks around it, and line ends and tabs in it: what was written is not what is called.
+        if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return Err(DestinationError::NoUrl);
+        }
         let url = Url::parse(text).map_err(|_| DestinationError::NoUrl)?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(DestinationError::Scheme);
@@ -81,6 +85,12 @@ impl Destination {
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.host() == "localhost" || self.address().is_some_and(|address| address.to_canonical().is_loopback())
+    }
+
+    /// The URL in the one form that all spellings of it have. Its query may hold a secret.
+    #[must_use]
+    pub fn whole(&self) -> &str {
+        self.0.as_str()
     }
 
     pub(super) const fn url(&self) -> &Url {
@@ -135,6 +145,11 @@ mod tests {
             ("login.example.com/jwks", DestinationError::NoUrl),
             ("https://", DestinationError::NoUrl),
             ("https://a b/", DestinationError::NoUrl),
+            (" https://h/", DestinationError::NoUrl),
+            ("https://h/\n", DestinationError::NoUrl),
+            ("https://h/\r\nx: y", DestinationError::NoUrl),
+            ("https://h\t/", DestinationError::NoUrl),
+            ("https://h/\u{85}", DestinationError::NoUrl),
             ("file:///etc/passwd", DestinationError::Scheme),
             ("ftp://h/", DestinationError::Scheme),
             ("https://u@h/", DestinationError::User),
@@ -150,6 +165,7 @@ mod tests {
         let it = Destination::parse("https://h/a?key=s3cret").unwrap();
         assert_eq!(format!("{it} {it:?}"), "https://h/a Destination(https://h/a)");
         assert_eq!(it.origin(), "https://h:443");
+        assert_eq!(Destination::parse("HTTPS://H:443/b/../a?key=s3cret").unwrap().whole(), "https://h/a?key=s3cret");
         assert_eq!(Destination::parse("http://[FD00::1]:80/x").unwrap().origin(), "http://[fd00::1]:80");
     }
 }

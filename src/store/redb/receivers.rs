@@ -14,6 +14,7 @@ use super::record::{Group, Head};
 use super::storage;
 use super::tables::NUMBERS;
 use super::writer::GroupTables;
+use crate::base::outbound::Destination;
 use crate::base::secret::sha256_fields;
 use crate::model::id::EventTypeId;
 use crate::model::subscription::Subscription;
@@ -52,7 +53,10 @@ impl Memory {
                 {
                     let mut holders = subscription.holders.clone();
                     holders.sort_unstable();
-                    self.receivers.insert(number, Receiver { url: webhook.url.clone(), holders });
+                    // However it is spelled, it is one receiver.
+                    let to = Destination::parse(&webhook.url);
+                    let url = to.map_or_else(|_| webhook.url.clone(), |to| to.whole().to_owned());
+                    self.receivers.insert(number, Receiver { url, holders });
                 }
                 Target::Poll | Target::Webhook(_) | Target::Email(_) => drop(self.receivers.remove(&number)),
             }
