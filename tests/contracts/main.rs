@@ -2,7 +2,9 @@
 //! and nobody else, what was made through one is not there in another, and each says in its own words what went wrong.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod failures;
 mod isolation;
+mod limits;
 #[path = "../management/stage.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod management;

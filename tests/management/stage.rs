@@ -182,7 +182,7 @@ impl Stage {
     }
 
     /// Has what is sent go through the script.
-    fn open(&self) {
+    pub(crate) fn open(&self) {
         let delivery = Delivery { conditions: Arc::new(NoConditions), metrics: DeliveryMetrics::new() };
         tokio::spawn(self.appliance.engine.clone().run_delivery(delivery));
         let channel = Some(self.script.clone() as _);

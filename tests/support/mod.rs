@@ -5,10 +5,12 @@
 
 pub(crate) mod client;
 pub(crate) mod openapi;
+pub(crate) mod panics;
 
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -74,6 +76,8 @@ pub(crate) struct Setup {
     pub(crate) declared: Vec<SubscriptionDraft>,
     pub(crate) store: StoreSettings,
     pub(crate) faults: Option<Arc<dyn Faults>>,
+    /// While it is set, every call of a contract panics.
+    pub(crate) panics: Option<Arc<AtomicBool>>,
     pub(crate) unknown_members: UnknownMembers,
     pub(crate) management: ManagementSettings,
     pub(crate) max_body: usize,
@@ -104,6 +108,7 @@ impl Default for Setup {
             declared: Vec::new(),
             store: StoreSettings::default(),
             faults: None,
+            panics: None,
             unknown_members: UnknownMembers::Ignore,
             management: ManagementSettings::default(),
             max_body: 256 << 10,
@@ -184,11 +189,17 @@ impl Appliance {
     }
 
     /// Stops it and starts one with other settings on the same data file.
-    pub(crate) async fn restart(mut self, setup: Setup) -> Self {
+    pub(crate) async fn restart(self, setup: Setup) -> Self {
+        self.restart_after(setup, |_| {}).await
+    }
+
+    /// The same, and does something to the data file in between.
+    pub(crate) async fn restart_after(mut self, setup: Setup, between: impl FnOnce(&Path)) -> Self {
         self.stop.stop();
         self.store.close().await;
         let (folder, clock) = (self.folder.take().unwrap(), self.clock.clone());
         drop(self);
+        between(&folder.path().join("tidings.redb"));
         Self::start_in(folder, clock, setup).await
     }
 
@@ -251,6 +262,9 @@ impl Appliance {
         contracts.push(Arc::new(management));
         if let Some(trigger) = &setup.trigger {
             contracts.push(Arc::new(TriggerContract::new(trigger.clone(), engine.clone(), &api_metrics)));
+        }
+        if let Some(panics) = &setup.panics {
+            contracts = contracts.into_iter().map(|inner| panics::under(inner, panics)).collect();
         }
         let parts = ServerParts {
             contracts,
