@@ -254,6 +254,11 @@ api.registrations = {{ enabled = true, rotation_overlap = "0s" }}
 [[webhooks.egress]]
 name = "default"
 allow = ["127.0.0.1:9", "10.0.0.0/8:443"]
+# Registrations and management take declared types alone.
+[[event_types]]
+id = "{POLLED_TYPE}"
+[[event_types]]
+id = "{REGISTERED_TYPE}"
 {keys}{issuers}{subscriptions}"#,
         folder.display()
     )
