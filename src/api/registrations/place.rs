@@ -30,10 +30,8 @@ impl Place {
     /// The URL in `text`.
     pub(super) fn webhook(text: &str, settings: &RegistrationsSettings) -> Result<Self, Problem> {
         let problem = |message: String| Err(Problem::of(URI, message));
+        bounded(text)?;
         let url = text.trim_end_matches('/');
-        if url.len() > MAX_URL {
-            return problem(format!("must be at most {MAX_URL} bytes long"));
-        }
         match Destination::parse(url) {
             Err(error) => problem(error.to_string()),
             Ok(to) if !to.is_secure() && !settings.allow_http => problem("must begin with https://".to_owned()),
@@ -87,6 +85,14 @@ impl Place {
     }
 }
 
+/// Refuses a URL that is too long, slashes at its end included.
+pub(super) fn bounded(text: &str) -> Result<(), Problem> {
+    if text.len() > MAX_URL {
+        return Err(Problem::of(URI, format!("must be at most {MAX_URL} bytes long")));
+    }
+    Ok(())
+}
+
 /// Whether `host` is one of `domains` or below one.
 fn is_in(host: &str, domains: &[String]) -> bool {
     let host = host.strip_suffix('.').unwrap_or(host);
@@ -124,5 +130,6 @@ mod tests {
         let path = |length: usize| format!("https://e.x/{}", "x".repeat(length - "https://e.x/".len()));
         assert_eq!(url(&path(MAX_URL), false).len(), MAX_URL);
         assert!(url(&path(MAX_URL + 1), false).contains("at most 2048 bytes"));
+        assert!(url(&format!("{}/", path(MAX_URL)), false).contains("at most 2048 bytes"));
     }
 }

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::error::{Error, Problem};
 use super::event_types::name;
-use super::place::{EMAIL, Place, URI};
+use super::place::{EMAIL, Place, URI, bounded};
 use super::settings::RegistrationsSettings;
 use crate::api::unknown_members::UnknownMembers;
 use crate::model::id::{EventTypeId, MAX_NAME};
@@ -138,10 +138,22 @@ impl Asked {
         let (mut uri, mut email) = (None, None);
         for (name, value) in members {
             match &*name {
-                "webhookURI" if self.kind != Some(EndpointKind::Email) => uri = Some(value),
-                "email" if self.kind != Some(EndpointKind::Webhook) => email = Some(value),
+                "webhookURI" => uri = Some(value),
+                "email" => email = Some(value),
                 other => self.unknown.push(format!("attributes.{other}")),
             }
+        }
+        // The member of the other kind means nothing, but has to be what the document says.
+        let other = match self.kind {
+            Some(EndpointKind::Webhook) => email.map(|value| (EMAIL, required(EMAIL, Some(value)).map(drop))),
+            Some(EndpointKind::Email) => {
+                uri.map(|value| (URI, required(URI, Some(value)).and_then(|uri| bounded(&uri))))
+            }
+            _ => None,
+        };
+        if let Some((member, checked)) = other {
+            self.unknown.push(member.to_owned());
+            self.problems.extend(checked.err());
         }
         let place = match self.kind {
             Some(EndpointKind::Webhook) => required(URI, uri).and_then(|uri| Place::webhook(&uri, settings)),
