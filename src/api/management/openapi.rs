@@ -165,8 +165,7 @@ struct ReplayBody {
     status: Option<String>,
     #[schema(schema_with = event)]
     event: Option<Value>,
-    /// The most of them; where it is more than the server's maximum, that is used.
-    #[schema(minimum = 1)]
+    #[schema(schema_with = limit)]
     limit: u64,
     /// Whose subscriptions; the token's client where it is left out. Another's is for administrators.
     #[schema(nullable = false)]
@@ -180,6 +179,12 @@ struct ReplayBody {
 
 fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
+}
+
+/// Of no format: however large it is, it is taken.
+fn limit() -> Object {
+    let builder = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+    described(builder, "The most of them; where it is more than the server's maximum, that is used.")
 }
 
 fn described(builder: ObjectBuilder, text: &str) -> Object {
