@@ -21,8 +21,7 @@ pub(super) struct Body {
     /// `partnerSubscriptionCancelled`, `accountValidate`, or another that the catalogue declares.
     #[schema(pattern = r"^[\S]*$", min_length = 5, max_length = 50)]
     r#type: String,
-    /// What it says, and to whom: JSON in a text, a plain text, an object, or an array of `{name, value}` or `{key, value}`.
-    #[schema(value_type = Value)]
+    #[schema(schema_with = super::openapi::parameters)]
     parameters: serde_json::Value,
 }
 

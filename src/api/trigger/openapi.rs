@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use hyper::header::{HeaderName, HeaderValue};
 use serde_json::json;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{ArrayBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, Type};
 
 use super::TriggerSettings;
 use super::b3;
@@ -42,8 +42,19 @@ fn describe(operation: Operation) -> Description {
     }
 }
 
+/// `parameters`, in all their forms.
+pub(super) fn parameters() -> Schema {
+    let pair = ObjectBuilder::new().schema_type(Type::Object).required("value");
+    let forms = [Object::with_type(Type::String), Object::with_type(Type::Object)].map(Schema::Object);
+    let one = forms.into_iter().fold(OneOfBuilder::new(), OneOfBuilder::item);
+    let text = "What it says, and to whom: JSON in a text, a plain text, an object, or an array of `{name, value}` or \
+                `{key, value}`.";
+    Schema::OneOf(one.item(ArrayBuilder::new().items(pair)).description(Some(text)).build())
+}
+
 fn notify() -> Description {
-    let hex = |pattern| ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+    // No patterns: what is malformed is ignored, not refused.
+    let any = || ObjectBuilder::new().schema_type(Type::String);
     let trace = HeaderValue::from_static("463ac35c9f6413ad48485a3953bb6124");
     let done = Response::empty(StatusCode::OK).header(HeaderName::from_static(b3::TRACE_ID), trace);
     let invalid = ["type: is missing", "parameters: is missing"].map(str::to_owned);
@@ -56,11 +67,11 @@ fn notify() -> Description {
     )
     .parameter(header(
         "X-B3-TraceId",
-        "The trace that the request is part of; a malformed one is ignored.",
-        hex("^([0-9a-f]{16}|[0-9a-f]{32})$"),
+        "The trace that the request is part of: 16 or 32 digits (0-9, a-f). A malformed one is ignored.",
+        any(),
     ))
-    .parameter(header("X-B3-SpanId", "The span that the request is part of.", hex("^[0-9a-f]{16}$")))
-    .parameter(header("X-B3-ParentSpanId", "The span above that one.", hex("^[0-9a-f]{16}$")))
+    .parameter(header("X-B3-SpanId", "The span that the request is part of: 16 digits.", any()))
+    .parameter(header("X-B3-ParentSpanId", "The span above that one: 16 digits.", any()))
     .takes("application/json", Shape::of::<Command>(), &[("an object", object), ("a text", text)])
     .answered("It is stored, and will be sent.", &done)
     .fails("invalid", "The body is not valid.", &Error::Invalid(invalid.to_vec()).response())
