@@ -163,7 +163,8 @@ impl TokenService {
     }
 }
 
-/// The scopes that the client gets: those that it asks for, else all that it has.
+/// The scopes that the client gets: those that it asks for, else all that it has. Of a group it need not have any, for
+/// there is a contract that asks for none.
 fn granted(client: &Client, requested: Option<&str>) -> Result<String, TokenError> {
     let requested: BTreeSet<&str> = requested.unwrap_or_default().split_ascii_whitespace().collect();
     if let Some(foreign) = requested.iter().find(|&&scope| !client.scopes.contains(scope)) {
@@ -174,7 +175,7 @@ fn granted(client: &Client, requested: Option<&str>) -> Result<String, TokenErro
     } else {
         requested.into_iter().collect()
     };
-    if granted.is_empty() {
+    if granted.is_empty() && client.affiliation.groups.is_empty() {
         let detail = "the client has no scopes: the operator gives it some in its entry of [[clients]]".to_owned();
         return Err(TokenError::InvalidScope { detail });
     }

@@ -23,6 +23,14 @@ async fn a_new_group_has_every_published_notification_and_no_address() {
 }
 
 #[tokio::test]
+async fn a_client_of_a_group_needs_no_scope() {
+    let clients: Vec<(_, &'static [&'static str], &'static [&'static str])> = vec![("crm", &[], &[])];
+    let appliance = Appliance::start(Setup { clients, ..setup() }).await;
+    assert_eq!(names(&appliance.table("crm").await).len(), PUBLISHED.len());
+    appliance.configure("crm", EXAMPLE).await.expect(200);
+}
+
+#[tokio::test]
 async fn the_published_example_is_taken_and_shown_as_it_was_given() {
     let appliance = Appliance::start(setup()).await;
     let example: Value = serde_json::from_str(EXAMPLE).unwrap();

@@ -34,7 +34,9 @@ pub(super) struct Answer<'a> {
     token_type: &'static str,
     /// How many seconds it is good for.
     expires_in: u64,
-    /// Its scopes, separated by blanks.
+    /// Its scopes, separated by blanks; not there where it has none.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    #[schema(required = false)]
     scope: &'a str,
 }
 
