@@ -115,3 +115,21 @@ fn they_go_together_and_keep_to_the_schema() {
         assert!(schema.validate(&json(&text(name))).is_ok(), "{name}");
     }
 }
+
+#[test]
+fn all_of_them_go_with_the_files_that_are_shipped() {
+    let configuration = folder().join("..");
+    for main in ["tidings.toml", "quickstart.toml"] {
+        let site = Site::new(&fs::read_to_string(configuration.join(main)).unwrap());
+        let site = ["management", "recipients", "registrations", "trigger"]
+            .iter()
+            .fold(site, |site, name| site.with(&format!("conf.d/{name}.toml"), text(name)));
+        let loaded = site.loaded();
+        assert!(loaded.warnings.iter().all(|warning| !warning.to_string().contains("conf.d")), "{main}");
+        let catalogue = loaded.settings.engine.catalogue;
+        assert!(
+            REGISTRATIONS.iter().chain(&RECIPIENTS).chain(&TRIGGER).all(|id| catalogue.get(id).is_some()),
+            "{main}"
+        );
+    }
+}
