@@ -89,7 +89,7 @@ fn declared(sink: &Sink) -> Declared {
     Declared { further, ..Declared::default() }
 }
 
-/// Waits until the relay has refused mail, and all that was published waits for its next attempt.
+/// Waits until all mails are stored and the relay has failed: they wait for the next attempt.
 fn await_failures(stage: &Stage) -> io::Result<()> {
     let until = std::time::Instant::now() + PATIENCE;
     loop {
@@ -97,7 +97,7 @@ fn await_failures(stage: &Stage) -> io::Result<()> {
         let mails = |name: &str, labels: &[(&str, &str)]| metrics.sum(name, labels);
         let created = mails("tidings_notifications_created_total", &[("kind", "email")])?;
         // There is no such series before the first attempt.
-        let tried = mails("tidings_delivery_attempts_total", &[("kind", "email"), ("outcome", "retry")]).unwrap_or(0);
+        let tried = mails("tidings_delivery_attempts_total", &[("kind", "email"), ("outcome", "fault")]).unwrap_or(0);
         if created >= BACKLOG && tried > 0 {
             return Ok(());
         }
