@@ -211,8 +211,7 @@ impl Engine {
         if subscription.origin == Origin::Configuration && subscription.intake == Intake::Open {
             return Err(UnsubscribeError::Declared(subscription.id.clone()));
         }
-        let change = SubscriptionChange::Remove(subscription.id.clone());
-        match self.store.change_subscriptions(vec![change]).await {
+        match self.store.change_subscriptions(vec![ending(subscription)]).await {
             Ok(_) => Ok(()),
             Err(SubscribeError::Store(error)) => Err(error.into()),
             Err(SubscribeError::Missing(_) | SubscribeError::Exists(_)) => Err(UnsubscribeError::NotFound),
@@ -270,6 +269,17 @@ impl Engine {
             owners,
             endpoints: vec![Target::Poll],
             ..SubscriptionDraft::new(id, contract, client_id, event_types)
+        }
+    }
+}
+
+/// What ends a subscription: a customer is erased, whoever ends it.
+pub(super) fn ending(subscription: &Subscription) -> SubscriptionChange {
+    let id = subscription.id.clone();
+    match subscription.contract {
+        ContractName::Trigger => SubscriptionChange::Erase(id),
+        ContractName::Polling | ContractName::Registrations | ContractName::Management | ContractName::Recipients => {
+            SubscriptionChange::Remove(id)
         }
     }
 }

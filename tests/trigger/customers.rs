@@ -235,3 +235,17 @@ async fn what_is_told_of_one_that_was_erased_is_true_and_without_address() {
     assert_eq!(story["why"]["words"], json!([words]));
     assert!(!story.to_string().contains("example.com"), "{story}");
 }
+
+#[tokio::test]
+async fn one_whom_the_operator_ends_is_erased_too() {
+    let appliance = Appliance::start(setup()).await;
+    let body = json!({"keys": {"accountId": "7"}, "channels": ["email"], "email": "jane@example.com"});
+    appliance.send(put("crm", "jane", &body)).await.expect(201);
+    appliance.trigger(&json!({"accountId": "7"})).await;
+    let waiting = appliance.notifications().await.remove(0);
+    appliance.engine.end_subscription(waiting["subscription"].as_str().unwrap()).await.unwrap();
+    while appliance.store.sweep().await.unwrap().more {}
+    let story = appliance.story(&appliance.notifications().await[0]).await;
+    assert_eq!(appliance.notifications().await[0]["state"], "cancelled");
+    assert!(!story.to_string().contains("example.com") && !story.to_string().contains("accountId"), "{story}");
+}

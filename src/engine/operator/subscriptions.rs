@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::endpoints::EndpointView;
+use crate::engine::subscribe::ending;
 use crate::engine::{Engine, QueueStatus, StoreError, UnsubscribeError};
 use crate::model::id::{ClientId, SubscriptionId};
 use crate::model::notification::Sums;
@@ -118,7 +119,7 @@ impl Engine {
             if dry_run || meant.is_empty() {
                 return Ok(meant);
             }
-            let removals = meant.iter().map(|s| SubscriptionChange::Remove(s.subscription.id.clone())).collect();
+            let removals = meant.iter().map(|s| ending(&s.subscription)).collect();
             match self.store.change_subscriptions(removals).await {
                 Ok(_) => return Ok(meant),
                 Err(SubscribeError::Store(error)) => return Err(error.into()),
