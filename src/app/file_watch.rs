@@ -40,8 +40,10 @@ pub(super) async fn run(reloader: Arc<Reloader>, stop: Stop) {
         }
         if has_changed || are_mended(&reloader, &mut bad).await {
             // How it ends is told by the reload itself.
+            // What could be read before and after is refused for another reason; what was mended meanwhile is read again.
+            let could_be_read = reloader.can_be_read().await;
             let done = reloader.reload(Trigger::Change).await.is_ok();
-            bad = if done || reloader.can_be_read().await { None } else { Some(0) };
+            bad = if done || could_be_read && reloader.can_be_read().await { None } else { Some(0) };
         }
     }
 }
